@@ -1,0 +1,148 @@
+// Set-up: from a fresh clone on Debian to a compiled `dist/caisson`, and again in a moment when nothing changed.
+//
+//   node scripts/setup.mjs run     what `npm start` needs
+//   node scripts/setup.mjs test    what the tests need, too
+//
+// Plain Node 20 without any dependency: this runs before `npm ci`.
+
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { installPackages } from './debian.mjs';
+import { filesBelow, findProgram, outputOf, root, run, stage, timed, withLock } from './stage.mjs';
+
+const ENTRY = 'src/cli/main.ts';
+
+/** C programs: source below launcher/ and what it becomes. */
+const PROGRAMS = ['launcher', 'init'];
+// They bring their own _start (launcher/kernel.h), so no libc's start-up code.
+const WARNINGS = ['-Os', '-Wall', '-Wextra', '-Werror', '-fno-stack-protector', '-fno-asynchronous-unwind-tables'];
+const LINKING = ['-static', '-nostartfiles', '-ffunction-sections', '-fdata-sections', '-Wl,--gc-sections', '-s'];
+
+/**
+ * Brings everything up to date for group `run` or `test`. Idempotent; several may run at once.
+ * @param {'run' | 'test'} group
+ */
+export function setUp(group) {
+  mkdirSync(join(root, 'build'), { recursive: true });
+  withLock(join(root, 'build', '.setup.lock'), () => {
+    installPackages(group);
+    installModules('.', []);
+    if (group === 'test') installModules('test/node24', ['--no-bin-links']);
+    compilePrograms();
+    if (group === 'test') compileTypeScript();
+    compileExecutable();
+  });
+}
+
+/** Path of the Bun that package.json pins; its postinstall script need not have run. */
+export function bunPath() {
+  const machine = process.arch === 'arm64' ? 'aarch64' : 'x64';
+  const inside = join(root, 'node_modules/@oven', `bun-linux-${machine}`, 'bin/bun');
+  return existsSync(inside) ? inside : join(root, 'node_modules/.bin/bun');
+}
+
+/** Path of the Node 24 that test/node24/package.json pins, or null where there is none for this machine. */
+export function node24Path() {
+  const path = join(root, 'test/node24/node_modules', `node-linux-${process.arch}`, 'bin/node');
+  return existsSync(path) ? path : null;
+}
+
+function installModules(directory, options) {
+  if (!existsSync(join(root, directory, 'package-lock.json')) || modulesAreCurrent(directory)) return;
+  const quiet = ['--no-fund', '--no-audit', '--loglevel=error'];
+  timed(`npm packages of ${directory}`, () =>
+    run('npm', ['ci', ...quiet, ...options], { cwd: join(root, directory), stdio: ['ignore', 'ignore', 'inherit'] }),
+  );
+}
+
+// npm writes what it installed into node_modules/.package-lock.json; packages for other machines are not in it.
+function modulesAreCurrent(directory) {
+  const installedFile = join(root, directory, 'node_modules/.package-lock.json');
+  if (!existsSync(installedFile)) return false;
+  const installed = JSON.parse(readFileSync(installedFile, 'utf8')).packages;
+  const wanted = JSON.parse(readFileSync(join(root, directory, 'package-lock.json'), 'utf8')).packages;
+  return Object.entries(wanted).every(([path, { version, optional }]) => {
+    if (path === '') return true;
+    return installed[path] === undefined ? optional === true : installed[path].version === version;
+  });
+}
+
+function compilePrograms() {
+  const headers = filesBelow('launcher', /\.h$/);
+  for (const name of PROGRAMS) {
+    const source = `launcher/${name}.c`;
+    if (!existsSync(join(root, source))) continue;
+    for (const { compiler, suffix } of compilers()) {
+      const output = `build/${name}${suffix}`;
+      const args = [...WARNINGS, ...LINKING, '-o', output, source];
+      stage({
+        name: `${compiler} ${output}`.replaceAll('/', '-'),
+        inputs: [...args, { file: source }, ...headers.map((file) => ({ file }))],
+        outputs: [output],
+        action: () => run(compiler, args),
+      });
+    }
+  }
+}
+
+// musl's start-up code is smaller than glibc's; either gives a static program. The other processor's
+// variant is made only where its compiler is at hand.
+function compilers() {
+  const own = findProgram('musl-gcc') === null ? 'gcc' : 'musl-gcc';
+  const found = [{ compiler: own, suffix: '' }];
+  const foreign = process.arch === 'arm64' ? 'x86_64' : 'aarch64';
+  if (findProgram(`${foreign}-linux-gnu-gcc`)) found.push({ compiler: `${foreign}-linux-gnu-gcc`, suffix: `-${foreign}` });
+  return found;
+}
+
+function asInputs(...lists) {
+  return lists.flat().map((file) => ({ file }));
+}
+
+function compileTypeScript() {
+  const sources = ['src', 'test', 'bench', 'scripts'].flatMap((directory) =>
+    filesBelow(directory, /\.ts$/).filter((file) => !file.includes('/node_modules/')),
+  );
+  stage({
+    name: 'TypeScript',
+    inputs: asInputs(sources, ['tsconfig.json', 'package-lock.json']),
+    outputs: ['build/src'],
+    action: () => {
+      for (const directory of ['src', 'test', 'bench', 'scripts']) {
+        rmSync(join(root, 'build', directory), { recursive: true, force: true });
+      }
+      // JavaScript comes out in spite of type errors; those are the check's to report.
+      const report = outputOf('sh', ['-c', 'node_modules/.bin/tsc -p tsconfig.json 2>&1 || true']);
+      if (report) process.stderr.write(`${report}\n`);
+    },
+  });
+}
+
+function compileExecutable() {
+  if (!existsSync(join(root, ENTRY))) {
+    process.stderr.write(`setup: no ${ENTRY} yet, so no dist/caisson\n`);
+    return;
+  }
+  const sources = filesBelow('src', /\.(ts|json)$/).filter((file) => !/\.test\.ts$/.test(file));
+  const args = ['build', '--compile', '--minify', '--bytecode', ENTRY, '--outfile', 'dist/caisson'];
+  stage({
+    name: 'dist-caisson',
+    inputs: [...args, ...asInputs(sources, ['package-lock.json', 'build/launcher', 'build/init'])],
+    outputs: ['dist/caisson'],
+    action: () => run(bunPath(), args, { stdio: ['ignore', 'ignore', 'inherit'] }),
+  });
+  const link = join(root, 'dist/caisson-oci');
+  if (!existsSync(link)) {
+    rmSync(link, { force: true });
+    symlinkSync('caisson', link);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const group = process.argv[2] ?? 'run';
+  if (group !== 'run' && group !== 'test') throw new Error(`unknown group ${group}: run or test`);
+  const start = performance.now();
+  setUp(group);
+  process.stderr.write(`setup: in place after ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
+}
