@@ -45,7 +45,8 @@ export function bytesToUtf8(bytes: Bytes): string {
   let out = '';
   for (let i = 0; i < bytes.length; ) {
     const first = bytes.charCodeAt(i);
-    const length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    const length =
+      first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
     const code = length === 1 ? first : decodeAt(bytes, i, length);
     if (code < 0) {
       out += '\ufffd';
