@@ -1,0 +1,134 @@
+// A call is one system call (or pseudo-operation of the player) with symbolic, printable arguments.
+import type { SyscallName } from '../linux/abi/index.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import type { FlagTable } from '../linux/flags.ts';
+
+/** The player's own operations (docs/plan.md): what a straight line of system calls cannot say. */
+export type PseudoName = 'FORK' | 'CHECK' | 'DEC' | 'PAUSE' | 'END';
+
+/** Where the result of a call is kept, to be an argument of later calls or a part of the answer. */
+export interface Slot {
+  readonly name: string;
+  /** Bytes: 8, or 4 where the slot lives inside a structure of 32-bit fields (pollfd). */
+  readonly width: 4 | 8;
+  /** Whether TypeScript reads it from the answer. */
+  readonly reply: boolean;
+}
+
+/** Memory that the kernel fills, of a fixed length in bytes. */
+export interface OutBuffer {
+  readonly name: string;
+  readonly length: number;
+  readonly reply: boolean;
+}
+
+/** How a number is printed: decimal, octal, hexadecimal, or as flags of a table. */
+export type NumberFormat = 'dec' | 'oct' | 'hex' | FlagTable;
+
+/** One field of a structure in memory, `width` bytes wide. */
+export interface Field {
+  readonly name: string;
+  readonly width: 1 | 2 | 4 | 8;
+  readonly value: number | bigint | Slot | Memory;
+  readonly format?: NumberFormat;
+}
+
+/** What a pointer argument points to. Every kind has a known length. */
+export type Memory =
+  | { readonly kind: 'string'; readonly bytes: Bytes; readonly secret?: boolean }
+  | { readonly kind: 'buffer'; readonly bytes: Bytes | Uint8Array; readonly secret?: boolean; readonly text?: string }
+  | { readonly kind: 'out'; readonly buffer: OutBuffer }
+  | { readonly kind: 'struct'; readonly fields: readonly Field[]; readonly array?: boolean }
+  | { readonly kind: 'pointers'; readonly items: readonly Memory[]; readonly text?: string }
+  /** Text that ends in a number known only at play time, written there by DEC: `/proc/1234`. */
+  | { readonly kind: 'decimal'; readonly prefix: Bytes; readonly slot: Slot };
+
+export type Arg =
+  | { readonly kind: 'number'; readonly value: number | bigint; readonly format: NumberFormat }
+  | { readonly kind: 'slot'; readonly slot: Slot }
+  | { readonly kind: 'memory'; readonly memory: Memory; readonly length: Length };
+
+/** How the kernel learns the length of a pointer argument: it ends itself, the kernel knows, or argument N says. */
+export type Length = 'terminated' | 'fixed' | number;
+
+export interface Call {
+  readonly name: SyscallName | PseudoName;
+  readonly args: readonly Arg[];
+  readonly result?: Slot;
+  /** Errnos after which the plan goes on; the result is then the negative errno. At most four. */
+  readonly tolerate?: readonly number[];
+  /** Repeated (bounded) at EINTR and EAGAIN. */
+  readonly retry?: boolean;
+}
+
+/** Modifiers that every call takes. */
+export interface CallOptions {
+  readonly result?: Slot;
+  readonly tolerate?: readonly number[];
+  readonly retry?: boolean;
+}
+
+export function slot(name: string, options: { width?: 4 | 8; reply?: boolean } = {}): Slot {
+  return { name, width: options.width ?? 8, reply: options.reply ?? false };
+}
+
+export function outBuffer(name: string, length: number, reply = true): OutBuffer {
+  return { name, length, reply };
+}
+
+export function isSlot(value: unknown): value is Slot {
+  return typeof value === 'object' && value !== null && 'width' in value && 'reply' in value;
+}
+
+export function number(value: number | bigint, format: NumberFormat = 'dec'): Arg {
+  return { kind: 'number', value, format };
+}
+
+/** A value known now, or the result of an earlier call. */
+export function value(from: number | bigint | Slot, format: NumberFormat = 'dec'): Arg {
+  return typeof from === 'object' ? { kind: 'slot', slot: from } : number(from, format);
+}
+
+export function pointer(memory: Memory, length: Length): Arg {
+  return { kind: 'memory', memory, length };
+}
+
+/** A NUL-terminated string. */
+export function string(bytes: Bytes, secret = false): Arg {
+  return pointer({ kind: 'string', bytes, secret }, 'terminated');
+}
+
+export const NULL: Arg = { kind: 'number', value: 0, format: { name: 'pointer', entries: [], zero: 'NULL' } };
+
+export function struct(...fields: Field[]): Memory {
+  return { kind: 'struct', fields };
+}
+
+/** The bytes of a memory, padding included; for `out` the capacity. */
+export function memoryLength(memory: Memory): number {
+  switch (memory.kind) {
+    case 'string':
+      return memory.bytes.length + 1;
+    case 'buffer':
+      return memory.bytes.length;
+    case 'out':
+      return memory.buffer.length;
+    case 'struct':
+      return memory.fields.reduce((sum, field) => sum + field.width, 0);
+    case 'pointers':
+      return 8 * (memory.items.length + 1);
+    case 'decimal':
+      return memory.prefix.length + DECIMAL_ROOM;
+  }
+}
+
+/** Room for the decimal text of a 64-bit number and its NUL. */
+export const DECIMAL_ROOM = 24;
+
+export function call(name: Call['name'], args: readonly Arg[], options: CallOptions = {}): Call {
+  const made: { -readonly [K in keyof Call]: Call[K] } = { name, args };
+  if (options.result !== undefined) made.result = options.result;
+  if (options.tolerate !== undefined) made.tolerate = options.tolerate;
+  if (options.retry === true) made.retry = true;
+  return made;
+}

@@ -1,0 +1,38 @@
+// A step is what a person reads in a plan: a title, the configuration fields that caused it, and its calls.
+import type { Pointer } from '../spec/error.ts';
+import type { Call } from './call.ts';
+
+/** Who plays a step: the launcher that stays outside, or its child that becomes the container. */
+export type Actor = 'parent' | 'child';
+
+export interface Step {
+  /** Stable name of the kind of step, for verify, the trace and mutation tests: `mount`, `pivot-root`, ... */
+  readonly id: string;
+  readonly actor: Actor;
+  /** "mount proc at /proc". */
+  readonly title: string;
+  /** JSON pointers into the configuration; `default: why` where no field is the cause. */
+  readonly provenance: readonly Pointer[];
+  readonly calls: readonly Call[];
+  /** What takes the step's effect on the host back, played in reverse order of the steps. */
+  readonly undo?: readonly Call[];
+}
+
+/** Steps in the order in which a person follows them: parent up to the fork, child, parent after it. */
+export interface Plan {
+  readonly steps: readonly Step[];
+}
+
+export function step(
+  actor: Actor,
+  id: string,
+  title: string,
+  provenance: Pointer | readonly Pointer[],
+  calls: readonly Call[],
+  undo?: readonly Call[],
+): Step {
+  const causes = typeof provenance === 'string' ? [provenance] : provenance;
+  return undo === undefined
+    ? { id, actor, title, provenance: causes, calls }
+    : { id, actor, title, provenance: causes, calls, undo };
+}

@@ -1,0 +1,316 @@
+// Typed constructors of the system calls that plans are made of, one per call, in the order of their man pages.
+import type { Bytes } from '../linux/bytes.ts';
+import * as F from '../linux/flags.ts';
+import {
+  type Call,
+  type CallOptions,
+  call,
+  type Field,
+  type Memory,
+  memoryLength,
+  NULL,
+  number,
+  type OutBuffer,
+  pointer,
+  type Slot,
+  string,
+  struct,
+  value,
+} from './call.ts';
+
+/** A descriptor: the result of an earlier call, a fixed number, or AT_FDCWD. */
+export type Fd = Slot | number;
+
+export const AT_FDCWD = -100;
+
+const fd = (from: Fd) => (from === AT_FDCWD ? number(AT_FDCWD, F.DIRFD) : value(from));
+const out = (buffer: OutBuffer, length: 'fixed' | number) => pointer({ kind: 'out', buffer }, length);
+const fixed = (memory: Memory) => pointer(memory, 'fixed');
+
+/** Bytes with their length in the following argument. */
+function counted(bytes: Bytes | Uint8Array, lengthAt: number, secret = false) {
+  return [pointer({ kind: 'buffer', bytes, secret }, lengthAt), number(bytes.length)] as const;
+}
+
+// Files: open(2), openat2(2), read(2), write(2), close(2), fcntl(2)
+
+export const openat = (dir: Fd, path: Bytes | Memory, flags: number, mode = 0, options?: CallOptions): Call =>
+  call(
+    'openat',
+    [
+      fd(dir),
+      typeof path === 'string' ? string(path) : pointer(path, 'terminated'),
+      number(flags, F.OPEN_FLAGS),
+      number(mode, 'oct'),
+    ],
+    options,
+  );
+
+/** openat2(2); RETRY because RESOLVE_IN_ROOT answers EAGAIN when a rename races with it. */
+export const openat2 = (dir: Fd, path: Bytes, flags: number, resolve: number, options?: CallOptions, mode = 0): Call =>
+  call(
+    'openat2',
+    [
+      fd(dir),
+      string(path),
+      pointer(
+        struct(
+          { name: 'flags', width: 8, value: flags, format: F.OPEN_FLAGS },
+          { name: 'mode', width: 8, value: mode, format: 'oct' },
+          { name: 'resolve', width: 8, value: resolve, format: F.RESOLVE_FLAGS },
+        ),
+        3,
+      ),
+      number(24),
+    ],
+    { ...options, retry: true },
+  );
+
+export const close = (from: Fd, options?: CallOptions): Call => call('close', [fd(from)], options);
+
+export const closeRange = (first: number, last: number, flags: number): Call =>
+  call('close_range', [number(first), number(last), number(flags, F.CLOSE_RANGE_FLAGS)]);
+
+export const write = (to: Fd, bytes: Bytes | Uint8Array, options?: CallOptions & { secret?: boolean }): Call =>
+  call('write', [fd(to), ...counted(bytes, 2, options?.secret)], options);
+
+/** Writes text whose length an earlier DEC gave. */
+export const writeDecimal = (to: Fd, memory: Memory, length: Slot, options?: CallOptions): Call =>
+  call('write', [fd(to), pointer(memory, 2), value(length)], options);
+
+export const read = (from: Fd, buffer: OutBuffer, options?: CallOptions): Call =>
+  call('read', [fd(from), out(buffer, 2), number(buffer.length)], options);
+
+export const dup3 = (from: Fd, to: number, flags: number, options?: CallOptions): Call =>
+  call('dup3', [fd(from), number(to), number(flags, F.OPEN_FLAGS)], options);
+
+export const fcntl = (from: Fd, command: number, argument: number, options?: CallOptions): Call =>
+  call('fcntl', [fd(from), number(command, F.FCNTL_COMMANDS), number(argument)], options);
+
+export const ioctl = (from: Fd, command: number, argument: number | Memory, options?: CallOptions): Call =>
+  call(
+    'ioctl',
+    [
+      fd(from),
+      number(command, F.IOCTL_COMMANDS),
+      typeof argument === 'number' ? number(argument) : pointer(argument, 'fixed'),
+    ],
+    options,
+  );
+
+/** pipe2(2): the two ends land as 32-bit numbers in `ends`. */
+export const pipe2 = (readEnd: Slot, writeEnd: Slot, flags: number): Call =>
+  call('pipe2', [
+    fixed(
+      struct({ name: 'read', width: 4, value: readEnd }, { name: 'write', width: 4, value: writeEnd }),
+    ),
+    number(flags, F.OPEN_FLAGS),
+  ]);
+
+// Directories and nodes: mkdir(2), mknod(2), symlink(2), unlink(2), chmod(2), chown(2)
+
+export const mkdirat = (dir: Fd, path: Bytes, mode: number, options?: CallOptions): Call =>
+  call('mkdirat', [fd(dir), string(path), number(mode, 'oct')], options);
+
+export const mknodat = (dir: Fd, path: Bytes, mode: number, device = 0, options?: CallOptions): Call =>
+  call('mknodat', [fd(dir), string(path), number(mode, F.MODE), number(device, 'hex')], options);
+
+export const symlinkat = (target: Bytes, dir: Fd, path: Bytes, options?: CallOptions): Call =>
+  call('symlinkat', [string(target), fd(dir), string(path)], options);
+
+export const unlinkat = (dir: Fd, path: Bytes, flags: number, options?: CallOptions): Call =>
+  call('unlinkat', [fd(dir), string(path), number(flags, F.AT_FLAGS)], options);
+
+export const fchmodat = (dir: Fd, path: Bytes, mode: number, options?: CallOptions): Call =>
+  call('fchmodat', [fd(dir), string(path), number(mode, 'oct')], options);
+
+export const fchownat = (dir: Fd, path: Bytes, uid: number, gid: number, flags: number, options?: CallOptions): Call =>
+  call('fchownat', [fd(dir), string(path), number(uid), number(gid), number(flags, F.AT_FLAGS)], options);
+
+export const statx = (dir: Fd, path: Bytes, flags: number, mask: number, buffer: OutBuffer, options?: CallOptions): Call =>
+  call('statx', [fd(dir), string(path), number(flags, F.AT_FLAGS), number(mask, 'hex'), out(buffer, 'fixed')], options);
+
+export const fchdir = (dir: Fd): Call => call('fchdir', [fd(dir)]);
+
+export const chdir = (path: Bytes, options?: CallOptions): Call => call('chdir', [string(path)], options);
+
+export const getcwd = (buffer: OutBuffer, options?: CallOptions): Call =>
+  call('getcwd', [out(buffer, 1), number(buffer.length)], options);
+
+export const umask = (mask: number): Call => call('umask', [number(mask, 'oct')]);
+
+// The mount API on descriptors: open_tree(2), fsopen(2), fsconfig(2), fsmount(2), move_mount(2), mount_setattr(2)
+
+export const openTree = (dir: Fd, path: Bytes, flags: number, options?: CallOptions): Call =>
+  call('open_tree', [fd(dir), string(path), number(flags, F.OPEN_TREE_FLAGS)], options);
+
+export const fsopen = (type: Bytes, flags: number, options?: CallOptions): Call =>
+  call('fsopen', [string(type), number(flags, F.FSOPEN_FLAGS)], options);
+
+export const fsconfigFlag = (context: Fd, key: Bytes, options?: CallOptions): Call =>
+  call('fsconfig', [fd(context), number(0, F.FSCONFIG_COMMANDS), string(key), NULL, number(0)], options);
+
+export const fsconfigString = (context: Fd, key: Bytes, text: Bytes, options?: CallOptions): Call =>
+  call('fsconfig', [fd(context), number(1, F.FSCONFIG_COMMANDS), string(key), string(text), number(0)], options);
+
+export const fsconfigFd = (context: Fd, key: Bytes, from: Fd, options?: CallOptions): Call =>
+  call('fsconfig', [fd(context), number(5, F.FSCONFIG_COMMANDS), string(key), NULL, fd(from)], options);
+
+export const fsconfigCreate = (context: Fd, options?: CallOptions): Call =>
+  call('fsconfig', [fd(context), number(6, F.FSCONFIG_COMMANDS), NULL, NULL, number(0)], options);
+
+export const fsmount = (context: Fd, flags: number, attributes: number, options?: CallOptions): Call =>
+  call('fsmount', [fd(context), number(flags, F.FSMOUNT_FLAGS), number(attributes, F.MOUNT_ATTR_FLAGS)], options);
+
+export const moveMount = (from: Fd, to: Fd, flags: number, options?: CallOptions, toPath: Bytes = ''): Call =>
+  call('move_mount', [fd(from), string(''), fd(to), string(toPath), number(flags, F.MOVE_MOUNT_FLAGS)], options);
+
+export interface MountAttributes {
+  readonly set: number;
+  readonly clear: number;
+  readonly propagation: number;
+  readonly userns?: Fd;
+}
+
+export const mountSetattr = (
+  dir: Fd,
+  path: Bytes,
+  flags: number,
+  attributes: MountAttributes,
+  options?: CallOptions,
+): Call => {
+  const userns: Field = { name: 'userns_fd', width: 8, value: attributes.userns ?? 0 };
+  return call(
+    'mount_setattr',
+    [
+      fd(dir),
+      string(path),
+      number(flags, F.AT_FLAGS),
+      pointer(
+        struct(
+          { name: 'attr_set', width: 8, value: attributes.set, format: F.MOUNT_ATTR_FLAGS },
+          { name: 'attr_clr', width: 8, value: attributes.clear, format: F.MOUNT_ATTR_FLAGS },
+          { name: 'propagation', width: 8, value: attributes.propagation, format: F.MOUNT_FLAGS },
+          userns,
+        ),
+        4,
+      ),
+      number(32),
+    ],
+    options,
+  );
+};
+
+/** mount(2): for overlay of many layers on kernels before `lowerdir+`, and for propagation of the whole tree. */
+export const mount = (
+  source: Bytes | null,
+  target: Bytes,
+  type: Bytes | null,
+  flags: number,
+  data: Bytes | null,
+  options?: CallOptions,
+): Call => {
+  const text = (bytes: Bytes | null) => (bytes === null ? NULL : string(bytes));
+  return call('mount', [text(source), string(target), text(type), number(flags, F.MOUNT_FLAGS), text(data)], options);
+};
+
+export const umount2 = (target: Bytes, flags: number, options?: CallOptions): Call =>
+  call('umount2', [string(target), number(flags, F.UMOUNT_FLAGS)], options);
+
+export const pivotRoot = (newRoot: Bytes, putOld: Bytes): Call =>
+  call('pivot_root', [string(newRoot), string(putOld)]);
+
+// Processes and namespaces: clone3(2), unshare(2), setns(2), execve(2), waitid(2), pidfd_open(2)
+
+/** struct clone_args (88 bytes, clone(2)). */
+export interface CloneArguments {
+  readonly flags: number | bigint;
+  readonly pidfd?: Slot;
+  readonly cgroup?: Fd;
+}
+
+/** The pseudo-operation FORK: clone3(2), after which the child plays the child's part of the plan. */
+export const fork = (clone: CloneArguments, pidfd: OutBuffer | undefined, options: CallOptions): Call =>
+  call(
+    'FORK',
+    [
+      pointer(
+        struct(
+          { name: 'flags', width: 8, value: clone.flags, format: F.CLONE_FLAGS },
+          { name: 'pidfd', width: 8, value: pidfd === undefined ? 0 : { kind: 'out', buffer: pidfd } },
+          { name: 'child_tid', width: 8, value: 0 },
+          { name: 'parent_tid', width: 8, value: 0 },
+          { name: 'exit_signal', width: 8, value: 17, format: F.SIGNALS },
+          { name: 'stack', width: 8, value: 0 },
+          { name: 'stack_size', width: 8, value: 0 },
+          { name: 'tls', width: 8, value: 0 },
+          { name: 'set_tid', width: 8, value: 0 },
+          { name: 'set_tid_size', width: 8, value: 0 },
+          { name: 'cgroup', width: 8, value: clone.cgroup ?? 0 },
+        ),
+        1,
+      ),
+      number(88),
+      number(0),
+    ],
+    options,
+  );
+
+export const unshare = (flags: number, options?: CallOptions): Call =>
+  call('unshare', [number(flags, F.CLONE_FLAGS)], options);
+
+export const setns = (from: Fd, flags: number, options?: CallOptions): Call =>
+  call('setns', [fd(from), number(flags, F.CLONE_FLAGS)], options);
+
+export const execve = (path: Bytes, args: readonly Bytes[], env: Memory, options?: CallOptions): Call =>
+  call(
+    'execve',
+    [string(path), fixed({ kind: 'pointers', items: args.map((bytes) => ({ kind: 'string', bytes })) }), fixed(env)],
+    options,
+  );
+
+export const exitGroup = (code: number): Call => call('exit_group', [number(code)]);
+
+export const prctl = (operation: number, argument: number | Memory = 0, options?: CallOptions): Call =>
+  call(
+    'prctl',
+    [
+      number(operation, F.PRCTL_OPERATIONS),
+      typeof argument === 'number' ? number(argument) : pointer(argument, 'terminated'),
+      number(0),
+      number(0),
+      number(0),
+    ],
+    options,
+  );
+
+// The player's own operations (docs/plan.md)
+
+/** Fails with `errno` unless (left & mask) == right; the result is `left`. */
+export const check = (
+  left: Slot,
+  operator: 'EQ' | 'NE' | 'GE',
+  right: number | bigint,
+  errno: number,
+  options?: CallOptions & { mask?: bigint },
+): Call =>
+  call(
+    'CHECK',
+    [
+      value(left),
+      number({ EQ: 0, NE: 1, GE: 2 }[operator], F.CHECK_OPERATORS),
+      number(right),
+      number(options?.mask ?? -1n, 'hex'),
+      number(errno, F.ERRNOS),
+    ],
+    options,
+  );
+
+/** Writes the decimal text of `from` behind the prefix of `target`; the result is its length. */
+export const dec = (from: Slot, target: Memory & { kind: 'decimal' }, options?: CallOptions): Call =>
+  call('DEC', [value(from), fixed(target), number(0)], options);
+
+/** Answers with what is known so far and waits until TypeScript says go on. */
+export const pause = (name: number): Call => call('PAUSE', [number(name, F.PAUSES)]);
+
+export { number, string, value } from './call.ts';
