@@ -14,10 +14,40 @@ import { debianMirror, installPackages } from './debian.mjs';
 import { cacheDirectory, hashOf, root, run, timed, withLock } from './stage.mjs';
 
 const SUITE = 'sid';
-const PEERS = ['runc', 'crun', 'podman', 'buildah', 'skopeo', 'umoci', 'docker.io', 'docker-cli', 'containerd', 'criu'];
+const PEERS = [
+  'runc',
+  'crun',
+  'podman',
+  'buildah',
+  'skopeo',
+  'umoci',
+  'docker.io',
+  'docker-cli',
+  'containerd',
+  'criu',
+];
 const COMPANIONS = [
-  ...['netavark', 'aardvark-dns', 'passt', 'fuse-overlayfs', 'uidmap', 'catatonit', 'conmon', 'ca-certificates'],
-  ...['bubblewrap', 'iproute2', 'nftables', 'iptables', 'strace', 'busybox-static', 'mount', 'procps', 'kmod'],
+  ...[
+    'netavark',
+    'aardvark-dns',
+    'passt',
+    'fuse-overlayfs',
+    'uidmap',
+    'catatonit',
+    'conmon',
+    'ca-certificates',
+  ],
+  ...[
+    'bubblewrap',
+    'iproute2',
+    'nftables',
+    'iptables',
+    'strace',
+    'busybox-static',
+    'mount',
+    'procps',
+    'kmod',
+  ],
 ];
 const RECIPE = 2;
 
@@ -47,7 +77,9 @@ function build(target) {
   const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
   const options = ['--variant=minbase', `--keyring=${keyring}`, '--include=ca-certificates'];
   timed('debootstrap', () =>
-    privately(['debootstrap', ...options, SUITE, fresh, debianMirror()], { stdio: ['ignore', 'ignore', 'inherit'] }),
+    privately(['debootstrap', ...options, SUITE, fresh, debianMirror()], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    }),
   );
   // No service starts in the tree, whatever a package's script asks for.
   writeFileSync(join(fresh, 'usr/sbin/policy-rc.d'), '#!/bin/sh\nexit 101\n', { mode: 0o755 });
@@ -122,8 +154,16 @@ export function execInPeers(command, options = {}) {
 /** Name and version of each peer, as Debian counts them. */
 export function peerVersions() {
   const format = '-f=${Package} ${Version}\\n';
-  const result = execInPeers(['dpkg-query', '-W', format, ...PEERS, 'bubblewrap'], { stdio: 'pipe', encoding: 'utf8' });
-  return Object.fromEntries(result.stdout.trim().split('\n').map((line) => line.split(' ')));
+  const result = execInPeers(['dpkg-query', '-W', format, ...PEERS, 'bubblewrap'], {
+    stdio: 'pipe',
+    encoding: 'utf8',
+  });
+  return Object.fromEntries(
+    result.stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ')),
+  );
 }
 
 function main(args) {

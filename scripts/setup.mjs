@@ -16,8 +16,22 @@ const ENTRY = 'src/cli/main.ts';
 /** C programs: source below launcher/ and what it becomes. */
 const PROGRAMS = ['launcher', 'init'];
 // They bring their own _start (launcher/kernel.h), so no libc's start-up code.
-const WARNINGS = ['-Os', '-Wall', '-Wextra', '-Werror', '-fno-stack-protector', '-fno-asynchronous-unwind-tables'];
-const LINKING = ['-static', '-nostartfiles', '-ffunction-sections', '-fdata-sections', '-Wl,--gc-sections', '-s'];
+const WARNINGS = [
+  '-Os',
+  '-Wall',
+  '-Wextra',
+  '-Werror',
+  '-fno-stack-protector',
+  '-fno-asynchronous-unwind-tables',
+];
+const LINKING = [
+  '-static',
+  '-nostartfiles',
+  '-ffunction-sections',
+  '-fdata-sections',
+  '-Wl,--gc-sections',
+  '-s',
+];
 
 /**
  * Brings everything up to date for group `run` or `test`. Idempotent; several may run at once.
@@ -52,7 +66,10 @@ function installModules(directory, options) {
   if (!existsSync(join(root, directory, 'package-lock.json')) || modulesAreCurrent(directory)) return;
   const quiet = ['--no-fund', '--no-audit', '--loglevel=error'];
   timed(`npm packages of ${directory}`, () =>
-    run('npm', ['ci', ...quiet, ...options], { cwd: join(root, directory), stdio: ['ignore', 'ignore', 'inherit'] }),
+    run('npm', ['ci', ...quiet, ...options], {
+      cwd: join(root, directory),
+      stdio: ['ignore', 'ignore', 'inherit'],
+    }),
   );
 }
 
@@ -92,7 +109,8 @@ function compilers() {
   const own = findProgram('musl-gcc') === null ? 'gcc' : 'musl-gcc';
   const found = [{ compiler: own, suffix: '' }];
   const foreign = process.arch === 'arm64' ? 'x86_64' : 'aarch64';
-  if (findProgram(`${foreign}-linux-gnu-gcc`)) found.push({ compiler: `${foreign}-linux-gnu-gcc`, suffix: `-${foreign}` });
+  if (findProgram(`${foreign}-linux-gnu-gcc`))
+    found.push({ compiler: `${foreign}-linux-gnu-gcc`, suffix: `-${foreign}` });
   return found;
 }
 

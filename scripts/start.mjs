@@ -31,7 +31,8 @@ if (!existsSync(executable)) {
   process.exit(1);
 }
 // Only root may set limits without a delegated cgroup.
-const limits = process.getuid() === 0 ? ['--memory', '256m', '--pids-limit', '64', '--cpu-shares', '512'] : [];
+const limits =
+  process.getuid() === 0 ? ['--memory', '256m', '--pids-limit', '64', '--cpu-shares', '512'] : [];
 const args = ['run', '--rm', '--hostname', 'caisson', ...limits, 'host', 'sh', '-c', TOUR];
 process.stderr.write(`$ caisson ${args.slice(0, -1).join(' ')} '...'\n`);
 const result = spawnSync(executable, args, { cwd: root, stdio: 'inherit' });

@@ -1,0 +1,102 @@
+// The parts of the test suite: what each runs, under what, and how many seconds it may take.
+
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { bunPath, node24Path } from './setup.mjs';
+import { filesBelow, root } from './stage.mjs';
+
+/** Folders of src/ that run in any ES2023 engine. */
+export const CORE = ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'runtime', 'frontends'];
+
+const PROPERTY = /\.property\.test\.js$/;
+
+/** Folders of test/ that hold tests for parts of their own below, or no tests of their own. */
+const SPECIAL = ['node24', 'quickjs', 'properties', 'library'];
+
+/** Seconds for folders of test/ that are not expected to be done in a minute. */
+const BUDGETS = {
+  launcher: 120,
+  golden: 30,
+  kernel: 300,
+  attack: 180,
+  fault: 240,
+  differential: 120,
+  mutation: 240,
+  uml: 180,
+};
+
+/** Folders whose tests neither change the machine nor measure it, so that two files may run at once. */
+const PURE = ['golden', 'scripts', 'cli'];
+
+/**
+ * A part of the suite. `files` are compiled tests (or sources, for Bun), relative to the repository.
+ * @typedef {{name: string, budget: number, engine: 'check' | 'node' | 'bun' | 'quickjs', program?: string,
+ *   files: string[], concurrency?: number, env?: Record<string, string>, missing?: string}} Part
+ */
+
+/** All parts in the order in which they run. @returns {Part[]} */
+export function allParts() {
+  const unit = filesBelow('build/src', /\.test\.js$/).filter((file) => !PROPERTY.test(file));
+  const library = filesBelow('build/test/library', /\.test\.js$/);
+  const core = unit.filter((file) => CORE.includes(file.split('/')[2])).map(sourceOf);
+  const properties = [
+    ...filesBelow('build/src', PROPERTY),
+    ...filesBelow('build/test/properties', /\.test\.js$/),
+  ];
+  const node24 = node24Path();
+  return [
+    { name: 'check', budget: 60, engine: 'check', files: [] },
+    { name: 'unit', budget: 60, engine: 'node', files: unit, concurrency: 2 },
+    { name: 'properties', budget: 120, engine: 'node', files: properties, concurrency: 2 },
+    { name: 'quickjs', budget: 120, engine: 'quickjs', files: core },
+    {
+      name: 'node24',
+      budget: 60,
+      engine: 'node',
+      program: node24 ?? '',
+      files: unit,
+      concurrency: 2,
+      ...without(node24),
+    },
+    { name: 'bun', budget: 60, engine: 'bun', program: bunPath(), files: unit.map(sourceOf) },
+    { name: 'library', budget: 60, engine: 'node', files: library },
+    {
+      name: 'library-node24',
+      budget: 60,
+      engine: 'node',
+      program: node24 ?? '',
+      files: library,
+      ...without(node24),
+    },
+    { name: 'library-bun', budget: 60, engine: 'bun', program: bunPath(), files: library.map(sourceOf) },
+    ...folderParts(),
+  ];
+}
+
+function without(node24) {
+  return node24 === null ? { missing: `no Node 24 package for ${process.arch}` } : {};
+}
+
+function sourceOf(file) {
+  return file.replace(/^build\//, '').replace(/\.js$/, '.ts');
+}
+
+// Every folder of test/ is a part; the kernel's tests run a second time as an ordinary user.
+function folderParts() {
+  const base = join(root, 'build/test');
+  const found = existsSync(base) ? readdirSync(base) : [];
+  const expected = Object.keys(BUDGETS);
+  const others = found.filter((name) => !expected.includes(name) && !SPECIAL.includes(name)).sort();
+  return [...expected.slice(0, 2), ...others, ...expected.slice(2)].flatMap((name) => {
+    const files = filesBelow(`build/test/${name}`, /\.test\.js$/);
+    const part = {
+      name,
+      budget: BUDGETS[name] ?? 60,
+      engine: 'node',
+      files,
+      concurrency: PURE.includes(name) ? 2 : 1,
+    };
+    if (name !== 'kernel') return [part];
+    return [part, { ...part, name: 'rootless', env: { CAISSON_TEST_USER: 'caisson-test' } }];
+  });
+}
