@@ -1,0 +1,105 @@
+// JSON over byte strings: 64-bit integers stay exact, bytes that are not UTF-8 survive.
+
+import type { Bytes } from '../linux/bytes.ts';
+import { CaissonError } from './error.ts';
+import { JSON_DEPTH_LIMIT, parseJsonExactly } from './json-parser.ts';
+
+/** What a JSON document holds; an integer beyond 2^53 in magnitude is a bigint. */
+export type JsonValue = null | boolean | number | bigint | Bytes | readonly JsonValue[] | JsonObject;
+
+/** A JSON object; its names are byte strings and may be any, `__proto__` too. */
+export interface JsonObject {
+  readonly [key: Bytes]: JsonValue;
+}
+
+/** Integers of 15 digits are all below 2^53; 16 digits may not be. */
+const LONG_NUMBER = /[0-9]{16}/;
+
+/**
+ * Parses `text`, the raw bytes of a JSON document (RFC 8259), into byte strings, numbers and bigints.
+ *
+ * The engine's own parser does the work whenever it would be exact, because QuickJS interprets slowly; it
+ * cannot make UTF-8 of `\u` escapes nor keep long integers. Of two equal names in one object the last holds.
+ * Throws CaissonError `EINVALIDJSON`: `source:line:column: what`.
+ */
+export function parseJson(text: Bytes, source = 'JSON'): JsonValue {
+  if (text.includes('\\u') || LONG_NUMBER.test(text)) return parseJsonExactly(text, source);
+  let value: JsonValue;
+  try {
+    value = JSON.parse(text) as JsonValue;
+  } catch {
+    return parseJsonExactly(text, source);
+  }
+  // Few brackets cannot nest deeply; only a document of many is walked.
+  if (occurrences(text, '{') + occurrences(text, '[') > JSON_DEPTH_LIMIT && isDeep(value)) {
+    return parseJsonExactly(text, source);
+  }
+  return value;
+}
+
+function occurrences(text: string, char: string): number {
+  let count = 0;
+  for (let at = text.indexOf(char); at >= 0; at = text.indexOf(char, at + 1)) count++;
+  return count;
+}
+
+/** Level by level rather than by recursion: V8 parses a million nested arrays, and the stack would not hold. */
+function isDeep(root: JsonValue): boolean {
+  let level: JsonValue[] = [root];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth >= JSON_DEPTH_LIMIT) return true;
+    const next: JsonValue[] = [];
+    for (const value of level) {
+      if (typeof value !== 'object' || value === null) continue;
+      for (const child of Object.values(value)) if (typeof child === 'object' && child !== null) next.push(child);
+    }
+    level = next;
+  }
+  return false;
+}
+
+/**
+ * Writes a value as JSON: bigints as plain integers, byte strings as their bytes (control characters escaped,
+ * bytes that are not UTF-8 as they are), names in their own order. `indent` is one level ('' for one line).
+ * Undefined properties are left out; a number that is not finite is null, as in JSON.stringify.
+ * Throws CaissonError `EINVALIDJSON` for nesting deeper than 200 and for what JSON cannot say.
+ */
+export function stringifyJson(value: unknown, indent = ''): Bytes {
+  try {
+    const text = JSON.stringify(value, null, indent) as string | undefined;
+    if (text !== undefined) return text;
+  } catch {
+    // A bigint, which JSON.stringify refuses, or a cycle, which the depth limit below catches.
+  }
+  return write(value, indent, indent === '' ? '' : '\n', 0);
+}
+
+function write(value: unknown, indent: string, newline: string, depth: number): Bytes {
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value !== 'object' || value === null) {
+    const text = JSON.stringify(value) as string | undefined;
+    if (text === undefined) throw invalid(`a ${typeof value} has no JSON form`);
+    return text;
+  }
+  if (depth >= JSON_DEPTH_LIMIT) throw invalid(`nested deeper than ${JSON_DEPTH_LIMIT}`);
+  const inner = newline + (newline === '' ? '' : indent);
+  const items: string[] = [];
+  if (Array.isArray(value)) {
+    for (const item of value as unknown[]) items.push(write(item ?? null, indent, inner, depth + 1));
+    return bracketed('[', items, ']', inner, newline);
+  }
+  const colon = newline === '' ? ':' : ': ';
+  for (const [key, item] of Object.entries(value)) {
+    if (item === undefined) continue;
+    items.push(`${JSON.stringify(key)}${colon}${write(item, indent, inner, depth + 1)}`);
+  }
+  return bracketed('{', items, '}', inner, newline);
+}
+
+function bracketed(open: string, items: readonly string[], close: string, inner: string, newline: string): string {
+  return items.length === 0 ? open + close : `${open}${inner}${items.join(`,${inner}`)}${newline}${close}`;
+}
+
+function invalid(what: string): CaissonError {
+  return new CaissonError(`cannot write JSON: ${what}`, { code: 'EINVALIDJSON' });
+}
