@@ -280,18 +280,22 @@ const ALIASES: Readonly<Record<string, ErrnoName | undefined>> = {
   ENOTSUP: 'EOPNOTSUPP',
 };
 
-const NAMES: ReadonlyMap<number, ErrnoName> = new Map(
-  (Object.entries(ERRNO) as [ErrnoName, number][]).map(([name, value]) => [value, name]),
-);
+let names: ReadonlyMap<number, ErrnoName> | undefined;
+
+/** Number to name, made at first use: most runs print none. */
+function nameOf(number: number): ErrnoName | undefined {
+  names ??= new Map((Object.entries(ERRNO) as [ErrnoName, number][]).map(([name, value]) => [value, name]));
+  return names.get(number);
+}
 
 /** The name of error number `errno` (positive or, as the kernel returns it, negative); `errno 512` when it has none. */
 export function errnoName(errno: number): string {
-  return NAMES.get(Math.abs(errno)) ?? `errno ${Math.abs(errno)}`;
+  return nameOf(Math.abs(errno)) ?? `errno ${Math.abs(errno)}`;
 }
 
 /** The text of error number `errno` (either sign) in lower case, as strerror(3) without its capital letter. */
 export function errnoText(errno: number): string {
-  const name = NAMES.get(Math.abs(errno));
+  const name = nameOf(Math.abs(errno));
   return name === undefined ? `unknown error ${Math.abs(errno)}` : TEXTS[name];
 }
 

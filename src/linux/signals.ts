@@ -50,9 +50,15 @@ const ALIASES: Readonly<Record<string, SignalName | undefined>> = {
   SIGUNUSED: 'SIGSYS',
 };
 
-const NAMES: ReadonlyMap<number, SignalName> = new Map(
-  (Object.entries(SIGNALS) as [SignalName, number][]).map(([name, value]) => [value, name]),
-);
+let names: ReadonlyMap<number, SignalName> | undefined;
+
+/** Number to name, made at first use: most runs print none. */
+function nameOf(number: number): SignalName | undefined {
+  names ??= new Map(
+    (Object.entries(SIGNALS) as [SignalName, number][]).map(([name, value]) => [value, name]),
+  );
+  return names.get(number);
+}
 
 /**
  * The number (1..64) of a signal as a person or a configuration writes it: `TERM`, `SIGTERM`, `sigterm`, `15`,
@@ -82,7 +88,7 @@ function inRange(number: number): number | undefined {
 
 /** The name of signal `number` as `kill -l` prints it (`SIGTERM`, `SIGRTMIN+3`, `SIGRTMAX-2`), else `signal 32`. */
 export function signalName(number: number): string {
-  const name = NAMES.get(number);
+  const name = nameOf(number);
   if (name !== undefined) return name;
   if (number < SIGRTMIN || number > SIGRTMAX) return `signal ${number}`;
   if (number === SIGRTMIN) return 'SIGRTMIN';

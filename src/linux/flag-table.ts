@@ -1,0 +1,72 @@
+// How a flag word or an enumerated argument is printed: in strace's words and order, for plans and traces.
+
+/** Names for the values of one kind of argument. */
+export interface FlagTable {
+  readonly name: string;
+  /** In the order in which strace 6.1 prints them; an entry of several bits matches when all are set. */
+  readonly entries: readonly (readonly [string, number])[];
+  /** What 0 is printed as, `0` by default. */
+  readonly zero?: string;
+  /** Whether the whole value is one entry (`F_DUPFD`) rather than a union of bits. */
+  readonly exact?: boolean;
+  /** Bits that hold a number, not flags (O_ACCMODE): always printed first, by this name for each value. */
+  readonly field?: { readonly mask: number; readonly names: readonly string[] };
+  /** For values that follow a rule of their own; the entries are then empty. */
+  readonly print?: (value: number) => string;
+}
+
+/** Names and values in the order of printing. */
+export type FlagValues = Readonly<Record<string, number>>;
+
+/** A table of bits, printed in the order of `values`. */
+export function flagTable(name: string, values: FlagValues, more?: Partial<FlagTable>): FlagTable {
+  return { name, entries: Object.entries(values), ...more };
+}
+
+/** A table of which a value is exactly one entry. */
+export function enumTable(name: string, values: FlagValues): FlagTable {
+  return { name, entries: Object.entries(values), exact: true };
+}
+
+/** A table for values that follow a rule of their own. */
+export function ruleTable(name: string, print: (value: number) => string): FlagTable {
+  return { name, entries: [], print };
+}
+
+/**
+ * `value` in the words of `table`: `MS_NOSUID|MS_NODEV`, `0` (or the table's word for it) when no bit is set; bits
+ * without a name follow as one hexadecimal number. A negative number is taken as 32 bits, a bigint as 64.
+ */
+export function formatFlags(value: number | bigint, table: FlagTable): string {
+  if (table.print !== undefined) return table.print(Number(value));
+  if (table.exact === true) return formatExact(Number(value), table);
+  const wide =
+    typeof value === 'bigint' ? BigInt.asUintN(64, value) : BigInt(value < 0 ? value >>> 0 : value);
+  let high = Number(wide >> 32n);
+  let low = Number(wide & 0xffffffffn);
+  const words: string[] = [];
+  if (table.field !== undefined) {
+    words.push(table.field.names[low & table.field.mask] ?? hex(low & table.field.mask));
+    low = (low & ~table.field.mask) >>> 0;
+  }
+  for (const [name, bits] of table.entries) {
+    const bitsHigh = Math.floor(bits / 2 ** 32);
+    const bitsLow = bits >>> 0;
+    if (bits === 0 || (low & bitsLow) >>> 0 !== bitsLow || (high & bitsHigh) >>> 0 !== bitsHigh) continue;
+    words.push(name);
+    low = (low & ~bitsLow) >>> 0;
+    high = (high & ~bitsHigh) >>> 0;
+  }
+  if (low !== 0 || high !== 0) words.push(hex((BigInt(high) << 32n) | BigInt(low)));
+  return words.length === 0 ? (table.zero ?? '0') : words.join('|');
+}
+
+function formatExact(value: number, table: FlagTable): string {
+  for (const [name, known] of table.entries) if (known === value) return name;
+  if (value === 0) return table.zero ?? '0';
+  return value < 0 ? String(value) : hex(value);
+}
+
+function hex(value: number | bigint): string {
+  return `0x${value.toString(16)}`;
+}
