@@ -33,17 +33,17 @@ export function hashOf(parts) {
   return hash.digest('hex');
 }
 
-/** Files below `directory` (relative to the repository) whose name matches `pattern`, sorted, relative. */
-export function filesBelow(directory, pattern = /./) {
+/** Files below `directory` whose name matches `pattern`, sorted; all relative to `base`, the repository. */
+export function filesBelow(directory, pattern = /./, base = root) {
   const found = [];
   const walk = (relative) => {
-    for (const entry of readdirSync(join(root, relative), { withFileTypes: true })) {
+    for (const entry of readdirSync(join(base, relative), { withFileTypes: true })) {
       const path = `${relative}/${entry.name}`;
       if (entry.isDirectory()) walk(path);
       else if (pattern.test(entry.name)) found.push(path);
     }
   };
-  if (existsSync(join(root, directory))) walk(directory);
+  if (existsSync(join(base, directory))) walk(directory);
   return found.sort();
 }
 
