@@ -73,16 +73,17 @@ const AT_VALUES: FlagValues = {
 /** Flags of unlinkat(2), fchownat(2), newfstatat(2), linkat(2), execveat(2), mount_setattr(2). */
 export const AT_FLAGS = flagTable('at', AT_VALUES);
 
-/** Flags of statx(2). */
-export const STATX_FLAGS = flagTable(
-  'statx',
-  {
-    AT_STATX_FORCE_SYNC: O.AT_STATX_FORCE_SYNC,
-    AT_STATX_DONT_SYNC: O.AT_STATX_DONT_SYNC,
-    ...AT_VALUES,
+/** Flags of statx(2); strace always prints how it synchronises. */
+export const STATX_FLAGS = flagTable('statx', AT_VALUES, {
+  field: {
+    mask: O.AT_STATX_SYNC_TYPE,
+    names: {
+      [O.AT_STATX_SYNC_AS_STAT]: 'AT_STATX_SYNC_AS_STAT',
+      [O.AT_STATX_FORCE_SYNC]: 'AT_STATX_FORCE_SYNC',
+      [O.AT_STATX_DONT_SYNC]: 'AT_STATX_DONT_SYNC',
+    },
   },
-  { zero: 'AT_STATX_SYNC_AS_STAT' },
-);
+});
 
 /** The mask of statx(2). */
 export const STATX_MASK = flagTable('statx mask', {
@@ -135,7 +136,8 @@ function formatMode(mode: number): string {
 }
 
 function octal(mode: number): string {
-  return `0${mode.toString(8).padStart(3, '0')}`;
+  const digits = mode === 0 ? '0' : `0${mode.toString(8)}`;
+  return digits.padStart(3, '0');
 }
 
 /** Permissions without a file type, as strace prints them: `01777`, `0644`, `000`. */

@@ -10,7 +10,7 @@ export interface FlagTable {
   /** Whether the whole value is one entry (`F_DUPFD`) rather than a union of bits. */
   readonly exact?: boolean;
   /** Bits that hold a number, not flags (O_ACCMODE): always printed first, by this name for each value. */
-  readonly field?: { readonly mask: number; readonly names: readonly string[] };
+  readonly field?: { readonly mask: number; readonly names: Readonly<Record<number, string>> };
   /** For values that follow a rule of their own; the entries are then empty. */
   readonly print?: (value: number) => string;
 }

@@ -71,7 +71,14 @@ test('modes', () => {
   assert.equal(F.formatFlags(0o67777, F.MODE), 'S_IFBLK|S_ISUID|S_ISGID|S_ISVTX|0777');
   assert.equal(F.formatFlags(0o644, F.MODE), '0644');
   assert.equal(F.formatFlags(0, F.PERMISSIONS), '000');
+  assert.equal(F.formatFlags(0o5, F.PERMISSIONS), '005');
   assert.equal(F.formatFlags(0o1777, F.PERMISSIONS), '01777');
+});
+
+test('statx', () => {
+  assert.equal(F.formatFlags(0x100, F.STATX_FLAGS), 'AT_STATX_SYNC_AS_STAT|AT_SYMLINK_NOFOLLOW');
+  assert.equal(F.formatFlags(0x17ff, F.STATX_MASK), 'STATX_BASIC_STATS|STATX_MNT_ID');
+  assert.equal(F.formatFlags(0x1003, F.STATX_MASK), 'STATX_TYPE|STATX_MODE|STATX_MNT_ID');
 });
 
 test('enumerated arguments and values with a rule', () => {
