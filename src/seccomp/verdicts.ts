@@ -1,0 +1,132 @@
+// What each system call number of one architecture gets: a fixed action, or rules on its arguments by precedence.
+
+import { CaissonError, type Pointer } from '../spec/error.ts';
+import { type Abi, directNumber } from './architectures.ts';
+import type { Condition, Operator, Rule, RuleList } from './rules.ts';
+
+/** A rule as one architecture sees it. Rules of several calls are the same object, so that equal calls merge. */
+export interface ArgumentRule {
+  readonly action: number;
+  readonly conditions: readonly Condition[];
+  readonly pointer: Pointer;
+}
+
+/** A SECCOMP_RET_* value, or rules of which the first that matches decides, and else the default action. */
+export type Verdict = number | readonly ArgumentRule[];
+
+/**
+ * The verdicts of the numbers that rules name. Names that the architecture has not are ignored, as runc does.
+ *
+ * Precedence is libseccomp's (src/db.c): the first rule without conditions beats all with them; among those
+ * the more specific comes first (see `precedes`). Throws CaissonError EINVALIDSPEC where libseccomp refuses
+ * with EEXIST: a rule whose conditions are those of an earlier one, or its first ones, with another action.
+ */
+export function verdicts(list: RuleList, abi: Abi): ReadonlyMap<number, Verdict> {
+  const map = new Map<number, number | ArgumentRule[]>();
+  for (const rule of list.rules) {
+    const own: ArgumentRule = {
+      action: rule.action,
+      conditions: seenBy(abi, rule.conditions),
+      pointer: rule.pointer,
+    };
+    for (const name of rule.names) {
+      const multiplexed = abi.multiplexed?.[name];
+      if (multiplexed !== undefined) addRule(map, multiplexed[0], carried(rule, multiplexed[1]), name);
+      const direct = directNumber(abi, name);
+      if (direct !== undefined) addRule(map, direct, own, name);
+    }
+  }
+  return map;
+}
+
+/**
+ * The greatest number that the profile names, whatever the action; undefined when it names none.
+ * Multiplexed calls do not count: libseccomp resolves their names to no number.
+ */
+export function greatestNumber(list: RuleList, abi: Abi): number | undefined {
+  let greatest: number | undefined;
+  for (const name of list.names) {
+    const nr = directNumber(abi, name);
+    if (nr === undefined || abi.multiplexed?.[name] !== undefined) continue;
+    if (greatest === undefined || nr > greatest) greatest = nr;
+  }
+  return greatest;
+}
+
+/** The conditions without the half that a 32-bit ABI has not, and without those that always hold. */
+function seenBy(abi: Abi, conditions: readonly Condition[]): readonly Condition[] {
+  const seen = abi.wide ? conditions : conditions.map((one) => ({ ...one, high: 0, maskHigh: 0 }));
+  return seen.filter((one) => one.maskHigh !== 0 || one.maskLow !== 0);
+}
+
+/** The rule for the multiplexer: as libseccomp, the first argument is the call, the others are compared as written. */
+function carried(rule: Rule, call: number): ArgumentRule {
+  const selector: Condition = { index: 0, operator: 'EQ', high: 0, low: call, maskHigh: 0, maskLow: 0xffffffff };
+  const rest = rule.conditions.filter(({ index }) => index !== 0);
+  const conditions = [selector, ...rest.map((one) => ({ ...one, high: 0, maskHigh: 0 }))];
+  return {
+    action: rule.action,
+    conditions: conditions.filter((one) => one.maskLow !== 0),
+    pointer: rule.pointer,
+  };
+}
+
+function addRule(map: Map<number, number | ArgumentRule[]>, nr: number, rule: ArgumentRule, name: string): void {
+  const present = map.get(nr);
+  if (typeof present === 'number') return;
+  if (rule.conditions.length === 0) {
+    map.set(nr, rule.action);
+  } else if (present === undefined) {
+    map.set(nr, [rule]);
+  } else if (!isRepeated(present, rule, name)) {
+    const at = present.findIndex((other) => precedes(rule, other));
+    present.splice(at < 0 ? present.length : at, 0, rule);
+  }
+}
+
+function isRepeated(present: readonly ArgumentRule[], rule: ArgumentRule, name: string): boolean {
+  for (const other of present) {
+    if (!rule.conditions.every((one, at) => isSame(one, other.conditions[at]))) continue;
+    if (other.action !== rule.action) {
+      throw new CaissonError(
+        `two seccomp rules for ${name} have the same conditions and different actions: remove one`,
+        { code: 'EINVALIDSPEC', provenance: [other.pointer, rule.pointer] },
+      );
+    }
+    if (other.conditions.length === rule.conditions.length) return true;
+  }
+  return false;
+}
+
+function isSame(a: Condition, b: Condition | undefined): boolean {
+  return (
+    b !== undefined &&
+    a.index === b.index &&
+    a.operator === b.operator &&
+    a.high === b.high &&
+    a.low === b.low &&
+    a.maskHigh === b.maskHigh &&
+    a.maskLow === b.maskLow
+  );
+}
+
+const SPECIFICITY: Readonly<Record<Operator, number>> = { MASKED_EQ: 3, EQ: 3, NE: 3, LE: 2, LT: 2, GE: 1, GT: 1 };
+
+/**
+ * Whether `a`, added after `b`, is tried before it. By the first condition in which they differ: greater
+ * argument index, then equality before "less" before "greater", then the tighter bound or greater datum
+ * (_db_chain_lt in src/db.c); else in the order of the profile. If one is the beginning of the other, the shorter.
+ */
+function precedes(a: ArgumentRule, b: ArgumentRule): boolean {
+  for (const [at, one] of a.conditions.entries()) {
+    const other = b.conditions[at];
+    if (other === undefined) return false;
+    if (isSame(one, other)) continue;
+    if (one.index !== other.index) return one.index > other.index;
+    const [mine, its] = [SPECIFICITY[one.operator], SPECIFICITY[other.operator]];
+    if (mine !== its) return mine > its;
+    const order = one.high - other.high || one.low - other.low;
+    return mine === 2 ? order < 0 : order > 0;
+  }
+  return true;
+}
