@@ -11,8 +11,8 @@
 #include "kernel.h"
 #include "wire.h"
 
-// <linux/memfd.h>, which musl-gcc does not find.
-enum memfd_flag { MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2, MFD_EXEC = 16 };
+// <linux/memfd.h> and <linux/close_range.h>, which musl-gcc does not find.
+enum linux_flag { MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2, CLOSE_RANGE_CLOEXEC = 4, MFD_EXEC = 16 };
 enum exit_code { EXIT_END = 0, EXIT_CHANNEL = 120, EXIT_MEMFD = 121, EXIT_USAGE = 122 };
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define PAGE 65536 // the largest page size of arm64
@@ -23,7 +23,8 @@ struct batch {
     uint8_t *data;
 };
 
-// The last page is made inaccessible: a kernel that writes past the data by a wrong length stops there.
+// A batch lies at the end, and the page behind it is made inaccessible: a wrong length of a call ends in
+// EFAULT exactly behind the data.
 static uint8_t arena[WIRE_ARENA + PAGE] __attribute__((aligned(PAGE)));
 static uint64_t channel_in = 3, channel_out = 3;
 
@@ -40,26 +41,19 @@ static void await(uint64_t fd, uint32_t events) {
 static void receive(void *to, uint64_t length) {
     for (uint64_t done = 0; done < length;) {
         long got = CALL(__NR_read, channel_in, ADDRESS(to) + done, length - done);
-        if (got == -EAGAIN)
-            await(channel_in, POLLIN);
-        else if (got == 0)
-            leave(done == 0 ? EXIT_END : EXIT_CHANNEL);
-        else if (got < 0 && got != -EINTR)
-            leave(EXIT_CHANNEL);
-        else if (got > 0)
-            done += (uint64_t)got;
+        if (got == 0) leave(done == 0 ? EXIT_END : EXIT_CHANNEL);
+        if (got < 0 && got != -EINTR && got != -EAGAIN) leave(EXIT_CHANNEL);
+        if (got == -EAGAIN) await(channel_in, POLLIN);
+        if (got > 0) done += (uint64_t)got;
     }
 }
 
 static void transmit(const void *from, uint64_t length) {
     for (uint64_t done = 0; done < length;) {
         long put = CALL(__NR_write, channel_out, ADDRESS(from) + done, length - done);
-        if (put == -EAGAIN)
-            await(channel_out, POLLOUT);
-        else if (put < 0 && put != -EINTR)
-            leave(EXIT_CHANNEL);
-        else if (put > 0)
-            done += (uint64_t)put;
+        if (put < 0 && put != -EINTR && put != -EAGAIN) leave(EXIT_CHANNEL);
+        if (put == -EAGAIN) await(channel_out, POLLOUT);
+        if (put > 0) done += (uint64_t)put;
     }
 }
 
@@ -87,14 +81,16 @@ static int inside(const struct batch *b, uint64_t offset, uint64_t length) {
 static unsigned kind_of(const struct record *r, unsigned i) { return (r->kinds >> (2 * i)) & 3; }
 
 static int valid_pseudo(const struct batch *b, const struct record *r) {
+    int plain = kind_of(r, 1) == WIRE_KIND_IMM && kind_of(r, 2) == WIRE_KIND_IMM;
     if (r->nr == WIRE_OP_FORK) return r->arg[2] < b->head.records && kind_of(r, 2) == WIRE_KIND_IMM;
-    if (r->nr == WIRE_OP_DEC)
-        return r->arg[2] >= 21 && inside(b, r->arg[1], r->arg[2]) && (r->kinds & 0x3c) == 0;
-    return r->nr >= WIRE_OP_CHECK && r->nr <= WIRE_OP_END;
+    if (r->nr == WIRE_OP_CHECK) return r->arg[1] <= WIRE_CHECK_GE && kind_of(r, 1) == WIRE_KIND_IMM;
+    if (r->nr == WIRE_OP_DEC) return r->arg[2] >= 21 && inside(b, r->arg[1], r->arg[2]) && plain;
+    return r->nr == WIRE_OP_PAUSE || r->nr == WIRE_OP_END;
 }
 
 static int valid_record(const struct batch *b, const struct record *r) {
     static const uint8_t width[4] = {[WIRE_KIND_LOAD32] = 4, [WIRE_KIND_LOAD64] = 8};
+    if (r->kinds >> 12 || r->flags & ~(WIRE_FLAG_RETRY | WIRE_FLAG_DEST32)) return 0;
     for (unsigned i = 0; i < 6; i++) {
         unsigned kind = kind_of(r, i);
         if (kind != WIRE_KIND_IMM && !inside(b, r->arg[i], width[kind])) return 0;
@@ -120,16 +116,17 @@ static void receive_batch(struct batch *b) {
     uint64_t records = (uint64_t)h->records * sizeof(struct record);
     uint64_t relocs = ((uint64_t)h->relocs * 4 + 7) & ~7ull;
     uint64_t total = records + relocs + sizeof(struct frame) + h->data;
-    if (total > WIRE_ARENA) leave(EXIT_CHANNEL);
-    receive(arena, total);
-    b->record = (struct record *)arena;
-    b->data = arena + records + relocs + sizeof(struct frame);
+    if (total > WIRE_ARENA || total % 8 != 0) leave(EXIT_CHANNEL);
+    b->record = (struct record *)(arena + WIRE_ARENA - total);
+    b->data = arena + WIRE_ARENA - h->data;
+    receive(b->record, total);
 }
 
 // 0 when every offset in the batch is inside its data, else 1 + the index of the first bad record.
 static uint32_t refuse(struct batch *b) {
     struct header *h = &b->head;
-    if (h->reply > h->data || (h->trace != WIRE_NONE && !inside(b, h->trace, 8ull * h->records))) {
+    int traceable = h->trace == WIRE_NONE || inside(b, h->trace, 8ull * h->records);
+    if (h->reply > h->data || !traceable || h->reserved0 != 0 || h->reserved1 != 0) {
         h->reply = 0;
         return 1;
     }
@@ -138,13 +135,14 @@ static uint32_t refuse(struct batch *b) {
     return relocate(b, (uint8_t *)(b->record + h->records)) ? 0 : h->records + 1;
 }
 
-static long check(const uint64_t a[6]) {
+// The errno of a check that does not hold, else 0.
+static uint32_t check(const uint64_t a[6]) {
     uint64_t left = a[0] & a[3];
     int holds = a[1] == WIRE_CHECK_EQ ? left == a[2] : a[1] == WIRE_CHECK_NE ? left != a[2] : left >= a[2];
-    return holds ? (long)a[0] : -(long)(a[4] & 0xfff);
+    return holds ? 0 : a[4] - 1 < 4095 ? (uint32_t)a[4] : EINVAL;
 }
 
-static long decimal(uint8_t *to, uint64_t value) {
+static unsigned decimal(uint8_t *to, uint64_t value) {
     unsigned length = 1;
     for (uint64_t rest = value / 10; rest > 0; rest /= 10) length++;
     to[length] = 0;
@@ -152,13 +150,14 @@ static long decimal(uint8_t *to, uint64_t value) {
     return length;
 }
 
-static int tolerated(const struct record *r, long result) {
+static int tolerated(const struct record *r, uint32_t error) {
     for (unsigned i = 0; i < sizeof r->tolerate; i++)
-        if (r->tolerate[i] != 0 && result == -(long)r->tolerate[i]) return 1;
-    return 0;
+        if (r->tolerate[i] == error) return 1;
+    return error == 0;
 }
 
-static long play_record(struct batch *b, uint32_t index) {
+// Returns an errno or 0.
+static uint32_t play_record(struct batch *b, uint32_t index, long *result) {
     const struct record *r = &b->record[index];
     uint64_t a[6];
     for (unsigned i = 0; i < 6; i++) {
@@ -167,21 +166,19 @@ static long play_record(struct batch *b, uint32_t index) {
                : kind == WIRE_KIND_PTR ? ADDRESS(b->data) + r->arg[i]
                                        : load(b->data + r->arg[i], kind == WIRE_KIND_LOAD32 ? 4 : 8);
     }
-    if (r->nr == WIRE_OP_CHECK) return check(a);
-    if (r->nr == WIRE_OP_DEC) return decimal(b->data + a[1], a[0]);
+    if (r->nr == WIRE_OP_CHECK) return *result = (long)a[0], check(a);
+    if (r->nr == WIRE_OP_DEC) return *result = decimal(b->data + a[1], a[0]), 0;
     if (r->nr == WIRE_OP_PAUSE) {
         struct header go;
         answer(b, WIRE_ANSWER_PAUSED, index, 0, (uint32_t)a[0]);
         receive(&go, sizeof go);
         if (go.magic != WIRE_MAGIC_CONTINUE) leave(EXIT_CHANNEL);
-        return 0;
+        return *result = 0;
     }
-    long result = kernel(r->nr == WIRE_OP_FORK ? __NR_clone3 : (long)r->nr, a);
-    for (unsigned i = 0; i < WIRE_RETRIES && (r->flags & WIRE_FLAG_RETRY); i++) {
-        if (result != -EINTR && result != -EAGAIN) break;
-        result = kernel((long)r->nr, a);
-    }
-    return result;
+    unsigned retries = r->flags & WIRE_FLAG_RETRY ? WIRE_RETRIES : 0;
+    do *result = kernel(r->nr == WIRE_OP_FORK ? __NR_clone3 : (long)r->nr, a);
+    while ((*result == -EINTR || *result == -EAGAIN) && retries-- > 0);
+    return *result < 0 && *result > -4096 ? (uint32_t)-*result : 0;
 }
 
 static void stamp(struct batch *b, uint32_t index) {
@@ -194,12 +191,11 @@ static void play(struct batch *b) {
     for (uint32_t i = 0; i < b->head.records;) {
         const struct record *r = &b->record[i];
         if (r->nr == WIRE_OP_END) break;
-        long result = play_record(b, i);
+        long result;
+        uint32_t error = play_record(b, i, &result);
         if (b->head.trace != WIRE_NONE) stamp(b, i);
-        if (result < 0 && result > -4096 && !tolerated(r, result)) {
-            answer(b, WIRE_ANSWER_FAILED, i, (uint32_t)-result, 0);
-            return;
-        }
+        if (error != 0) result = -(long)error;
+        if (!tolerated(r, error)) return answer(b, WIRE_ANSWER_FAILED, i, error, 0);
         if (r->dest != WIRE_NONE)
             store(b->data + r->dest, (uint64_t)result, r->flags & WIRE_FLAG_DEST32 ? 4 : 8);
         i = r->nr == WIRE_OP_FORK && result == 0 ? (uint32_t)r->arg[2] : i + 1;
@@ -218,8 +214,9 @@ static void seal_self(char **argv, char **envp) {
     long memory = CALL(__NR_memfd_create, ADDRESS("caisson-launcher"), flags | MFD_EXEC);
     if (memory == -EINVAL) memory = CALL(__NR_memfd_create, ADDRESS("caisson-launcher"), flags); // before 6.3
     if (memory < 0) leave(EXIT_MEMFD);
-    while (CALL(__NR_sendfile, (uint64_t)memory, (uint64_t)self, 0, 1 << 20) > 0) continue;
-    if (CALL(__NR_fcntl, (uint64_t)memory, F_ADD_SEALS, SEALS) < 0) leave(EXIT_MEMFD);
+    long copied = 1;
+    while (copied > 0) copied = CALL(__NR_sendfile, (uint64_t)memory, (uint64_t)self, 0, 1 << 20);
+    if (copied < 0 || CALL(__NR_fcntl, (uint64_t)memory, F_ADD_SEALS, SEALS) < 0) leave(EXIT_MEMFD);
     CALL(__NR_execveat, (uint64_t)memory, ADDRESS(""), ADDRESS(argv), ADDRESS(envp), AT_EMPTY_PATH);
     leave(EXIT_MEMFD);
 }
@@ -240,6 +237,7 @@ _Noreturn __attribute__((used)) void begin(uint64_t *stack) {
     if (stack[0] > 1) channel_in = channel_out = number(argv[1]);
     if (stack[0] > 2) channel_out = number(argv[2]);
     seal_self(argv, argv + stack[0] + 1);
+    CALL(__NR_close_range, 3, UINT32_MAX, CLOSE_RANGE_CLOEXEC); // what a program inherits, a plan lists
     CALL(__NR_mprotect, ADDRESS(arena + WIRE_ARENA), PAGE, 0);
     for (struct batch b;;) {
         receive_batch(&b);

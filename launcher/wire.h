@@ -40,7 +40,8 @@ struct header {
     uint32_t reserved1;
 };
 
-struct frame {
+// Frames and records lie in an array of bytes.
+struct __attribute__((may_alias)) frame {
     uint32_t magic;
     uint32_t kind;
     uint32_t index;
@@ -49,7 +50,7 @@ struct frame {
     uint32_t length;
 };
 
-struct record {
+struct __attribute__((may_alias)) record {
     uint32_t nr;
     uint16_t kinds;
     uint16_t flags;

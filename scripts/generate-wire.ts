@@ -22,11 +22,12 @@ struct header {
 ${fields(HEADER_FIELDS)}
 };
 
-struct frame {
+// Frames and records lie in an array of bytes.
+struct __attribute__((may_alias)) frame {
 ${fields(FRAME_FIELDS)}
 };
 
-struct record {
+struct __attribute__((may_alias)) record {
     uint32_t nr;
     uint16_t kinds;
     uint16_t flags;
