@@ -14,41 +14,14 @@ import { debianMirror, installPackages } from './debian.mjs';
 import { cacheDirectory, hashOf, root, run, timed, withLock } from './stage.mjs';
 
 const SUITE = 'sid';
-const PEERS = [
-  'runc',
-  'crun',
-  'podman',
-  'buildah',
-  'skopeo',
-  'umoci',
-  'docker.io',
-  'docker-cli',
-  'containerd',
-  'criu',
-];
+const PEERS = 'runc crun podman buildah skopeo umoci docker.io docker-cli containerd criu bubblewrap'.split(
+  ' ',
+);
+// What they need and Debian only recommends, and compilers of policies for the kernel's security modules.
 const COMPANIONS = [
-  ...[
-    'netavark',
-    'aardvark-dns',
-    'passt',
-    'fuse-overlayfs',
-    'uidmap',
-    'catatonit',
-    'conmon',
-    'ca-certificates',
-  ],
-  ...[
-    'bubblewrap',
-    'iproute2',
-    'nftables',
-    'iptables',
-    'strace',
-    'busybox-static',
-    'mount',
-    'procps',
-    'kmod',
-  ],
-];
+  'netavark aardvark-dns passt fuse-overlayfs uidmap catatonit conmon ca-certificates apparmor checkpolicy',
+  'iproute2 nftables iptables strace busybox-static mount procps kmod',
+].flatMap((line) => line.split(' '));
 const RECIPE = 2;
 
 /** Where the peers' root is, or will be. */
@@ -154,7 +127,7 @@ export function execInPeers(command, options = {}) {
 /** Name and version of each peer, as Debian counts them. */
 export function peerVersions() {
   const format = '-f=${Package} ${Version}\\n';
-  const result = execInPeers(['dpkg-query', '-W', format, ...PEERS, 'bubblewrap'], {
+  const result = execInPeers(['dpkg-query', '-W', format, ...PEERS], {
     stdio: 'pipe',
     encoding: 'utf8',
   });
