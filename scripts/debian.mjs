@@ -1,6 +1,7 @@
 // Debian packages that caisson needs, and the machine's own Debian mirror.
 
-import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { findProgram, outputOf, run, timed } from './stage.mjs';
 
 /** What `npm start` needs: a C compiler for the launcher and the helpers that write rootless id maps. */
@@ -20,8 +21,13 @@ const TEST_PACKAGES = [
   ],
   ...['bubblewrap', 'runc', 'crun'],
   ...['user-mode-linux', 'kmod'],
+  ...['gcc-aarch64-linux-gnu', 'linux-libc-dev-armhf-cross'],
   ...['debootstrap', 'debian-archive-keyring', 'make', 'patch', 'dpkg-dev', 'gpgv', 'iproute2'],
 ];
+
+/** Who runs the rootless tests. */
+const TEST_USER = 'caisson-test';
+const HOME_OF_TEST_USER = '/var/lib/caisson-test';
 
 /** Program by which a package is recognised where there is no dpkg; null: its absence shows elsewhere. */
 const PROGRAM_OF = {
@@ -69,16 +75,46 @@ function missingPackages(packages) {
 function aptInstall(packages) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const options = ['-q', '-y', '-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=300'];
-  const stdio = ['ignore', 'ignore', 'inherit'];
-  const install = () =>
-    run('apt-get', [...options, '--no-install-recommends', 'install', ...packages], { env, stdio });
-  try {
-    if (existsSync('/var/lib/apt/lists')) return install();
-  } catch {
-    process.stderr.write('setup: apt-get install failed; reading the package lists again\n');
+  const apt = (...args) => {
+    const command = ['apt-get', ...options, '--no-install-recommends', ...args];
+    return spawnSync(command[0], command.slice(1), { env, encoding: 'utf8', maxBuffer: 1 << 28 });
+  };
+  // The lists may be stale or empty; reading them takes longer than trying without.
+  let result = apt('install', ...packages);
+  if (result.status === 0) return;
+  if (apt('update').status !== 0) process.stderr.write('setup: apt-get update failed\n');
+  result = apt('install', ...packages);
+  if (result.status === 0) return;
+  // One that this release does not have must not keep the others away.
+  for (const name of packages) {
+    const one = apt('install', name);
+    if (one.status !== 0)
+      process.stderr.write(`setup: ${name} could not be installed: ${lastLine(one.stderr)}\n`);
   }
-  run('apt-get', [...options, 'update'], { env, stdio });
-  return install();
+}
+
+function lastLine(text) {
+  return text.trim().split('\n').at(-1) ?? '';
+}
+
+/**
+ * Makes the ordinary user of the rootless tests, with a range of subordinate ids, as root; null when it cannot.
+ * @returns {string | null} the user's name
+ */
+export function makeTestUser() {
+  if (process.getuid() !== 0 || findProgram('useradd') === null) return null;
+  const exists = outputOf('id', ['-u', TEST_USER]) !== null;
+  if (!exists) {
+    run('useradd', ['--system', '--user-group', '--create-home', '--home-dir', HOME_OF_TEST_USER, TEST_USER]);
+  }
+  for (const [file, option] of [
+    ['/etc/subuid', '--add-subuids'],
+    ['/etc/subgid', '--add-subgids'],
+  ]) {
+    const ranges = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    if (!ranges.includes(`${TEST_USER}:`)) run('usermod', [option, '700000-765535', TEST_USER]);
+  }
+  return TEST_USER;
 }
 
 /** Address of the Debian mirror that this machine's apt is set up with. */

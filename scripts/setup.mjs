@@ -8,7 +8,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { installPackages } from './debian.mjs';
+import { installPackages, makeTestUser } from './debian.mjs';
 import { filesBelow, findProgram, outputOf, root, run, stage, timed, withLock } from './stage.mjs';
 
 const ENTRY = 'src/cli/main.ts';
@@ -43,6 +43,7 @@ export function setUp(group) {
     installPackages(group);
     installModules('.', []);
     if (group === 'test') installModules('test/node24', ['--no-bin-links']);
+    if (group === 'test') makeTestUser();
     compilePrograms();
     if (group === 'test') compileTypeScript();
     compileExecutable();
