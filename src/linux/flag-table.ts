@@ -40,10 +40,7 @@ export function ruleTable(name: string, print: (value: number) => string): FlagT
 export function formatFlags(value: number | bigint, table: FlagTable): string {
   if (table.print !== undefined) return table.print(Number(value));
   if (table.exact === true) return formatExact(Number(value), table);
-  const wide =
-    typeof value === 'bigint' ? BigInt.asUintN(64, value) : BigInt(value < 0 ? value >>> 0 : value);
-  let high = Number(wide >> 32n);
-  let low = Number(wide & 0xffffffffn);
+  let [high, low] = splitWords(value);
   const words: string[] = [];
   if (table.field !== undefined) {
     words.push(table.field.names[low & table.field.mask] ?? hex(low & table.field.mask));
@@ -57,7 +54,7 @@ export function formatFlags(value: number | bigint, table: FlagTable): string {
     low = (low & ~bitsLow) >>> 0;
     high = (high & ~bitsHigh) >>> 0;
   }
-  if (low !== 0 || high !== 0) words.push(hex((BigInt(high) << 32n) | BigInt(low)));
+  if (low !== 0 || high !== 0) words.push(hexWords(high, low));
   return words.length === 0 ? (table.zero ?? '0') : words.join('|');
 }
 
@@ -67,6 +64,19 @@ function formatExact(value: number, table: FlagTable): string {
   return value < 0 ? String(value) : hex(value);
 }
 
-function hex(value: number | bigint): string {
+function splitWords(value: number | bigint): [number, number] {
+  if (typeof value === 'bigint') {
+    const wide = BigInt.asUintN(64, value);
+    return [Number(wide >> 32n), Number(wide & 0xffffffffn)];
+  }
+  return value < 0 ? [0, value >>> 0] : [Math.floor(value / 2 ** 32), value >>> 0];
+}
+
+/** Not by way of bigint: QuickJS 2025-04-26 prints (2n ** 64n - 1n).toString(16) with a leading zero. */
+function hexWords(high: number, low: number): string {
+  return high === 0 ? hex(low) : `${hex(high)}${low.toString(16).padStart(8, '0')}`;
+}
+
+function hex(value: number): string {
   return `0x${value.toString(16)}`;
 }
