@@ -86,7 +86,8 @@ class Parser {
       this.skip(SPACE);
       if (this.text[this.at] !== '"') this.fail(`expected a property name in quotes, found ${this.found()}`);
       const key = this.string();
-      if (!this.accept(':')) this.fail(`expected ':' after the property name ${quoted(key)}, found ${this.found()}`);
+      if (!this.accept(':'))
+        this.fail(`expected ':' after the property name ${quoted(key)}, found ${this.found()}`);
       const value = this.value();
       // As JSON.parse: an own property, and of two equal names the last one holds (as in Go).
       if (key === '__proto__') {
@@ -153,7 +154,8 @@ class Parser {
 
   private unit(): number {
     const digits = this.text.slice(this.at + 2, this.at + 6);
-    if (!/^[0-9a-fA-F]{4}$/.test(digits)) this.fail(`expected four hexadecimal digits after \\u, found ${this.found()}`);
+    if (!/^[0-9a-fA-F]{4}$/.test(digits))
+      this.fail(`expected four hexadecimal digits after \\u, found ${this.found()}`);
     this.at += 6;
     return Number.parseInt(digits, 16);
   }

@@ -27,7 +27,9 @@ const { tree } = fc.letrec<{ tree: unknown; object: unknown; array: unknown }>((
     tie('object'),
     tie('array'),
   ),
-  object: fc.array(fc.tuple(key, tie('tree')), { maxLength: 5 }).map((entries) => Object.fromEntries(entries)),
+  object: fc
+    .array(fc.tuple(key, tie('tree')), { maxLength: 5 })
+    .map((entries) => Object.fromEntries(entries)),
   array: fc.array(tie('tree'), { maxLength: 5 }),
 }));
 
@@ -50,8 +52,14 @@ test('property: both parsers agree with JSON.parse on any text, in value or in r
   fc.assert(
     fc.property(fc.oneof(unicode, broken), (text) => {
       const expected = attempt(() => normal(JSON.parse(bytesToUtf8(text))));
-      assert.deepEqual(attempt(() => normal(asText(parseJson(text)))), expected);
-      assert.deepEqual(attempt(() => normal(asText(parseJsonExactly(text, 'JSON')))), expected);
+      assert.deepEqual(
+        attempt(() => normal(asText(parseJson(text)))),
+        expected,
+      );
+      assert.deepEqual(
+        attempt(() => normal(asText(parseJsonExactly(text, 'JSON')))),
+        expected,
+      );
     }),
     { numRuns: 1000 },
   );

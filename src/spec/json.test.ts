@@ -53,7 +53,7 @@ test('parseJson: the last of two equal names holds, and __proto__ is a name as a
 
 test('parseJson: an error says line, column and what was found', () => {
   const cases: readonly (readonly [string, string])[] = [
-    ['', "f:1:1: expected a value, found the end of the document"],
+    ['', 'f:1:1: expected a value, found the end of the document'],
     ['{"a": tru}', 'f:1:7: expected a value, found "tru}"'],
     ['{\n  "a": 1,\n  b: 2}', 'f:3:3: expected a property name in quotes, found "b: 2}"'],
     ['{"a" 1}', `f:1:6: expected ':' after the property name "a", found "1}"`],
@@ -70,22 +70,41 @@ test('parseJson: an error says line, column and what was found', () => {
     ['[1,]', 'f:1:4: expected a value, found "]"'],
     ['[NaN]', 'f:1:2: expected a value, found "NaN]"'],
   ];
-  for (const [text, message] of cases) assert.equal(messageOf(() => parseJson(text, 'f')), message);
+  for (const [text, message] of cases)
+    assert.equal(
+      messageOf(() => parseJson(text, 'f')),
+      message,
+    );
 });
 
 test('parseJson: depth and digits are bounded', () => {
   const nest = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
   assert.ok(Array.isArray(parseJson(nest(200))));
-  assert.match(messageOf(() => parseJson(nest(201), 'f')), /^f:1:201: nested deeper than 200$/);
-  assert.match(messageOf(() => parseJson(nest(100000), 'f')), /nested deeper than 200/);
-  assert.match(messageOf(() => parseJson(`{"\\u0041":${'{"a":'.repeat(300)}`, 'f')), /nested deeper than 200/);
+  assert.match(
+    messageOf(() => parseJson(nest(201), 'f')),
+    /^f:1:201: nested deeper than 200$/,
+  );
+  assert.match(
+    messageOf(() => parseJson(nest(100000), 'f')),
+    /nested deeper than 200/,
+  );
+  assert.match(
+    messageOf(() => parseJson(`{"\\u0041":${'{"a":'.repeat(300)}`, 'f')),
+    /nested deeper than 200/,
+  );
   assert.equal((parseJson(`[${Array(500).fill('[{}]').join(',')}]`) as unknown[]).length, 500);
-  assert.match(messageOf(() => parseJson('1'.repeat(1001), 'f')), /more than 1000 characters/);
+  assert.match(
+    messageOf(() => parseJson('1'.repeat(1001), 'f')),
+    /more than 1000 characters/,
+  );
 });
 
 test('stringifyJson: bigints exact, bytes raw, indentation as JSON.stringify', () => {
   const value = { a: [1, 18446744073709551615n, {}], b: [], 'c"': '\xe9\n\x7f', d: undefined, e: null };
-  assert.equal(stringifyJson(value), '{"a":[1,18446744073709551615,{}],"b":[],"c\\"":"\xe9\\n\x7f","e":null}');
+  assert.equal(
+    stringifyJson(value),
+    '{"a":[1,18446744073709551615,{}],"b":[],"c\\"":"\xe9\\n\x7f","e":null}',
+  );
   assert.equal(
     stringifyJson(value, '  '),
     '{\n  "a": [\n    1,\n    18446744073709551615,\n    {}\n  ],\n  "b": [],\n  "c\\"": "\xe9\\n\x7f",\n  "e": null\n}',
@@ -100,6 +119,12 @@ test('stringifyJson: bigints exact, bytes raw, indentation as JSON.stringify', (
 test('stringifyJson: a cycle is an error, not a stack overflow', () => {
   const cycle: Record<string, unknown> = {};
   cycle.self = cycle;
-  assert.match(messageOf(() => stringifyJson(cycle)), /nested deeper/);
-  assert.match(messageOf(() => stringifyJson(undefined)), /a undefined has no JSON form/);
+  assert.match(
+    messageOf(() => stringifyJson(cycle)),
+    /nested deeper/,
+  );
+  assert.match(
+    messageOf(() => stringifyJson(undefined)),
+    /a undefined has no JSON form/,
+  );
 });

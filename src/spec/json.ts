@@ -51,7 +51,8 @@ function isDeep(root: JsonValue): boolean {
     const next: JsonValue[] = [];
     for (const value of level) {
       if (typeof value !== 'object' || value === null) continue;
-      for (const child of Object.values(value)) if (typeof child === 'object' && child !== null) next.push(child);
+      for (const child of Object.values(value))
+        if (typeof child === 'object' && child !== null) next.push(child);
     }
     level = next;
   }
@@ -96,7 +97,13 @@ function write(value: unknown, indent: string, newline: string, depth: number): 
   return bracketed('{', items, '}', inner, newline);
 }
 
-function bracketed(open: string, items: readonly string[], close: string, inner: string, newline: string): string {
+function bracketed(
+  open: string,
+  items: readonly string[],
+  close: string,
+  inner: string,
+  newline: string,
+): string {
   return items.length === 0 ? open + close : `${open}${inner}${items.join(`,${inner}`)}${newline}${close}`;
 }
 

@@ -22,7 +22,10 @@ test('mount options: attributes of this mount and, with r in front, of all below
     assert.equal(parseMountOptions([opposite]).attrClear, bit, opposite);
     assert.equal(parseMountOptions([opposite]).attrSet, 0, opposite);
     const recursive = parseMountOptions([`r${name}`]);
-    assert.deepEqual([recursive.recursiveAttrSet, recursive.recursiveAttrClear, recursive.attrSet], [bit, 0, 0]);
+    assert.deepEqual(
+      [recursive.recursiveAttrSet, recursive.recursiveAttrClear, recursive.attrSet],
+      [bit, 0, 0],
+    );
     assert.equal(parseMountOptions([`r${opposite}`]).recursiveAttrClear, bit, opposite);
     assert.equal(parseMountOptions([name, opposite]).attrSet, 0);
     assert.deepEqual(parseMountOptions([name, opposite]).undone, [[name, opposite]]);
@@ -48,8 +51,14 @@ test('mount options: access times are one mode', () => {
   for (const [options, set, clear] of cases) {
     const plain = parseMountOptions(options.split(','));
     assert.deepEqual([plain.attrSet, plain.attrClear], [set, clear], options);
-    const recursive = parseMountOptions(options.split(',').map((option) => (option === '' ? '' : `r${option}`)));
-    assert.deepEqual([recursive.recursiveAttrSet, recursive.recursiveAttrClear], [set, clear], `r ${options}`);
+    const recursive = parseMountOptions(
+      options.split(',').map((option) => (option === '' ? '' : `r${option}`)),
+    );
+    assert.deepEqual(
+      [recursive.recursiveAttrSet, recursive.recursiveAttrClear],
+      [set, clear],
+      `r ${options}`,
+    );
   }
   assert.equal(parseMountOptions(['noatime', 'strictatime']).flagsSet, 1 << 24);
 });
@@ -67,7 +76,10 @@ test('mount options: bind, rbind, idmap, tmpcopyup, remount and data', () => {
   const bind = parseMountOptions(['bind', 'idmap']);
   assert.deepEqual([bind.bind, bind.recursive, bind.idmap], [true, false, 'idmap']);
   assert.equal(parseMountOptions(undefined, 'bind').bind, true);
-  const tmpfs = parseMountOptions(['nosuid', 'strictatime', 'mode=755', 'size=65536k', 'tmpcopyup', 'defaults'], 'tmpfs');
+  const tmpfs = parseMountOptions(
+    ['nosuid', 'strictatime', 'mode=755', 'size=65536k', 'tmpcopyup', 'defaults'],
+    'tmpfs',
+  );
   assert.deepEqual([tmpfs.bind, tmpfs.tmpcopyup, tmpfs.data], [false, true, ['mode=755', 'size=65536k']]);
   assert.deepEqual([tmpfs.attrSet, tmpfs.attrClear, tmpfs.flagsSet], [0x22, 0x70, 2 | (1 << 24)]);
   assert.equal(parseMountOptions(['remount']).remount, true);
@@ -77,7 +89,15 @@ test('mount options: super block flags by fsconfig name and by MS_ flag', () => 
   const set = parseMountOptions(['sync', 'dirsync', 'lazytime', 'mand', 'iversion', 'silent']);
   assert.deepEqual(set.superFlags, ['sync', 'dirsync', 'lazytime', 'mand']);
   assert.equal(set.flagsSet, 16 | 128 | (1 << 25) | 64 | (1 << 23) | (1 << 15));
-  const clear = parseMountOptions(['sync', 'async', 'lazytime', 'nolazytime', 'nomand', 'noiversion', 'loud']);
+  const clear = parseMountOptions([
+    'sync',
+    'async',
+    'lazytime',
+    'nolazytime',
+    'nomand',
+    'noiversion',
+    'loud',
+  ]);
   assert.deepEqual([clear.superFlags, clear.flagsSet], [[], 0]);
   assert.equal(clear.flagsClear, 16 | (1 << 25) | 64 | (1 << 23) | (1 << 15));
 });

@@ -33,7 +33,15 @@ test('pointer: the examples of RFC 6901', () => {
 });
 
 test('pointer: what is not there is undefined, inherited properties too', () => {
-  for (const pointer of ['/foo/2', '/foo/01', '/foo/-', '/foo/length', '/toString', '/foo/0/x', '/__proto__']) {
+  for (const pointer of [
+    '/foo/2',
+    '/foo/01',
+    '/foo/-',
+    '/foo/length',
+    '/toString',
+    '/foo/0/x',
+    '/__proto__',
+  ]) {
     assert.equal(lookupPointer(DOCUMENT, pointer), undefined, pointer);
   }
   assert.throws(() => lookupPointer(DOCUMENT, 'foo'), RangeError);
