@@ -63,9 +63,9 @@ function checkIDMap(mount: Fields, options: MountOptions, namespaces: Namespaces
   const uids = checkIDMappings(mount, 'uidMappings', c);
   const gids = checkIDMappings(mount, 'gidMappings', c);
   if (uids > 0 && gids === 0 && mount.gidMappings === undefined)
-    c.fail('uidMappings', 'needs gidMappings, too');
+    c.fail('gidMappings', 'is required beside uidMappings');
   if (gids > 0 && uids === 0 && mount.uidMappings === undefined)
-    c.fail('gidMappings', 'needs uidMappings, too');
+    c.fail('uidMappings', 'is required beside gidMappings');
   const mapped = options.idmap !== undefined;
   if (!mapped && uids + gids === 0) return;
   if (!options.bind) c.fail(mapped ? 'options' : 'uidMappings', 'only a bind mount can be id-mapped');
