@@ -21,7 +21,7 @@ const TEST_PACKAGES = [
   ],
   ...['bubblewrap', 'runc', 'crun'],
   ...['user-mode-linux', 'kmod'],
-  ...['gcc-aarch64-linux-gnu', 'linux-libc-dev-armhf-cross'],
+  ...['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross', 'linux-libc-dev-armhf-cross'],
   ...['debootstrap', 'debian-archive-keyring', 'make', 'patch', 'dpkg-dev', 'gpgv', 'iproute2'],
 ];
 

@@ -44,7 +44,7 @@ export function setUp(group) {
     installModules('.', []);
     if (group === 'test') installModules('test/node24', ['--no-bin-links']);
     if (group === 'test') makeTestUser();
-    compilePrograms();
+    compilePrograms(group);
     if (group === 'test') compileTypeScript();
     compileExecutable();
   });
@@ -86,12 +86,12 @@ function modulesAreCurrent(directory) {
   });
 }
 
-function compilePrograms() {
+function compilePrograms(group) {
   const headers = filesBelow('launcher', /\.h$/);
   for (const name of PROGRAMS) {
     const source = `launcher/${name}.c`;
     if (!existsSync(join(root, source))) continue;
-    for (const { compiler, suffix } of compilers()) {
+    for (const { compiler, suffix } of compilers(group)) {
       const output = `build/${name}${suffix}`;
       const args = [...WARNINGS, ...LINKING, '-o', output, source];
       stage({
@@ -105,12 +105,12 @@ function compilePrograms() {
 }
 
 // musl's start-up code is smaller than glibc's; either gives a static program. The other processor's
-// variant is made only where its compiler is at hand.
-function compilers() {
+// variant is made for the tests only, where its compiler is at hand.
+function compilers(group) {
   const own = findProgram('musl-gcc') === null ? 'gcc' : 'musl-gcc';
   const found = [{ compiler: own, suffix: '' }];
   const foreign = process.arch === 'arm64' ? 'x86_64' : 'aarch64';
-  if (findProgram(`${foreign}-linux-gnu-gcc`))
+  if (group === 'test' && findProgram(`${foreign}-linux-gnu-gcc`))
     found.push({ compiler: `${foreign}-linux-gnu-gcc`, suffix: `-${foreign}` });
   return found;
 }
