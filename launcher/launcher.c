@@ -29,7 +29,8 @@ static uint8_t arena[WIRE_ARENA + PAGE] __attribute__((aligned(PAGE)));
 static uint64_t channel_in = 3, channel_out = 3;
 
 static _Noreturn void leave(enum exit_code code) {
-    for (;;) CALL(__NR_exit_group, code);
+    CALL(__NR_exit_group, code);
+    __builtin_trap(); // a filter that denies even this
 }
 
 static void await(uint64_t fd, uint32_t events) {

@@ -25,10 +25,10 @@ export interface OutBuffer {
 /** How a number is printed: decimal, octal, hexadecimal, or as flags of a table. */
 export type NumberFormat = 'dec' | 'oct' | 'hex' | FlagTable;
 
-/** One field of a structure in memory, `width` bytes wide. */
+/** One field of a structure in memory, `width` bytes wide: 1, 2, 4 or 8; any width where the value is 0. */
 export interface Field {
   readonly name: string;
-  readonly width: 1 | 2 | 4 | 8;
+  readonly width: number;
   readonly value: number | bigint | Slot | Memory;
   readonly format?: NumberFormat;
 }

@@ -1,6 +1,7 @@
 // Encodes a plan into one batch of the wire format (wire.ts), and decodes the launcher's answers.
 import { type Arch, syscallNumber } from '../linux/abi/index.ts';
 import { type Bytes, fromArray, writeBytes } from '../linux/bytes.ts';
+import { OPEN_FLAGS, translateOpenFlags } from '../linux/flags.ts';
 import { type Arg, type Call, DECIMAL_ROOM, isSlot, type Memory, memoryLength, type OutBuffer, type Slot } from './call.ts';
 import type { Step } from './step.ts';
 import { FRAME_SIZE, HEADER_SIZE, RECORD, RECORD_SIZE, WIRE } from './wire.ts';
@@ -132,7 +133,8 @@ class Encoder {
       const here = at;
       const { value, width } = field;
       if (typeof value === 'number' || typeof value === 'bigint') {
-        if (value !== 0) this.writes.push((_, view) => writeNumber(view, here, width, value));
+        const native = field.format === OPEN_FLAGS ? translateOpenFlags(Number(value), this.arch) : value;
+        if (native !== 0) this.writes.push((_, view) => writeNumber(view, here, width, native));
       } else if (isSlot(value)) {
         this.homeSlot(value, here, width);
       } else {
@@ -177,7 +179,8 @@ class Encoder {
 
   private argument(view: DataView, at: number, arg: Arg): number {
     if (arg.kind === 'number') {
-      writeNumber(view, at, 8, arg.value);
+      // Plans are written with x86-64's open flags; arm64 has other values for a few of them.
+      writeNumber(view, at, 8, arg.format === OPEN_FLAGS ? translateOpenFlags(Number(arg.value), this.arch) : arg.value);
       return WIRE.KIND_IMM;
     }
     if (arg.kind === 'slot') {

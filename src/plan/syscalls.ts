@@ -1,6 +1,7 @@
 // Typed constructors of the system calls that plans are made of, one per call, in the order of their man pages.
 import type { Bytes } from '../linux/bytes.ts';
 import * as F from '../linux/flags.ts';
+import { enumTable } from '../linux/flags.ts';
 import {
   type Call,
   type CallOptions,
@@ -82,7 +83,7 @@ export const read = (from: Fd, buffer: OutBuffer, options?: CallOptions): Call =
   call('read', [fd(from), out(buffer, 2), number(buffer.length)], options);
 
 export const dup3 = (from: Fd, to: number, flags: number, options?: CallOptions): Call =>
-  call('dup3', [fd(from), number(to), number(flags, F.OPEN_FLAGS)], options);
+  call('dup3', [fd(from), number(to), number(flags, F.FD_FLAGS)], options);
 
 export const fcntl = (from: Fd, command: number, argument: number, options?: CallOptions): Call =>
   call('fcntl', [fd(from), number(command, F.FCNTL_COMMANDS), number(argument)], options);
@@ -104,13 +105,13 @@ export const pipe2 = (readEnd: Slot, writeEnd: Slot, flags: number): Call =>
     fixed(
       struct({ name: 'read', width: 4, value: readEnd }, { name: 'write', width: 4, value: writeEnd }),
     ),
-    number(flags, F.OPEN_FLAGS),
+    number(flags, F.FD_FLAGS),
   ]);
 
 // Directories and nodes: mkdir(2), mknod(2), symlink(2), unlink(2), chmod(2), chown(2)
 
 export const mkdirat = (dir: Fd, path: Bytes, mode: number, options?: CallOptions): Call =>
-  call('mkdirat', [fd(dir), string(path), number(mode, 'oct')], options);
+  call('mkdirat', [fd(dir), string(path), number(mode, F.PERMISSIONS)], options);
 
 export const mknodat = (dir: Fd, path: Bytes, mode: number, device = 0, options?: CallOptions): Call =>
   call('mknodat', [fd(dir), string(path), number(mode, F.MODE), number(device, 'hex')], options);
@@ -122,13 +123,13 @@ export const unlinkat = (dir: Fd, path: Bytes, flags: number, options?: CallOpti
   call('unlinkat', [fd(dir), string(path), number(flags, F.AT_FLAGS)], options);
 
 export const fchmodat = (dir: Fd, path: Bytes, mode: number, options?: CallOptions): Call =>
-  call('fchmodat', [fd(dir), string(path), number(mode, 'oct')], options);
+  call('fchmodat', [fd(dir), string(path), number(mode, F.PERMISSIONS)], options);
 
 export const fchownat = (dir: Fd, path: Bytes, uid: number, gid: number, flags: number, options?: CallOptions): Call =>
   call('fchownat', [fd(dir), string(path), number(uid), number(gid), number(flags, F.AT_FLAGS)], options);
 
 export const statx = (dir: Fd, path: Bytes, flags: number, mask: number, buffer: OutBuffer, options?: CallOptions): Call =>
-  call('statx', [fd(dir), string(path), number(flags, F.AT_FLAGS), number(mask, 'hex'), out(buffer, 'fixed')], options);
+  call('statx', [fd(dir), string(path), number(flags, F.STATX_FLAGS), number(mask, F.STATX_MASK), out(buffer, 'fixed')], options);
 
 export const fchdir = (dir: Fd): Call => call('fchdir', [fd(dir)]);
 
@@ -190,7 +191,7 @@ export const mountSetattr = (
         struct(
           { name: 'attr_set', width: 8, value: attributes.set, format: F.MOUNT_ATTR_FLAGS },
           { name: 'attr_clr', width: 8, value: attributes.clear, format: F.MOUNT_ATTR_FLAGS },
-          { name: 'propagation', width: 8, value: attributes.propagation, format: F.MOUNT_FLAGS },
+          { name: 'propagation', width: 8, value: attributes.propagation, format: F.PROPAGATION },
           userns,
         ),
         4,
@@ -257,10 +258,10 @@ export const fork = (clone: CloneArguments, pidfd: OutBuffer | undefined, option
   );
 
 export const unshare = (flags: number, options?: CallOptions): Call =>
-  call('unshare', [number(flags, F.CLONE_FLAGS)], options);
+  call('unshare', [number(flags, F.NAMESPACE_FLAGS)], options);
 
 export const setns = (from: Fd, flags: number, options?: CallOptions): Call =>
-  call('setns', [fd(from), number(flags, F.CLONE_FLAGS)], options);
+  call('setns', [fd(from), number(flags, F.NAMESPACE_FLAGS)], options);
 
 export const execve = (path: Bytes, args: readonly Bytes[], env: Memory, options?: CallOptions): Call =>
   call(
@@ -286,6 +287,11 @@ export const prctl = (operation: number, argument: number | Memory = 0, options?
 
 // The player's own operations (docs/plan.md)
 
+export const CHECK_OPERATORS = enumTable('check', { EQ: 0, NE: 1, GE: 2 });
+
+/** Names of the pauses: identity maps by helpers, the program has been executed, time stamps of the child. */
+export const PAUSES = enumTable('pause', { 'id-maps': 1, started: 2, trace: 3, hooks: 4 });
+
 /** Fails with `errno` unless (left & mask) == right; the result is `left`. */
 export const check = (
   left: Slot,
@@ -298,7 +304,7 @@ export const check = (
     'CHECK',
     [
       value(left),
-      number({ EQ: 0, NE: 1, GE: 2 }[operator], F.CHECK_OPERATORS),
+      number({ EQ: 0, NE: 1, GE: 2 }[operator], CHECK_OPERATORS),
       number(right),
       number(options?.mask ?? -1n, 'hex'),
       number(errno, F.ERRNOS),
@@ -306,11 +312,19 @@ export const check = (
     options,
   );
 
+/** Copies a number that TypeScript knows into a slot, which may live inside a structure. */
+export const checkNumber = (known: number, result: Slot): Call =>
+  call(
+    'CHECK',
+    [number(known), number(0, CHECK_OPERATORS), number(known), number(-1n, 'hex'), number(0, F.ERRNOS)],
+    { result },
+  );
+
 /** Writes the decimal text of `from` behind the prefix of `target`; the result is its length. */
 export const dec = (from: Slot, target: Memory & { kind: 'decimal' }, options?: CallOptions): Call =>
   call('DEC', [value(from), fixed(target), number(0)], options);
 
 /** Answers with what is known so far and waits until TypeScript says go on. */
-export const pause = (name: number): Call => call('PAUSE', [number(name, F.PAUSES)]);
+export const pause = (name: number): Call => call('PAUSE', [number(name, PAUSES)]);
 
 export { number, string, value } from './call.ts';

@@ -1,0 +1,96 @@
+// The port: the only way in which the core touches the world. Each host (Node, Bun, QuickJS) implements it.
+import type { Arch } from '../linux/abi/index.ts';
+import type { Bytes } from '../linux/bytes.ts';
+
+/** A value now, or a promise of one: hosts that block return values, hosts with an event loop promises. */
+export type Awaitable<T> = T | Promise<T>;
+
+/** What stat(2) says of a host path, links followed. */
+export interface FileStat {
+  readonly type: 'file' | 'directory' | 'character' | 'block' | 'fifo' | 'socket' | 'other';
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  /** Device number of a character or block device, as the kernel encodes it in 32 bits (makedev(3)). */
+  readonly rdev: number;
+  readonly dev: number;
+  readonly ino: number;
+}
+
+/** A launcher at the other end of a private descriptor. Batches go in, answers (frames with data) come out. */
+export interface Channel {
+  readonly pid: number;
+  send(bytes: Uint8Array): Awaitable<void>;
+  /**
+   * The next frame and its data, raw; undefined when the launcher has gone.
+   * `brief` says that the answer comes in microseconds to milliseconds, so that a host may block for it;
+   * otherwise the host keeps handling signals and timers.
+   */
+  receive(brief: boolean): Awaitable<RawAnswer | undefined>;
+  /** Ends the launcher (it sees the end of its channel) and reaps it. */
+  close(): Awaitable<void>;
+}
+
+export interface RawAnswer {
+  readonly frame: Uint8Array;
+  readonly data: Uint8Array;
+}
+
+/** What a new launcher inherits. */
+export interface ChannelOptions {
+  /** Descriptors of the caller that become 0, 1 and 2; default: the caller's own. */
+  readonly stdio?: readonly [number, number, number];
+  /** Descriptors of the caller that become 4, 5, ... in this order. */
+  readonly descriptors?: readonly number[];
+}
+
+/** The result of a host program that has ended. */
+export interface Ended {
+  readonly exitCode: number;
+  readonly signal: number;
+  readonly stdout: Bytes;
+  readonly stderr: Bytes;
+}
+
+export interface SpawnOptions {
+  readonly env: readonly Bytes[];
+  readonly cwd?: Bytes;
+  readonly stdin?: Bytes;
+  /** Milliseconds after which the program is killed. */
+  readonly timeout?: number;
+}
+
+/** An advisory lock on a file, released when the holder dies (flock(2)). */
+export interface Lock {
+  release(): void;
+}
+
+export interface Port {
+  readonly arch: Arch;
+  readonly arguments: readonly Bytes[];
+  /** `NAME=value` byte strings. */
+  readonly environment: readonly Bytes[];
+  readonly uid: number;
+  readonly gid: number;
+  readonly pid: number;
+
+  openChannel(options?: ChannelOptions): Awaitable<Channel>;
+  /** The content of a host file, at most `limit` bytes (default 16 MiB); undefined when there is none (ENOENT, ENOTDIR). */
+  readFile(path: Bytes, limit?: number): Bytes | undefined;
+  stat(path: Bytes): FileStat | undefined;
+  /** Names in a host directory; empty when there is none. */
+  list(path: Bytes): readonly Bytes[];
+  /** Makes a host directory with its parents, mode 0700. */
+  makeDirectory(path: Bytes): void;
+  /** Writes a temporary file beside `path` and renames it over it: readers see the old or the new content. */
+  replaceFile(path: Bytes, content: Bytes, mode?: number): void;
+  /** Removes a host file, or a directory of caisson's own with what is in it; nothing happens when there is none. */
+  remove(path: Bytes): void;
+  lock(path: Bytes): Awaitable<Lock>;
+  spawn(program: Bytes, args: readonly Bytes[], options: SpawnOptions): Awaitable<Ended>;
+  /** Nanoseconds of CLOCK_MONOTONIC. */
+  monotonic(): number;
+  random(length: number): Uint8Array;
+  write(fd: 1 | 2, bytes: Bytes): void;
+}

@@ -1,0 +1,151 @@
+// The plan compiler: a pure function of (specification, facts about the host, options) to the steps of one start.
+//
+// The order below is the whole order of operations of caisson; verify.ts holds the reason for each constraint.
+import { CLOSE_RANGE_CLOEXEC } from '../linux/constants/open.ts';
+import { POLLIN } from '../linux/constants/poll.ts';
+import { P_PIDFD, WEXITED, WNOHANG } from '../linux/constants/process.ts';
+import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from '../linux/constants/socket.ts';
+import { ERRNO } from '../linux/errno.ts';
+import * as F from '../linux/flags.ts';
+import type { Spec } from '../spec/runtime-spec.ts';
+import { type Call, call, NULL, number, outBuffer, type OutBuffer, pointer, type Slot, slot, struct, value } from './call.ts';
+import { type CompileOptions, Context } from './compile/context.ts';
+import { receiveDescriptor } from './compile/descriptor.ts';
+import { devices, terminal, terminalOwner } from './compile/devices.ts';
+import { type Execution, execute, labels, resetSignals, seccomp, signalMask } from './compile/execute.ts';
+import { masks, readonlyRoot } from './compile/masks.ts';
+import { mounts } from './compile/mounts.ts';
+import { enterNamespaces, fork, loopback, openJoinedNamespaces, PAUSE_STARTED, timeNamespace } from './compile/namespaces.ts';
+import * as process from './compile/process.ts';
+import { privateProcfs } from './compile/procfs.ts';
+import { attachRoot, chrootOnly, isolateMounts, pivotRoot, rootPropagation } from './compile/root.ts';
+import { scheduling } from './compile/scheduling.ts';
+import type { HostFacts } from './facts.ts';
+import type { Plan } from './step.ts';
+import * as sys from './syscalls.ts';
+
+/** The channel's descriptor in the launcher. */
+export const CHANNEL = 3;
+
+/** A plan of one start, and where its answers are found. */
+export interface StartPlan extends Plan {
+  readonly pid: Slot;
+  readonly pidfd: Slot;
+  /** The master of the container's terminal, in the launcher. */
+  readonly terminal: Slot | undefined;
+  readonly execution: Execution;
+  /** siginfo_t of the exit, all zero while the container lives. */
+  readonly exit: OutBuffer;
+}
+
+/** Compiles a start. Throws CaissonError where the host or the configuration cannot have it. */
+export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): StartPlan {
+  const c = new Context(spec, facts, options);
+  c.parent('launcher', 'close-on-exec everything, block signals', 'default: nothing leaks (CVE-2024-21626)', [
+    sys.closeRange(CHANNEL, 0xffffffff, CLOSE_RANGE_CLOEXEC),
+    signalMask(-1n),
+  ]);
+  openJoinedNamespaces(c);
+  c.steps.push(...(options.cgroup?.create ?? []));
+  const sockets = terminalSockets(c);
+  const { pid, pidfd, executed } = fork(c);
+  const execution = child(c, sockets?.child);
+  const main = sockets && slot('terminal', { width: 4, reply: true });
+  if (sockets && main) c.parent('receive-terminal', 'receive the terminal', '/process/terminal', receiveDescriptor(sockets.parent, main));
+  const exit = parentAfterFork(c, executed, pidfd);
+  return { steps: c.steps, pid, pidfd, terminal: main, execution, exit };
+}
+
+function terminalSockets(c: Context): { parent: Slot; child: Slot } | undefined {
+  if (!c.spec.process?.terminal) return undefined;
+  const parent = slot('terminal_parent', { width: 4 });
+  const own = slot('terminal_child', { width: 4 });
+  const pair = struct({ name: 'parent', width: 4, value: parent }, { name: 'child', width: 4, value: own });
+  c.parent('terminal-socket', 'a socket for the terminal', '/process/terminal', [
+    call('socketpair', [
+      number(AF_UNIX, F.ADDRESS_FAMILIES),
+      number(SOCK_STREAM | SOCK_CLOEXEC, F.SOCKET_TYPES),
+      number(0),
+      pointer(pair, 'fixed'),
+    ]),
+  ]);
+  return { parent, child: own };
+}
+
+/** Everything that the child does, in order. */
+function child(c: Context, terminalSocket: Slot | undefined): Execution {
+  process.oomScore(c);
+  c.steps.push(...(c.options.cgroup?.join ?? []));
+  enterNamespaces(c);
+  process.session(c);
+  c.child('umask', 'modes are as given', 'default: umask 0 while files are made', [sys.umask(0)]);
+  loopback(c);
+  const directory = c.isNew('mount') ? buildRoot(c, terminalSocket) : undefined;
+  process.hostname(c);
+  process.sysctls(c);
+  timeNamespace(c, () => privateProcfs(c));
+  if (directory === undefined) chrootOnly(c);
+  else pivotRoot(c);
+  if (directory !== undefined) rootPropagation(c);
+  labels(c);
+  scheduling(c);
+  const umask = c.spec.process?.user.umask ?? 0o022;
+  c.child('umask', `umask ${umask.toString(8).padStart(4, '0')}`, '/process/user/umask', [sys.umask(umask)]);
+  if (directory !== undefined) process.enterWorkingDirectory(c, directory);
+  else process.changeDirectory(c);
+  process.rlimits(c);
+  if (!c.spec.process?.noNewPrivileges) seccomp(c);
+  process.identity(c);
+  process.deathSignal(c);
+  process.noNewPrivileges(c);
+  resetSignals(c);
+  return execute(c);
+}
+
+/** The root and all that is mounted in it; answers with the working directory's descriptor. */
+function buildRoot(c: Context, terminalSocket: Slot | undefined): Slot {
+  isolateMounts(c);
+  attachRoot(c);
+  mounts(c);
+  devices(c);
+  terminal(c, terminalSocket);
+  terminalOwner(c);
+  const directory = process.resolveWorkingDirectory(c);
+  masks(c);
+  readonlyRoot(c);
+  return directory;
+}
+
+/** The launcher waits for the execve, says so, then waits for the end or for the next batch. */
+function parentAfterFork(c: Context, executed: Slot, pidfd: Slot): OutBuffer {
+  const exit = outBuffer('siginfo', 128);
+  const byte = outBuffer('executed_byte', 1, false);
+  c.parent('executed', 'wait until the program has been executed', 'default: synchronisation', [
+    sys.read(executed, byte),
+    sys.pause(PAUSE_STARTED),
+  ]);
+  c.parent('wait', 'wait for the end of the container', 'default: an attached run', waitCalls(pidfd, exit));
+  return exit;
+}
+
+/** Blocks until the container has ended or TypeScript speaks, and says which (waitid(2), ppoll(2)). */
+export function waitCalls(pidfd: Slot | number, exit: OutBuffer): Call[] {
+  const watched = slot('watched', { width: 4 });
+  const poll = struct(
+    { name: 'channel', width: 4, value: CHANNEL },
+    { name: 'events', width: 4, value: POLLIN },
+    { name: 'pidfd', width: 4, value: watched },
+    { name: 'events', width: 4, value: POLLIN },
+  );
+  return [
+    typeof pidfd === 'number' ? sys.checkNumber(pidfd, watched) : sys.check(pidfd, 'GE', 0, ERRNO.EBADF, { result: watched }),
+    call('ppoll', [pointer(poll, 'fixed'), number(2), NULL, NULL, number(0)]),
+    call('waitid', [
+      number(P_PIDFD, F.WAIT_TYPES),
+      value(pidfd),
+      pointer({ kind: 'out', buffer: exit }, 'fixed'),
+      number(WEXITED | WNOHANG, F.WAIT_FLAGS),
+      NULL,
+    ]),
+  ];
+}

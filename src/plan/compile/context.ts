@@ -1,0 +1,117 @@
+// What the parts of the plan compiler share: the specification, the facts, and the list of steps under construction.
+import type { Bytes } from '../../linux/bytes.ts';
+import { CaissonError, type Pointer } from '../../spec/error.ts';
+import type { LinuxNamespaceType, Spec } from '../../spec/runtime-spec.ts';
+import type { Call, Slot } from '../call.ts';
+import type { HostFacts } from '../facts.ts';
+import { type Actor, type Step, step } from '../step.ts';
+import type { Fd } from '../syscalls.ts';
+
+/** How one namespace of the container comes about. */
+export type NamespaceMode = { readonly kind: 'new' } | { readonly kind: 'join'; readonly path: Bytes };
+
+/** What cgroups contribute (src/cgroups): steps before the fork, joins in the child, and the v2 directory. */
+export interface CgroupPlan {
+  readonly create: readonly Step[];
+  readonly join: readonly Step[];
+  readonly intoCgroup?: Slot;
+  /** What a mount of type `cgroup` shows: directories of this container. */
+  readonly hierarchies: readonly { readonly name: Bytes; readonly path: Bytes; readonly version: 1 | 2 }[];
+}
+
+/** How the root comes about (src/snapshot): child steps that end with an attached mount behind `root`. */
+export interface RootPlan {
+  readonly steps: readonly Step[];
+  readonly root: Slot;
+}
+
+/** What a caller of the compiler decides, beside the specification. */
+export interface CompileOptions {
+  readonly id: Bytes;
+  readonly root: RootPlan;
+  readonly cgroup?: CgroupPlan;
+  /** Maps written by newuidmap and newgidmap during the pause `id-maps`, not by the launcher. */
+  readonly mapHelpers?: boolean;
+  /** The container dies with the launcher (an attached run). */
+  readonly dieWithParent?: boolean;
+  /** PID 1 of `--init`, as the bytes of a static program. */
+  readonly init?: Bytes;
+  /** User namespaces that carry the mappings of id-mapped mounts, by the mount's pointer. */
+  readonly idmapped?: ReadonlyMap<Pointer, Slot>;
+  readonly noPivot?: boolean;
+  readonly noNewKeyring?: boolean;
+  /** Stamped trace: the child answers once more before it executes. */
+  readonly trace?: boolean;
+  readonly showSecrets?: boolean;
+}
+
+export class Context {
+  readonly spec: Spec;
+  readonly facts: HostFacts;
+  readonly options: CompileOptions;
+  readonly namespaces: ReadonlyMap<LinuxNamespaceType, NamespaceMode>;
+  readonly steps: Step[] = [];
+  /** Directories below the root that are open already, by path without the leading slash. */
+  readonly directories = new Map<Bytes, Slot>();
+
+  constructor(spec: Spec, facts: HostFacts, options: CompileOptions) {
+    this.spec = spec;
+    this.facts = facts;
+    this.options = options;
+    this.namespaces = namespaceModes(spec);
+  }
+
+  get root(): Slot {
+    return this.options.root.root;
+  }
+
+  isNew(type: LinuxNamespaceType): boolean {
+    return this.namespaces.get(type)?.kind === 'new';
+  }
+
+  /** In a user namespace other than the caller's: no mknod, no raising of limits, locked mounts. */
+  get inUserNamespace(): boolean {
+    return this.namespaces.has('user');
+  }
+
+  add(actor: Actor, id: string, title: string, cause: Pointer | readonly Pointer[], calls: readonly Call[], undo?: Call[]) {
+    if (calls.length > 0) this.steps.push(step(actor, id, title, cause, calls, undo));
+  }
+
+  child(id: string, title: string, cause: Pointer | readonly Pointer[], calls: readonly Call[]): void {
+    this.add('child', id, title, cause, calls);
+  }
+
+  parent(id: string, title: string, cause: Pointer | readonly Pointer[], calls: readonly Call[], undo?: Call[]): void {
+    this.add('parent', id, title, cause, calls, undo);
+  }
+}
+
+function namespaceModes(spec: Spec): Map<LinuxNamespaceType, NamespaceMode> {
+  const modes = new Map<LinuxNamespaceType, NamespaceMode>();
+  for (const { type, path } of spec.linux?.namespaces ?? []) {
+    modes.set(type, path === undefined || path === '' ? { kind: 'new' } : { kind: 'join', path });
+  }
+  return modes;
+}
+
+/** Where a namespace stands in the configuration. */
+export function namespacePointer(spec: Spec, type: LinuxNamespaceType): Pointer {
+  const index = (spec.linux?.namespaces ?? []).findIndex((namespace) => namespace.type === type);
+  return index < 0 ? `default: no ${type} namespace` : `/linux/namespaces/${index}`;
+}
+
+/** The error for a configuration that this host or the plan cannot carry out. */
+export function unsupported(message: string, cause: Pointer): CaissonError {
+  return new CaissonError(message, { code: 'EUNSUPPORTED', provenance: [cause] });
+}
+
+/** `/a//b/./c/` as `a/b/c`; `..` is left to openat2(2), which keeps it inside the root. */
+export function relative(path: Bytes): Bytes {
+  return path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/');
+}
+
+export type { Fd };

@@ -1,0 +1,113 @@
+// Masked and read-only paths, and the read-only root: the last of the mounts.
+//
+// config-linux.md, Masked Paths, Readonly Paths. The source of a mask is the launcher's own: an empty read-only
+// tmpfs for directories, a null device checked by its number for files (CVE-2025-31133).
+import type { Bytes } from '../../linux/bytes.ts';
+import { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '../../linux/constants/mount.ts';
+import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_PATH, STATX_TYPE } from '../../linux/constants/open.ts';
+import { ERRNO } from '../../linux/errno.ts';
+import { type Call, call, number, pointer, type Slot, slot, string, struct } from '../call.ts';
+import * as F from '../../linux/flags.ts';
+import * as sys from '../syscalls.ts';
+import type { Context } from './context.ts';
+import { lookUp } from './destination.ts';
+import { detachedFileSystem, ONTO } from './mounts.ts';
+
+const NULL_MAJOR = 1;
+const NULL_MINOR = 3;
+
+/** What a path of /proc or /sys is; the container's procfs has the same entries as the host's. */
+function kindOf(c: Context, path: Bytes): 'file' | 'directory' | 'absent' | 'unknown' {
+  if (!path.startsWith('/proc/') && !path.startsWith('/sys/')) return 'unknown';
+  const file = c.facts.files.get(path);
+  if (file === undefined) return 'absent';
+  return file.type === 'directory' ? 'directory' : 'file';
+}
+
+export function masks(c: Context): void {
+  const paths = c.spec.linux?.maskedPaths ?? [];
+  const present = paths.map((path, index) => ({ path, index, kind: kindOf(c, path) })).filter(({ kind }) => kind !== 'absent');
+  if (present.length > 0) {
+    const empty = slot('empty_tmpfs');
+    const none = slot('null');
+    const data = ['nr_inodes=2', 'mode=755'];
+    const attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    c.child('mask-sources', 'an empty read-only tmpfs and a null device to mask with', '/linux/maskedPaths', [
+      ...detachedFileSystem('tmpfs', 'tmpfs', data, attributes, empty),
+      ...verifiedNull(none),
+    ]);
+    for (const { path, index, kind } of present) {
+      c.child('mask', `mask ${path}`, `/linux/maskedPaths/${index}`, mask(c, path, kind, empty, none));
+    }
+  }
+  readonlyPaths(c);
+}
+
+/** The null device by descriptor, proven to be character device 1:3 (statx(2) offsets 0x80, 0x84). */
+function verifiedNull(none: Slot): Call[] {
+  const major = slot('null_major', { width: 4 });
+  const minor = slot('null_minor', { width: 4 });
+  return [
+    sys.openat(sys.AT_FDCWD, '/dev/null', O_PATH | O_CLOEXEC, 0, { result: none }),
+    call('statx', [
+      { kind: 'slot', slot: none },
+      string(''),
+      number(AT_EMPTY_PATH, F.AT_FLAGS),
+      number(STATX_TYPE, F.STATX_MASK),
+      pointer(statxDevice(major, minor), 'fixed'),
+    ]),
+    sys.check(major, 'EQ', NULL_MAJOR, ERRNO.ENODEV),
+    sys.check(minor, 'EQ', NULL_MINOR, ERRNO.ENODEV),
+  ];
+}
+
+/** struct statx (256 bytes) of which only the device number is looked at. */
+function statxDevice(major: Slot, minor: Slot) {
+  return struct(
+    { name: 'before', width: 0x80, value: 0 },
+    { name: 'stx_rdev_major', width: 4, value: major },
+    { name: 'stx_rdev_minor', width: 4, value: minor },
+    { name: 'after', width: 0x78, value: 0 },
+  );
+}
+
+function mask(c: Context, path: Bytes, kind: string, empty: Slot, none: Slot): Call[] {
+  const target = slot(path);
+  const calls: Call[] = [lookUp(c, path, true, target)];
+  // An absent target is a negative number that move_mount(2) refuses with EBADF; the wrong kind gives ENOTDIR.
+  const tolerate = [ERRNO.EBADF, ERRNO.ENOTDIR];
+  if (kind !== 'file') calls.push(...over(empty, target, `${path}_tmpfs`, { tolerate }));
+  if (kind !== 'directory') calls.push(...over(none, target, `${path}_null`, { tolerate }));
+  return calls;
+}
+
+function over(source: Slot, target: Slot, name: string, options: { tolerate: number[] }): Call[] {
+  const copy = slot(name);
+  return [
+    sys.openTree(source, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH, { result: copy }),
+    sys.moveMount(copy, target, ONTO, options),
+  ];
+}
+
+function readonlyPaths(c: Context): void {
+  c.spec.linux?.readonlyPaths?.forEach((path, index) => {
+    if (kindOf(c, path) === 'absent') return;
+    const target = slot(path);
+    const tree = slot(`${path}_readonly`);
+    const tolerate = [ERRNO.EBADF];
+    const flags = { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 };
+    c.child('readonly-path', `make ${path} read-only`, `/linux/readonlyPaths/${index}`, [
+      lookUp(c, path, true, target),
+      sys.openTree(target, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE, { result: tree, tolerate }),
+      sys.mountSetattr(tree, '', AT_EMPTY_PATH | AT_RECURSIVE, flags, { tolerate }),
+      sys.moveMount(tree, target, ONTO, { tolerate }),
+    ]);
+  });
+}
+
+/** `root.readonly`: the root mount alone; what is mounted below keeps its own flags. */
+export function readonlyRoot(c: Context): void {
+  if (!c.spec.root?.readonly) return;
+  const flags = { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 };
+  c.child('readonly-root', 'make the root read-only', '/root/readonly', [sys.mountSetattr(c.root, '', AT_EMPTY_PATH, flags)]);
+}

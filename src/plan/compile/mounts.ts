@@ -1,0 +1,212 @@
+// The mounts of the configuration, in its order: file systems, binds, cgroup trees (mount API on descriptors).
+//
+// config.md Mounts; fsopen(2), fsmount(2), open_tree(2), mount_setattr(2), move_mount(2).
+import type { Bytes } from '../../linux/bytes.ts';
+import { PROC_SUPER_MAGIC } from '../../linux/constants/filesystem.ts';
+import {
+  FSMOUNT_CLOEXEC,
+  FSOPEN_CLOEXEC,
+  MOUNT_ATTR_IDMAP,
+  MOUNT_ATTR_RDONLY,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  MOVE_MOUNT_T_EMPTY_PATH,
+  MS_REC,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+} from '../../linux/constants/mount.ts';
+import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_PATH } from '../../linux/constants/open.ts';
+import { ERRNO } from '../../linux/errno.ts';
+import type { Pointer } from '../../spec/error.ts';
+import { type MountOptions, parseMountOptions } from '../../spec/mount-options.ts';
+import type { Mount } from '../../spec/runtime-spec.ts';
+import { type Call, call, pointer, type Slot, slot, struct, value } from '../call.ts';
+import * as sys from '../syscalls.ts';
+import { type Context, relative, unsupported } from './context.ts';
+import { covered, O_DIRECTORY, O_NOFOLLOW, resolveDirectory, resolveFile } from './destination.ts';
+
+export const ONTO = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+
+/** Destinations below /proc that may be mounted over: files that only inform (as runc allows; CVE-2025-52881). */
+const PROC_FILES: ReadonlySet<Bytes> = new Set(
+  ['cpuinfo', 'diskstats', 'loadavg', 'meminfo', 'slabinfo', 'stat', 'swaps', 'uptime', 'net/dev'].map((name) => `proc/${name}`),
+);
+const PROC_SYS_FILES: ReadonlySet<Bytes> = new Set(['proc/sys/kernel/ns_last_pid', 'proc/sys/crypto/fips_enabled']);
+
+const O_PATH_DIRECTORY = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+export function mounts(c: Context): void {
+  c.spec.mounts?.forEach((mount, index) => {
+    mountOne(c, mount, `/mounts/${index}`);
+  });
+}
+
+function mountOne(c: Context, mount: Mount, cause: Pointer): void {
+  const options = parseMountOptions(mount.options, mount.type);
+  refuseProcDestination(c, mount, options, cause);
+  if (options.bind) bindMount(c, mount, options, cause);
+  else if (mount.type === 'cgroup' || mount.type === 'cgroup2') cgroupMount(c, mount, options, cause);
+  else if (mount.type === 'sysfs' && !ownsNetwork(c)) bindMount(c, { ...mount, source: '/sys' }, { ...options, recursive: true }, cause);
+  else fileSystemMount(c, mount, options, cause);
+}
+
+/** sysfs belongs to a network namespace; a user namespace may mount only its own (fact E2). */
+function ownsNetwork(c: Context): boolean {
+  return !c.inUserNamespace || c.isNew('network');
+}
+
+function refuseProcDestination(c: Context, mount: Mount, options: MountOptions, cause: Pointer): void {
+  const name = relative(mount.destination);
+  if (!name.startsWith('proc/') || PROC_FILES.has(name) || PROC_SYS_FILES.has(name)) return;
+  const source = mount.source ?? '';
+  if (options.bind && relative(source) === name && c.facts.files.has(source)) return;
+  throw unsupported(
+    `mount on ${mount.destination}: below /proc only files that inform may be covered (cpuinfo, meminfo, ...)`,
+    `${cause}/destination`,
+  );
+}
+
+/** fsopen, options, fsmount: a detached file system, behind `mounted`. */
+export function detachedFileSystem(type: Bytes, source: Bytes, data: readonly Bytes[], attributes: number, mounted: Slot): Call[] {
+  const context = slot(`${type}_context`);
+  const calls: Call[] = [sys.fsopen(type, FSOPEN_CLOEXEC, { result: context })];
+  if (source !== '') calls.push(sys.fsconfigString(context, 'source', source));
+  for (const option of data) {
+    const cut = option.indexOf('=');
+    calls.push(
+      cut < 0
+        ? sys.fsconfigFlag(context, option)
+        : sys.fsconfigString(context, option.slice(0, cut), option.slice(cut + 1)),
+    );
+  }
+  calls.push(
+    sys.fsconfigCreate(context),
+    sys.fsmount(context, FSMOUNT_CLOEXEC, attributes, { result: mounted }),
+    sys.close(context),
+  );
+  return calls;
+}
+
+function fileSystemMount(c: Context, mount: Mount, options: MountOptions, cause: Pointer): void {
+  const type = mount.type ?? '';
+  if (type === '') throw unsupported(`mount on ${mount.destination} has neither a type nor a bind option`, cause);
+  if (options.tmpcopyup) throw unsupported(`mount on ${mount.destination}: tmpcopyup is not there yet`, `${cause}/options`);
+  const mounted = slot(mount.destination);
+  const { calls, fd } = resolveDirectory(c, mount.destination);
+  const data = [...options.superFlags, ...options.data.filter((option) => keepData(c, type, option))];
+  const source = mount.source === undefined || mount.source === '' ? type : mount.source;
+  calls.push(
+    ...checkDestination(mount.destination, fd),
+    ...detachedFileSystem(type, type === 'mqueue' ? '' : source, data, options.attrSet, mounted),
+    sys.moveMount(mounted, fd, ONTO),
+    ...propagate(mounted, options.propagation),
+  );
+  covered(c, mount.destination, mounted);
+  c.child('mount', `mount ${type} at ${mount.destination}`, cause, calls);
+}
+
+/** `gid=` of devpts is refused (EINVAL) when the gid is not mapped (fact E5); the default 5 is then left out. */
+function keepData(c: Context, type: Bytes, option: Bytes): boolean {
+  if (type !== 'devpts' || !option.startsWith('gid=') || !c.inUserNamespace) return true;
+  const gid = Number(option.slice(4));
+  const mappings = c.spec.linux?.gidMappings ?? [];
+  return mappings.some(({ containerID, size }) => gid >= containerID && gid < containerID + size);
+}
+
+function propagate(mounted: sys.Fd, propagation: readonly number[]): Call[] {
+  return propagation.map((flags) =>
+    sys.mountSetattr(mounted, '', AT_EMPTY_PATH | (flags & MS_REC ? AT_RECURSIVE : 0), {
+      set: 0,
+      clear: 0,
+      propagation: flags & ~MS_REC,
+    }),
+  );
+}
+
+/** A destination outside /proc must not have led there by a link of the image (CVE-2025-52881). */
+function checkDestination(destination: Bytes, fd: Slot): Call[] {
+  const name = relative(destination);
+  if (name === 'proc' || name.startsWith('proc/')) return [];
+  const type = slot('f_type');
+  return [
+    call('fstatfs', [value(fd), pointer(struct({ name: 'f_type', width: 8, value: type }, { name: 'rest', width: 112, value: 0 }), 'fixed')]),
+    sys.check(type, 'NE', PROC_SUPER_MAGIC, ERRNO.EXDEV),
+  ];
+}
+
+function bindMount(c: Context, mount: Mount, options: MountOptions, cause: Pointer): void {
+  const source = mount.source ?? '';
+  const file = c.facts.files.get(source);
+  const isDirectory = file?.type === 'directory' || file === undefined;
+  const mounted = slot(mount.destination);
+  const { calls, fd } = isDirectory ? resolveDirectory(c, mount.destination) : resolveFile(c, mount.destination);
+  const whole = options.recursive ? AT_RECURSIVE : 0;
+  calls.push(...checkDestination(mount.destination, fd));
+  calls.push(sys.openTree(sys.AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | whole, { result: mounted }));
+  calls.push(...attributes(mounted, options), ...idmap(c, mount, options, mounted, cause));
+  calls.push(sys.moveMount(mounted, fd, ONTO), ...propagate(mounted, options.propagation));
+  if (isDirectory) covered(c, mount.destination, mounted);
+  c.child('mount', `bind ${source} at ${mount.destination}`, [`${cause}/source`, cause], calls);
+}
+
+/** Flags are set on the detached tree, so there is no moment at which the mount is writable (launcher.md). */
+function attributes(mounted: Slot, options: MountOptions): Call[] {
+  const calls: Call[] = [];
+  if (options.attrSet !== 0 || options.attrClear !== 0) {
+    const flags = { set: options.attrSet, clear: options.attrClear, propagation: 0 };
+    calls.push(sys.mountSetattr(mounted, '', AT_EMPTY_PATH, flags));
+  }
+  if (options.recursiveAttrSet !== 0 || options.recursiveAttrClear !== 0) {
+    const flags = { set: options.recursiveAttrSet, clear: options.recursiveAttrClear, propagation: 0 };
+    calls.push(sys.mountSetattr(mounted, '', AT_EMPTY_PATH | AT_RECURSIVE, flags));
+  }
+  return calls;
+}
+
+function idmap(c: Context, mount: Mount, options: MountOptions, mounted: Slot, cause: Pointer): Call[] {
+  const mapped = (mount.uidMappings?.length ?? 0) > 0 || (mount.gidMappings?.length ?? 0) > 0;
+  if (options.idmap === undefined && !mapped) return [];
+  const userns = c.options.idmapped?.get(cause);
+  if (userns === undefined) throw unsupported(`mount on ${mount.destination}: id-mapped mounts need the first user namespace`, cause);
+  const whole = options.idmap === 'ridmap' ? AT_RECURSIVE : 0;
+  return [
+    sys.mountSetattr(mounted, '', AT_EMPTY_PATH | whole, { set: MOUNT_ATTR_IDMAP, clear: 0, propagation: 0, userns }),
+  ];
+}
+
+/** What a mount of type cgroup shows: the container's own directories, with or without a cgroup namespace. */
+function cgroupMount(c: Context, mount: Mount, options: MountOptions, cause: Pointer): void {
+  const hierarchies = c.options.cgroup?.hierarchies ?? [];
+  const unified = hierarchies.length === 1 && hierarchies[0]?.version === 2 ? hierarchies[0] : undefined;
+  const { calls, fd } = resolveDirectory(c, mount.destination);
+  const mounted = slot(mount.destination);
+  if (unified !== undefined) {
+    calls.push(
+      sys.openTree(sys.AT_FDCWD, unified.path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, { result: mounted }),
+      ...attributes(mounted, options),
+      sys.moveMount(mounted, fd, ONTO),
+    );
+  } else {
+    const readonly = options.attrSet & MOUNT_ATTR_RDONLY;
+    const tmpfs = detachedFileSystem('tmpfs', 'cgroup', ['mode=755'], options.attrSet & ~MOUNT_ATTR_RDONLY, mounted);
+    calls.push(...tmpfs, sys.moveMount(mounted, fd, ONTO));
+    for (const { name, path } of hierarchies) calls.push(...bindHierarchy(mounted, name, path, options));
+    if (readonly) calls.push(sys.mountSetattr(mounted, '', AT_EMPTY_PATH, { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 }));
+  }
+  covered(c, mount.destination, mounted);
+  c.child('mount', `mount this container's cgroups at ${mount.destination}`, cause, calls);
+}
+
+function bindHierarchy(parent: Slot, name: Bytes, path: Bytes, options: MountOptions): Call[] {
+  const target = slot(`cgroup_${name}`);
+  const tree = slot(`cgroup_${name}_tree`);
+  const calls = [
+    sys.mkdirat(parent, name, 0o755),
+    sys.openat(parent, name, O_PATH_DIRECTORY, 0, { result: target }),
+    sys.openTree(sys.AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, { result: tree }),
+    ...attributes(tree, options),
+    sys.moveMount(tree, target, ONTO),
+  ];
+  // A co-mounted hierarchy is found under each of its controllers, as on the host.
+  if (name.includes(',')) for (const part of name.split(',')) calls.push(sys.symlinkat(name, parent, part));
+  return calls;
+}

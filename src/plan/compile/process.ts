@@ -1,0 +1,206 @@
+// The process itself: session, limits, scheduling, identity and capabilities, in the one order the kernel allows.
+//
+// config.md Process, config-linux.md; facts A-B5, J, K, L of launcher.md; capabilities(7), prctl(2), setrlimit(2).
+import type { Bytes } from '../../linux/bytes.ts';
+import { CAPABILITIES, capabilityWords } from '../../linux/capabilities.ts';
+import { O_CLOEXEC, O_WRONLY } from '../../linux/constants/open.ts';
+import { KEYCTL_JOIN_SESSION_KEYRING, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE, PR_CAPBSET_DROP, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG } from '../../linux/constants/process.ts';
+import { ERRNO } from '../../linux/errno.ts';
+import * as F from '../../linux/flags.ts';
+import { rlimitNumber } from '../../linux/rlimits.ts';
+import type { LinuxCapabilities } from '../../spec/runtime-spec.ts';
+import { type Call, call, NULL, number, pointer, type Slot, slot, string, struct } from '../call.ts';
+import * as sys from '../syscalls.ts';
+import { type Context, relative } from './context.ts';
+import { resolveDirectory } from './destination.ts';
+import { privateProcfs } from './procfs.ts';
+
+/** The child leaves the caller's session, so that no terminal of the caller is its own (CVE-2017-5226). */
+export function session(c: Context): void {
+  c.child('session', 'a session of its own', 'default: no controlling terminal is inherited', [call('setsid', [])]);
+  if (c.options.noNewKeyring) return;
+  // ENOSYS and EACCES: kernels and filters without keyrings; the quota (EDQUOT) must not stop a container (runc).
+  c.child('keyring', 'a session keyring of its own', 'default: keys are not inherited', [
+    call('keyctl', [number(KEYCTL_JOIN_SESSION_KEYRING, F.KEYCTL_OPERATIONS), string(`_ses.${c.options.id}`)], {
+      tolerate: [ERRNO.ENOSYS, ERRNO.EACCES, ERRNO.EDQUOT],
+    }),
+  ]);
+}
+
+export function hostname(c: Context): void {
+  const { hostname: name, domainname } = c.spec;
+  if (name !== undefined && name !== '') {
+    c.child('hostname', `set the host name ${name}`, '/hostname', [call('sethostname', [...text(name)])]);
+  }
+  if (domainname !== undefined && domainname !== '') {
+    c.child('domainname', `set the domain name ${domainname}`, '/domainname', [call('setdomainname', [...text(domainname)])]);
+  }
+}
+
+const text = (bytes: Bytes) => [pointer({ kind: 'buffer', bytes }, 1), number(bytes.length)] as const;
+
+export function sysctls(c: Context): void {
+  for (const [key, content] of Object.entries(c.spec.linux?.sysctl ?? {})) {
+    const path = `sys/${key.includes('/') ? key : key.replaceAll('.', '/')}`;
+    const file = slot(key);
+    const procfs = privateProcfs(c);
+    c.child('sysctl', `set ${key} to ${content}`, `/linux/sysctl/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, [
+      sys.openat2(procfs, path, O_WRONLY | O_CLOEXEC, RESOLVE_CHILD, { result: file }),
+      sys.write(file, content),
+      sys.close(file),
+    ]);
+  }
+}
+
+/** RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH */
+const RESOLVE_CHILD = 0x01 | 0x02 | 0x08;
+
+/** setrlimit(2) by prlimit64(2), 64 bits wide; last of what needs descriptors, because NOFILE may be small. */
+export function rlimits(c: Context): void {
+  c.spec.process?.rlimits?.forEach(({ type, soft, hard }, index) => {
+    const limit = struct({ name: 'rlim_cur', width: 8, value: soft }, { name: 'rlim_max', width: 8, value: hard });
+    const resource = rlimitNumber(type) ?? -1;
+    c.child('rlimit', `limit ${type} to ${soft}, at most ${hard}`, `/process/rlimits/${index}`, [
+      call('prlimit64', [number(0), number(resource, F.RLIMIT), pointer(limit, 'fixed'), NULL]),
+    ]);
+  });
+}
+
+/** Lowering needs CAP_SYS_RESOURCE in the first user namespace (fact K): EACCES then names this field. */
+export function oomScore(c: Context): void {
+  const score = c.spec.process?.oomScoreAdj;
+  if (score === undefined) return;
+  const file = slot('oom_score_adj');
+  c.child('oom-score', `set oom_score_adj to ${score}`, '/process/oomScoreAdj', [
+    sys.openat(sys.AT_FDCWD, '/proc/self/oom_score_adj', O_WRONLY | O_CLOEXEC, 0, { result: file }),
+    sys.write(file, String(score)),
+    sys.close(file),
+  ]);
+}
+
+/** The words of a capability set that the caller can give: what it lacks itself, capset(2) refuses as a whole. */
+function words(c: Context, names: readonly Bytes[] | undefined): [number, number] {
+  const [low, high] = capabilityWords(names ?? []);
+  if (c.inUserNamespace) return [low, high];
+  const [allowedLow, allowedHigh] = c.facts.permitted;
+  return [(low & allowedLow) >>> 0, (high & allowedHigh) >>> 0];
+}
+
+function dropBounding(c: Context, bounding: readonly Bytes[]): void {
+  const keep = new Set(bounding);
+  const calls: Call[] = [];
+  for (const [name, bit] of Object.entries(CAPABILITIES)) {
+    if (bit > c.facts.lastCapability || keep.has(name)) continue;
+    calls.push(call('prctl', [number(PR_CAPBSET_DROP, F.PRCTL_OPERATIONS), number(bit, F.CAPABILITY), ...ZEROS]));
+  }
+  c.child('bounding-set', `drop ${calls.length} capabilities from the bounding set`, '/process/capabilities/bounding', calls);
+}
+
+const ZEROS = [number(0), number(0), number(0)] as const;
+
+/**
+ * Bounding set first (it needs CAP_SETPCAP, which a change of uid loses: fact B5); then groups and ids with
+ * KEEPCAPS (B2); then capset and the ambient set (B3).
+ */
+export function identity(c: Context): void {
+  const user = c.spec.process?.user ?? { uid: 0, gid: 0 };
+  const capabilities = c.spec.process?.capabilities;
+  dropBounding(c, capabilities?.bounding ?? []);
+  const calls: Call[] = [sys.prctl(PR_SET_KEEPCAPS, 1)];
+  const groups = user.additionalGids ?? [];
+  if (mayCallSetgroups(c)) {
+    const list = groups.map((gid, index) => ({ name: String(index), width: 4 as const, value: gid }));
+    const memory = groups.length === 0 ? NULL : pointer({ kind: 'struct', fields: list, array: true }, 'fixed');
+    calls.push(call('setgroups', [number(groups.length), memory]));
+  }
+  calls.push(
+    call('setresgid', [number(user.gid), number(user.gid), number(user.gid)]),
+    call('setresuid', [number(user.uid), number(user.uid), number(user.uid)]),
+    sys.prctl(PR_SET_KEEPCAPS, 0),
+  );
+  c.child('user', `become ${user.uid}:${user.gid}`, '/process/user', calls);
+  capabilitySets(c, capabilities ?? {});
+}
+
+/** Denied in a user namespace whose map an unprivileged process wrote (fact J, CVE-2014-8989). */
+function mayCallSetgroups(c: Context): boolean {
+  return !c.inUserNamespace || c.facts.privileged || c.options.mapHelpers === true;
+}
+
+function capabilitySets(c: Context, sets: LinuxCapabilities): void {
+  const effective = words(c, sets.effective);
+  const permitted = words(c, sets.permitted);
+  const inheritable = words(c, sets.inheritable);
+  const header = struct(
+    { name: 'version', width: 4, value: 0x20080522, format: 'hex' },
+    { name: 'pid', width: 4, value: 0 },
+  );
+  const data = struct(
+    ...[0, 1].flatMap((half) => [
+      { name: 'effective', width: 4 as const, value: effective[half] ?? 0, format: 'hex' as const },
+      { name: 'permitted', width: 4 as const, value: permitted[half] ?? 0, format: 'hex' as const },
+      { name: 'inheritable', width: 4 as const, value: inheritable[half] ?? 0, format: 'hex' as const },
+    ]),
+  );
+  const calls: Call[] = [call('capset', [pointer(header, 'fixed'), pointer(data, 'fixed')])];
+  calls.push(ambient(PR_CAP_AMBIENT_CLEAR_ALL, 0));
+  for (const name of sets.ambient ?? []) {
+    const bit = CAPABILITIES[name as keyof typeof CAPABILITIES];
+    if (bit !== undefined) calls.push(ambient(PR_CAP_AMBIENT_RAISE, bit));
+  }
+  c.child('capabilities', 'set the effective, permitted, inheritable and ambient sets', '/process/capabilities', calls);
+}
+
+function ambient(operation: number, capability: number): Call {
+  return call('prctl', [
+    number(PR_CAP_AMBIENT, F.PRCTL_OPERATIONS),
+    number(operation, F.AMBIENT_OPERATIONS),
+    number(capability, F.CAPABILITY),
+    number(0),
+    number(0),
+  ]);
+}
+
+/** After the change of uid, which clears it (fact L). */
+export function deathSignal(c: Context): void {
+  if (!c.options.dieWithParent) return;
+  c.child('death-signal', 'die with the launcher', 'default: an attached container does not outlive its command', [
+    call('prctl', [number(PR_SET_PDEATHSIG, F.PRCTL_OPERATIONS), number(9, F.SIGNALS), ...ZEROS]),
+  ]);
+}
+
+export function noNewPrivileges(c: Context): void {
+  if (!c.spec.process?.noNewPrivileges) return;
+  c.child('no-new-privileges', 'no new privileges by execve', '/process/noNewPrivileges', [sys.prctl(PR_SET_NO_NEW_PRIVS, 1)]);
+}
+
+/**
+ * The working directory: resolved below the root by descriptor, made when it is missing, entered after the pivot
+ * and proven to lie inside the root: getcwd(2) of a directory outside begins with `(unreachable)` (CVE-2024-21626).
+ */
+export function resolveWorkingDirectory(c: Context): Slot {
+  const cwd = c.spec.process?.cwd ?? '/';
+  const { calls, fd } = resolveDirectory(c, cwd);
+  c.child('resolve-cwd', `find ${cwd}`, '/process/cwd', calls);
+  return fd;
+}
+
+export function enterWorkingDirectory(c: Context, directory: Slot): void {
+  const cwd = c.spec.process?.cwd ?? '/';
+  if (relative(cwd) === '') return;
+  const first = slot('cwd', { width: 4 });
+  const path = struct({ name: 'first', width: 4, value: first }, { name: 'rest', width: 4092, value: 0 });
+  c.child('working-directory', `change to ${cwd}`, '/process/cwd', [
+    sys.fchdir(directory),
+    call('getcwd', [pointer(path, 1), number(4096)]),
+    sys.check(first, 'EQ', SLASH, ERRNO.ENOENT, { mask: 0xffn }),
+  ]);
+}
+
+const SLASH = 0x2f;
+
+/** Without a root of its own the path is the caller's, and is looked up as such. */
+export function changeDirectory(c: Context): void {
+  const cwd = c.spec.process?.cwd ?? '/';
+  c.child('working-directory', `change to ${cwd}`, '/process/cwd', [sys.chdir(cwd)]);
+}

@@ -1,0 +1,35 @@
+// A private procfs for labels, sysctls and offsets: detached, so that no mount of the container can fake it.
+//
+// CVE-2019-16884, CVE-2025-52881: a label or sysctl written through the container's own /proc may go elsewhere.
+import { FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } from '../../linux/constants/mount.ts';
+import { O_CLOEXEC, O_PATH } from '../../linux/constants/open.ts';
+import { type Call, type Slot, slot } from '../call.ts';
+import * as sys from '../syscalls.ts';
+import type { Context } from './context.ts';
+import { O_DIRECTORY } from './destination.ts';
+
+const made = new WeakMap<Context, Slot>();
+
+/** The descriptor of the private procfs; the step that makes it is added at the first use. */
+export function privateProcfs(c: Context): Slot {
+  const known = made.get(c);
+  if (known !== undefined) return known;
+  const procfs = slot('procfs');
+  made.set(c, procfs);
+  c.child('private-procfs', 'a private procfs for writes that must not be faked', 'default: CVE-2025-52881', open(c, procfs));
+  return procfs;
+}
+
+/** A user namespace may mount procfs only with a pid namespace of its own; without one, the caller's is used. */
+function open(c: Context, procfs: Slot): Call[] {
+  if (c.inUserNamespace && !c.isNew('pid')) {
+    return [sys.openat(sys.AT_FDCWD, '/proc', O_PATH | O_DIRECTORY | O_CLOEXEC, 0, { result: procfs })];
+  }
+  const context = slot('procfs_context');
+  return [
+    sys.fsopen('proc', FSOPEN_CLOEXEC, { result: context }),
+    sys.fsconfigCreate(context),
+    sys.fsmount(context, FSMOUNT_CLOEXEC, 0, { result: procfs }),
+    sys.close(context),
+  ];
+}

@@ -1,0 +1,92 @@
+// The root: mount propagation before anything, the root mount itself, and the change into it.
+//
+// pivot_root(2) with `.` twice, so that no path is looked up in a half-built root (facts G1-G6); mount_namespaces(7).
+import { MNT_DETACH, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } from '../../linux/constants/mount.ts';
+import { AT_EMPTY_PATH, AT_RECURSIVE } from '../../linux/constants/open.ts';
+import type { RootfsPropagation } from '../../spec/runtime-spec.ts';
+import { call, string } from '../call.ts';
+import * as sys from '../syscalls.ts';
+import { type Context, namespacePointer, unsupported } from './context.ts';
+
+const PROPAGATION: Readonly<Record<RootfsPropagation, number>> = {
+  shared: MS_SHARED,
+  rshared: MS_SHARED | MS_REC,
+  slave: MS_SLAVE,
+  rslave: MS_SLAVE | MS_REC,
+  private: MS_PRIVATE,
+  rprivate: MS_PRIVATE | MS_REC,
+  unbindable: MS_UNBINDABLE,
+  runbindable: MS_UNBINDABLE | MS_REC,
+};
+
+/**
+ * The copy of the host's mounts stops propagating to the host before anything is mounted: a shared parent would
+ * make pivot_root fail and would leak every mount (launcher.md 4.4, 11). A slave still receives the host's changes.
+ */
+export function isolateMounts(c: Context): void {
+  const wanted = c.spec.linux?.rootfsPropagation;
+  const flags = wanted === undefined ? MS_SLAVE : PROPAGATION[wanted] & ~MS_REC;
+  const safe = flags === MS_SHARED ? MS_SLAVE : flags === MS_UNBINDABLE ? MS_PRIVATE : flags;
+  const cause = wanted === undefined ? namespacePointer(c.spec, 'mount') : '/linux/rootfsPropagation';
+  c.child('isolate-mounts', 'stop mounts from propagating to the host', cause, [
+    sys.mountSetattr(sys.AT_FDCWD, '/', AT_RECURSIVE, { set: 0, clear: 0, propagation: safe }),
+  ]);
+}
+
+/** The root mount, private while it is being built. */
+export function attachRoot(c: Context): void {
+  c.steps.push(...c.options.root.steps);
+  c.child('private-root', 'keep mounts below the root private', '/root/path', [
+    sys.mountSetattr(c.root, '', AT_EMPTY_PATH | AT_RECURSIVE, { set: 0, clear: 0, propagation: MS_PRIVATE }),
+  ]);
+}
+
+export function pivotRoot(c: Context): void {
+  if (c.options.noPivot) {
+    // MS_MOVE over / and chroot, for roots on ramfs where pivot_root(2) is refused; weaker, and only when asked for.
+    c.child('pivot-root', 'move the root over / and change into it', 'option: --no-pivot', [
+      sys.fchdir(c.root),
+      sys.mount('.', '/', null, 0x2000, null),
+      call('chroot', [string('.')]),
+      sys.chdir('/'),
+    ]);
+    return;
+  }
+  c.child('pivot-root', 'make the root the root, and detach the old one', '/root/path', [
+    sys.fchdir(c.root),
+    sys.pivotRoot('.', '.'),
+    sys.umount2('.', MNT_DETACH),
+    sys.chdir('/'),
+  ]);
+}
+
+/** What the configuration wants the container's own root to propagate, once nothing can leak any more. */
+export function rootPropagation(c: Context): void {
+  const wanted = c.spec.linux?.rootfsPropagation;
+  if (wanted === undefined) return;
+  const flags = PROPAGATION[wanted];
+  c.child('root-propagation', `make the root ${wanted}`, '/linux/rootfsPropagation', [
+    sys.mountSetattr(sys.AT_FDCWD, '/', flags & MS_REC ? AT_RECURSIVE : 0, { set: 0, clear: 0, propagation: flags & ~MS_REC }),
+  ]);
+}
+
+/** Without a mount namespace of its own a process gets chroot(2), and may not ask for mounts: they would be the host's. */
+export function chrootOnly(c: Context): void {
+  const asked = [
+    ['/mounts', (c.spec.mounts?.length ?? 0) > 0],
+    ['/linux/maskedPaths', (c.spec.linux?.maskedPaths?.length ?? 0) > 0],
+    ['/linux/readonlyPaths', (c.spec.linux?.readonlyPaths?.length ?? 0) > 0],
+    ['/root/readonly', c.spec.root?.readonly === true],
+    ['/linux/devices', (c.spec.linux?.devices?.length ?? 0) > 0],
+    ['/process/terminal', c.spec.process?.terminal === true],
+  ] as const;
+  for (const [pointer, present] of asked) {
+    if (present) throw unsupported(`${pointer} needs a mount namespace: it would change the host's mounts`, pointer);
+  }
+  const path = c.spec.root?.path ?? '/';
+  if (path === '/') return;
+  c.child('chroot', `change root to ${path}`, '/root/path', [
+    sys.chdir(path),
+    call('chroot', [string('.')]),
+  ]);
+}
