@@ -11,7 +11,12 @@ import { parseJsonExactly } from './json-parser.ts';
 const byteString = fc
   .array(fc.integer({ min: 0, max: 255 }), { maxLength: 12 })
   .map((codes) => String.fromCharCode(...codes));
-const key = fc.oneof(byteString, fc.constantFrom('__proto__', 'constructor', '0', ''));
+const tricky = fc
+  .array(fc.constantFrom('"', '\\', '\\u', '0026', ': 12345678901234567890', ',', '[', ' ', '\n', '&', '-'), {
+    maxLength: 6,
+  })
+  .map((parts) => parts.join(''));
+const key = fc.oneof(byteString, tricky, fc.constantFrom('__proto__', 'constructor', '0', ''));
 const anyInt64 = fc
   .bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n })
   .map((value) => (BigInt.asIntN(54, value) === value ? Number(value) : value))
@@ -20,6 +25,7 @@ const { tree } = fc.letrec<{ tree: unknown; object: unknown; array: unknown }>((
   tree: fc.oneof(
     { maxDepth: 5, depthSize: 'small' },
     byteString,
+    tricky,
     fc.boolean(),
     fc.constant(null),
     fc.double({ noNaN: true, noDefaultInfinity: true }),
@@ -37,6 +43,7 @@ test('property: what is written is read back, compact and indented', () => {
   fc.assert(
     fc.property(tree, fc.constantFrom('', '  ', '\t'), (value, indent) => {
       const text = stringifyJson(value, indent);
+      assert.deepEqual(parseJson(text), parseJsonExactly(text, 'JSON'));
       assert.equal(stringifyJson(parseJson(text), indent), text);
       assert.equal(stringifyJson(parseJsonExactly(text, 'JSON'), indent), text);
     }),
@@ -44,10 +51,32 @@ test('property: what is written is read back, compact and indented', () => {
   );
 });
 
+const LONG = '9007199254740993';
+
 test('property: both parsers agree with JSON.parse on any text, in value or in refusing it', () => {
   const unicode = fc.json({ maxDepth: 4 }).map((text) => utf8ToBytes(text));
   const broken = fc
-    .tuple(unicode, fc.nat(200), fc.constantFrom('', ',', '}', '"', '\\', '0', '\\u12', ' ', '\n'))
+    .tuple(
+      unicode,
+      fc.nat(200),
+      fc.constantFrom(
+        '',
+        ',',
+        '}',
+        '"',
+        '\\',
+        '0',
+        '\\u12',
+        ' ',
+        '\n',
+        LONG,
+        `-${LONG}`,
+        `.${LONG}`,
+        `${LONG}:`,
+        `0${LONG}`,
+        `,${LONG}`,
+      ),
+    )
     .map(([text, at, insert]) => text.slice(0, at) + insert + text.slice(at + 1));
   fc.assert(
     fc.property(fc.oneof(unicode, broken), (text) => {

@@ -33,6 +33,35 @@ test('parseJson: integers beyond 2^53 are exact', () => {
   for (const [text, value] of cases) assert.equal(parseJson(text), value, text);
 });
 
+test('parseJson: long integers are values of their own only where JSON has them', () => {
+  const long = '9007199254740993';
+  assert.deepEqual(parseJson(`{"a":${long},"b":[ ${long} , -${long}\n],"c":"x: ${long},\\"${long}"}`), {
+    a: 9007199254740993n,
+    b: [9007199254740993n, -9007199254740993n],
+    c: `x: ${long},"${long}`,
+  });
+  assert.deepEqual(parseJson(`{"\\u0026${long}":"\\\\", "__proto__": ${long}, "d": 1.${long}}`), {
+    [`&${long}`]: '\\',
+    ['__proto__']: 9007199254740993n,
+    d: Number(`1.${long}`),
+  });
+  for (const text of [
+    `{${long}:1}`,
+    `[0${long}]`,
+    `[${long}x]`,
+    `[--${long}]`,
+    `[1 ${long}]`,
+    `["a"${long}]`,
+    `-${long}-`,
+  ]) {
+    assert.match(
+      messageOf(() => parseJson(text, 'f')),
+      /^f:1:/,
+      text,
+    );
+  }
+});
+
 test('parseJson: escapes become UTF-8, raw bytes stay', () => {
   assert.equal(parseJson('"\\u00e9\\ud83d\\ude00\\u0000"'), '\xc3\xa9\xf0\x9f\x98\x80\0');
   assert.equal(parseJson('"\xe9\xff"'), '\xe9\xff');

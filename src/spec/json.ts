@@ -12,27 +12,77 @@ export interface JsonObject {
   readonly [key: Bytes]: JsonValue;
 }
 
+/** Escapes of characters that are one byte in UTF-8 are right as JSON.parse reads them: Go writes & as \u0026. */
+const WIDE_ESCAPE = /\\u(?!00[0-7])/;
+
 /** Integers of 15 digits are all below 2^53; 16 digits may not be. */
-const LONG_NUMBER = /[0-9]{16}/;
+const LONG_NUMBER = /-?[0-9]{16,}/g;
+
+/** Stands before the digits of a long integer while JSON.parse has it as a string; no byte is this character. */
+const MARK = '\uffff';
 
 /**
  * Parses `text`, the raw bytes of a JSON document (RFC 8259), into byte strings, numbers and bigints.
  *
- * The engine's own parser does the work whenever it would be exact, because QuickJS interprets slowly; it
- * cannot make UTF-8 of `\u` escapes nor keep long integers. Of two equal names in one object the last holds.
- * Throws CaissonError `EINVALIDJSON`: `source:line:column: what`.
+ * The engine's own parser does the work whenever it is exact, because QuickJS interprets slowly; it cannot
+ * make UTF-8 of `\u` escapes, and long integers are handed to it as strings. Of two equal names in one object
+ * the last holds. Throws CaissonError `EINVALIDJSON`: `source:line:column: what`.
  */
 export function parseJson(text: Bytes, source = 'JSON'): JsonValue {
-  if (text.includes('\\u') || LONG_NUMBER.test(text)) return parseJsonExactly(text, source);
+  if (WIDE_ESCAPE.test(text)) return parseJsonExactly(text, source);
+  const marked = text.search(LONG_NUMBER) < 0 ? text : markLongIntegers(text);
+  if (marked === undefined) return parseJsonExactly(text, source);
   let value: JsonValue;
   try {
-    value = JSON.parse(text) as JsonValue;
+    value = JSON.parse(marked) as JsonValue;
   } catch {
     return parseJsonExactly(text, source);
   }
   // Few brackets cannot nest deeply; only a document of many is walked.
   if (occurrences(text, '{') + occurrences(text, '[') > JSON_DEPTH_LIMIT && isDeep(value)) {
     return parseJsonExactly(text, source);
+  }
+  return marked === text ? value : withIntegers(value);
+}
+
+/** `text` with its long integers as marked strings; undefined when one is anything but a plain value. */
+function markLongIntegers(text: Bytes): string | undefined {
+  let marked = '';
+  let from = 0;
+  let inString = false;
+  for (const match of text.matchAll(LONG_NUMBER)) {
+    const [digits] = match;
+    const before = text.slice(from, match.index);
+    from = match.index + digits.length;
+    if (hasOddQuotes(before)) inString = !inString;
+    if (inString) {
+      marked += before + digits;
+      continue;
+    }
+    const plain = /(?:^|[[:,\s])$/.test(before.slice(-1)) && /^-?[1-9][0-9]{1,999}$/.test(digits);
+    if (!plain || !/^\s*(?:[,\]}]|$)/.test(text.slice(from, from + 200))) return undefined;
+    marked += `${before}"${MARK}${digits}"`;
+  }
+  return marked + text.slice(from);
+}
+
+function hasOddQuotes(text: Bytes): boolean {
+  const plain = text.includes('\\') ? text.replace(/\\[\s\S]/g, '') : text;
+  return occurrences(plain, '"') % 2 === 1;
+}
+
+/** The value with integers where marked strings are, in place. */
+function withIntegers(value: JsonValue): JsonValue {
+  if (typeof value === 'string') {
+    if (!value.startsWith(MARK)) return value;
+    const digits = value.slice(1);
+    return Number.isSafeInteger(Number(digits)) ? Number(digits) : BigInt(digits);
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  const items = value as Record<Bytes, JsonValue>;
+  for (const key of Object.keys(items)) {
+    const item = items[key] as JsonValue;
+    if (typeof item === 'object' || typeof item === 'string') items[key] = withIntegers(item);
   }
   return value;
 }
