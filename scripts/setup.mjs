@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { installPackages, makeTestUser } from './debian.mjs';
 import { filesBelow, findProgram, outputOf, root, run, stage, timed, withLock } from './stage.mjs';
 
+const SOURCE_FOLDERS = ['src', 'test', 'bench', 'scripts'];
 const ENTRY = 'src/cli/main.ts';
 
 /** C programs: source below launcher/ and what it becomes. */
@@ -120,7 +121,7 @@ function asInputs(...lists) {
 }
 
 function compileTypeScript() {
-  const sources = ['src', 'test', 'bench', 'scripts'].flatMap((directory) =>
+  const sources = SOURCE_FOLDERS.flatMap((directory) =>
     filesBelow(directory, /\.ts$/).filter((file) => !file.includes('/node_modules/')),
   );
   stage({
@@ -128,14 +129,22 @@ function compileTypeScript() {
     inputs: asInputs(sources, ['tsconfig.json', 'package-lock.json']),
     outputs: ['build/src'],
     action: () => {
-      for (const directory of ['src', 'test', 'bench', 'scripts']) {
-        rmSync(join(root, 'build', directory), { recursive: true, force: true });
-      }
       // JavaScript comes out in spite of type errors; those are the check's to report.
       const report = outputOf('sh', ['-c', 'node_modules/.bin/tsc -p tsconfig.json 2>&1 || true']);
       if (report) process.stderr.write(`${report}\n`);
+      removeStale();
     },
   });
+}
+
+// What was compiled from a source that is gone would still be run as a test.
+function removeStale() {
+  for (const directory of SOURCE_FOLDERS) {
+    for (const file of filesBelow(`build/${directory}`, /\.js$/)) {
+      const source = file.replace(/^build\//, '').replace(/\.js$/, '.ts');
+      if (!existsSync(join(root, source))) rmSync(join(root, file));
+    }
+  }
 }
 
 function compileExecutable() {

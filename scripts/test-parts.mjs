@@ -3,7 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bunPath, node24Path } from './setup.mjs';
-import { filesBelow, root } from './stage.mjs';
+import { filesBelow, findProgram, root } from './stage.mjs';
 
 /** Folders of src/ that run in any ES2023 engine. */
 export const CORE = ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'runtime', 'frontends'];
@@ -29,10 +29,14 @@ const BUDGETS = {
 /** Folders whose tests neither change the machine nor measure it, so that two files may run at once. */
 const PURE = ['golden', 'scripts', 'cli'];
 
+/** Folders whose tests run other engines; as an ordinary user they skip themselves. */
+const WITH_PEERS = ['peers', 'differential'];
+
 /**
  * A part of the suite. `files` are compiled tests (or sources, for Bun), relative to the repository.
  * @typedef {{name: string, budget: number, engine: 'check' | 'node' | 'bun' | 'quickjs', program?: string,
- *   files: string[], concurrency?: number, env?: Record<string, string>, missing?: string}} Part
+ *   files: string[], concurrency?: number, env?: Record<string, string>, missing?: string,
+ *   needs?: ('quickjs' | 'peers')[]}} Part
  */
 
 /** All parts in the order in which they run. @returns {Part[]} */
@@ -49,7 +53,7 @@ export function allParts() {
     { name: 'check', budget: 60, engine: 'check', files: [] },
     { name: 'unit', budget: 60, engine: 'node', files: unit, concurrency: 2 },
     { name: 'properties', budget: 120, engine: 'node', files: properties, concurrency: 2 },
-    { name: 'quickjs', budget: 120, engine: 'quickjs', files: core },
+    { name: 'quickjs', budget: 60, engine: 'quickjs', files: core, needs: ['quickjs'] },
     {
       name: 'node24',
       budget: 60,
@@ -87,6 +91,7 @@ function folderParts() {
   const base = join(root, 'build/test');
   const found = existsSync(base) ? readdirSync(base) : [];
   const expected = Object.keys(BUDGETS);
+  const peers = process.getuid() === 0 && findProgram('debootstrap') !== null ? WITH_PEERS : [];
   const others = found.filter((name) => !expected.includes(name) && !SPECIAL.includes(name)).sort();
   return [...others, ...expected].flatMap((name) => {
     const files = filesBelow(`build/test/${name}`, /\.test\.js$/);
@@ -96,6 +101,7 @@ function folderParts() {
       engine: 'node',
       files,
       concurrency: PURE.includes(name) ? 2 : 1,
+      needs: peers.includes(name) ? ['peers'] : [],
     };
     if (name !== 'kernel') return [part];
     return [part, { ...part, name: 'rootless', env: { CAISSON_TEST_USER: 'caisson-test' } }];
