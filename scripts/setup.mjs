@@ -153,7 +153,16 @@ function compileExecutable() {
     return;
   }
   const sources = filesBelow('src', /\.(ts|json)$/).filter((file) => !/\.test\.ts$/.test(file));
-  const args = ['build', '--compile', '--minify', '--bytecode', ENTRY, '--outfile', 'dist/caisson'];
+  const args = [
+    'build',
+    '--compile',
+    '--minify',
+    '--bytecode',
+    '--format=esm',
+    ENTRY,
+    '--outfile',
+    'dist/caisson',
+  ];
   stage({
     name: 'dist-caisson',
     inputs: [...args, ...asInputs(sources, ['package-lock.json', 'build/launcher', 'build/init'])],

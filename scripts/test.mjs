@@ -4,10 +4,13 @@
 //   node scripts/test.mjs kernel attack    only these parts
 //   CAISSON_LONG=1 node scripts/test.mjs   full counts, and ten times the seconds
 
+import { writeFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { makePeers } from './peers.mjs';
 import { makeQuickjs } from './quickjs.mjs';
 import { setUp } from './setup.mjs';
-import { root } from './stage.mjs';
+import { outputOf, root } from './stage.mjs';
 import { runPart } from './test-engines.mjs';
 import { allParts } from './test-parts.mjs';
 
@@ -27,23 +30,31 @@ async function prepareAndRun(part, budget) {
   return { results, seconds: (performance.now() - begin) / 1000 };
 }
 
+/** Everything that was told about the parts, for the record of a long run. */
+const told = [];
+
+function tell(text) {
+  console.log(text);
+  told.push(text);
+}
+
 function describePart(part, results, seconds, budget) {
   if (results.length === 0) return;
   const count = (kind) => results.filter((result) => result.kind === kind).length;
   const late = seconds > budget ? '  OVER BUDGET' : '';
   const numbers = `${String(count('pass')).padStart(5)} passed ${count('fail')} failed ${count('skip')} skipped`;
-  console.log(
+  tell(
     `${part.name.padEnd(15)} ${numbers.padEnd(36)} ${seconds.toFixed(1).padStart(6)} s of ${budget} s${late}`,
   );
   for (const result of results) {
     if (result.kind !== 'fail') continue;
-    console.log(`  FAIL ${result.name}${result.file ? ` (${result.file.replace(`${root}/`, '')})` : ''}`);
-    console.log(`${result.error}${result.stderr ? `\n${result.stderr}` : ''}`.replace(/^/gm, '      '));
+    tell(`  FAIL ${result.name}${result.file ? ` (${result.file.replace(`${root}/`, '')})` : ''}`);
+    tell(`${result.error}${result.stderr ? `\n${result.stderr}` : ''}`.replace(/^/gm, '      '));
   }
   const reasons = new Map();
   for (const { kind, reason } of results)
     if (kind === 'skip') reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-  for (const [reason, times] of reasons) console.log(`  skipped ${times}: ${reason}`);
+  for (const [reason, times] of reasons) tell(`  skipped ${times}: ${reason}`);
 }
 
 function choose(parts, names) {
@@ -55,6 +66,20 @@ function choose(parts, names) {
   return names.length === 0 ? parts : parts.filter((part) => names.includes(part.name));
 }
 
+// A long run is done at each release; its summary is part of the repository.
+function record() {
+  const head = [
+    '# The last long run of the tests',
+    '',
+    'Written by `npm run test:long`.',
+    '',
+    `* ${new Date().toISOString().slice(0, 10)}, commit ${outputOf('git', ['rev-parse', '--short', 'HEAD']) ?? 'unknown'}`,
+    `* ${release()}, ${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+    `* Node ${process.version}`,
+  ];
+  writeFileSync(join(root, 'docs/test-long.md'), [...head, '', '```text', ...told, '```', ''].join('\n'));
+}
+
 const start = performance.now();
 setUp('test');
 const totals = { pass: 0, fail: 0, skip: 0 };
@@ -64,7 +89,8 @@ for (const part of choose(allParts(), process.argv.slice(2))) {
   describePart(part, results, seconds, budget);
   for (const { kind } of results) totals[kind] += 1;
 }
-console.log(`whole suite     ${((performance.now() - start) / 1000).toFixed(1)} s`);
-if (totals.pass + totals.fail === 0) console.log('no test ran');
+tell(`whole suite     ${((performance.now() - start) / 1000).toFixed(1)} s`);
+if (totals.pass + totals.fail === 0) tell('no test ran');
 process.exitCode = totals.fail > 0 || totals.pass === 0 ? 1 : 0;
-console.log(`${totals.pass} passed, ${totals.fail} failed, ${totals.skip} skipped`);
+tell(`${totals.pass} passed, ${totals.fail} failed, ${totals.skip} skipped`);
+if (long && process.argv.length === 2) record();
