@@ -4,8 +4,11 @@
 #include <stdint.h>
 
 #ifdef CAISSON_STUB
-// Sanitizer and fuzz builds: every system call goes to the harness, none to the kernel.
+// Sanitizer and fuzz builds: every system call goes to the harness, none to the kernel; those of a plan to
+// kernel(), the program's own to own_call().
 long kernel(long nr, const uint64_t arg[6]);
+long own_call(long nr, const uint64_t arg[6]);
+#define CALL(nr, ...) own_call((nr), (const uint64_t[6]){__VA_ARGS__})
 #elif defined(__x86_64__)
 static inline long kernel(long nr, const uint64_t arg[6]) {
     register uint64_t r10 __asm__("r10") = arg[3];
@@ -39,6 +42,8 @@ __asm__(".globl _start\n_start: mov x29, #0\n mov x30, #0\n mov x0, sp\n bl begi
 #error "caisson runs on x86-64 and arm64"
 #endif
 
+#ifndef CALL
 #define CALL(nr, ...) kernel((nr), (const uint64_t[6]){__VA_ARGS__})
+#endif
 #define ADDRESS(pointer) ((uint64_t)(uintptr_t)(pointer))
 #endif
