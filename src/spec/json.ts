@@ -18,6 +18,9 @@ const WIDE_ESCAPE = /\\u(?!00[0-7])/;
 /** Integers of 15 digits are all below 2^53; 16 digits may not be. */
 const LONG_NUMBER = /-?[0-9]{16,}/g;
 
+/** Whether there is any; without a counter QuickJS decides it twice as quickly. */
+const SIXTEEN_DIGITS = /\d\d\d\d\d\d\d\d\d\d\d\d\d\d\d\d/;
+
 /** Stands before the digits of a long integer while JSON.parse has it as a string; no byte is this character. */
 const MARK = '\uffff';
 
@@ -29,8 +32,8 @@ const MARK = '\uffff';
  * the last holds. Throws CaissonError `EINVALIDJSON`: `source:line:column: what`.
  */
 export function parseJson(text: Bytes, source = 'JSON'): JsonValue {
-  if (WIDE_ESCAPE.test(text)) return parseJsonExactly(text, source);
-  const marked = text.search(LONG_NUMBER) < 0 ? text : markLongIntegers(text);
+  if (text.includes('\\u') && WIDE_ESCAPE.test(text)) return parseJsonExactly(text, source);
+  const marked = SIXTEEN_DIGITS.test(text) ? markLongIntegers(text) : text;
   if (marked === undefined) return parseJsonExactly(text, source);
   let value: JsonValue;
   try {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MOUNT_OPTION_NAMES, parseMountOptions, propagationFlag } from './mount-options.ts';
+import { mountOptionNames, parseMountOptions, propagationFlag } from './mount-options.ts';
 
 // The numbers are those of <linux/mount.h>, written out so that a wrong constant shows.
 test('mount options: attributes of this mount and, with r in front, of all below', () => {
@@ -110,8 +110,8 @@ test('mount options: every name of the specification is known, none reaches the 
     'rrelatime rro rrw rshared rslave rstrictatime rsuid rsymfollow runbindable rw shared silent slave strictatime ' +
     'suid symfollow sync tmpcopyup unbindable idmap ridmap rnodev';
   for (const name of names.split(' ')) {
-    assert.ok(MOUNT_OPTION_NAMES.includes(name), name);
+    assert.ok(mountOptionNames().includes(name), name);
     assert.deepEqual(parseMountOptions([name]).data, [], name);
   }
-  assert.equal(new Set(MOUNT_OPTION_NAMES).size, MOUNT_OPTION_NAMES.length);
+  assert.deepEqual(mountOptionNames(), [...new Set(names.split(' '))].sort());
 });

@@ -67,73 +67,112 @@ export interface MountOptions {
   readonly undone: readonly (readonly [Bytes, Bytes])[];
 }
 
-/** Attribute options: [attribute, MS_ flag, set or clear]. `r` in front makes the recursive one. */
-const ATTRIBUTES: ReadonlyMap<Bytes, readonly [number, number, boolean]> = new Map([
-  ['ro', [MOUNT_ATTR_RDONLY, MS_RDONLY, true]],
-  ['rw', [MOUNT_ATTR_RDONLY, MS_RDONLY, false]],
-  ['nosuid', [MOUNT_ATTR_NOSUID, MS_NOSUID, true]],
-  ['suid', [MOUNT_ATTR_NOSUID, MS_NOSUID, false]],
-  ['nodev', [MOUNT_ATTR_NODEV, MS_NODEV, true]],
-  ['dev', [MOUNT_ATTR_NODEV, MS_NODEV, false]],
-  ['noexec', [MOUNT_ATTR_NOEXEC, MS_NOEXEC, true]],
-  ['exec', [MOUNT_ATTR_NOEXEC, MS_NOEXEC, false]],
-  ['nodiratime', [MOUNT_ATTR_NODIRATIME, MS_NODIRATIME, true]],
-  ['diratime', [MOUNT_ATTR_NODIRATIME, MS_NODIRATIME, false]],
-  ['nosymfollow', [MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW, true]],
-  ['symfollow', [MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW, false]],
-]);
+/** What an option does; see OptionReader. */
+const ATTRIBUTE = 0;
+const ACCESS_TIME = 1;
+const SUPER = 2;
+const PROPAGATION = 3;
+const SWITCH = 4;
 
-/** Access time modes are one value, not bits (mount_setattr(2)); [mode, MS_ flag, choose or leave]. */
-const ACCESS_TIMES: ReadonlyMap<Bytes, readonly [number, number, boolean]> = new Map([
-  ['noatime', [MOUNT_ATTR_NOATIME, MS_NOATIME, true]],
-  ['atime', [MOUNT_ATTR_NOATIME, MS_NOATIME, false]],
-  ['relatime', [MOUNT_ATTR_RELATIME, MS_RELATIME, true]],
-  ['norelatime', [MOUNT_ATTR_RELATIME, MS_RELATIME, false]],
-  ['strictatime', [MOUNT_ATTR_STRICTATIME, MS_STRICTATIME, true]],
-  ['nostrictatime', [MOUNT_ATTR_STRICTATIME, MS_STRICTATIME, false]],
-]);
+/** [what, bit (an attribute or a propagation), MS_* flag, set or clear, of all mounts below]. */
+type Meaning = readonly [what: number, bit: number, flag: number, set: boolean, recursive: boolean];
 
-/** Super block options: [the fsconfig name or '' where mount(2) alone can say it, MS_ flag, set or clear]. */
-const SUPER_FLAGS: ReadonlyMap<Bytes, readonly [Bytes, number, boolean]> = new Map([
-  ['sync', ['sync', MS_SYNCHRONOUS, true]],
-  ['async', ['sync', MS_SYNCHRONOUS, false]],
-  ['dirsync', ['dirsync', MS_DIRSYNC, true]],
-  ['lazytime', ['lazytime', MS_LAZYTIME, true]],
-  ['nolazytime', ['lazytime', MS_LAZYTIME, false]],
-  ['mand', ['mand', MS_MANDLOCK, true]],
-  ['nomand', ['mand', MS_MANDLOCK, false]],
-  ['iversion', ['', MS_I_VERSION, true]],
-  ['noiversion', ['', MS_I_VERSION, false]],
-  ['silent', ['', MS_SILENT, true]],
-  ['loud', ['', MS_SILENT, false]],
-]);
+type Row = readonly [name: Bytes, bit: number, flag: number, set: boolean];
 
-const PROPAGATION: ReadonlyMap<Bytes, number> = new Map([
-  ['shared', MS_SHARED],
-  ['rshared', MS_SHARED | MS_REC],
-  ['slave', MS_SLAVE],
-  ['rslave', MS_SLAVE | MS_REC],
-  ['private', MS_PRIVATE],
-  ['rprivate', MS_PRIVATE | MS_REC],
-  ['unbindable', MS_UNBINDABLE],
-  ['runbindable', MS_UNBINDABLE | MS_REC],
-]);
+/** Attributes of a mount; with `r` in front of the name, of all mounts below it. */
+const ATTRIBUTES: readonly Row[] = [
+  ['ro', MOUNT_ATTR_RDONLY, MS_RDONLY, true],
+  ['rw', MOUNT_ATTR_RDONLY, MS_RDONLY, false],
+  ['nosuid', MOUNT_ATTR_NOSUID, MS_NOSUID, true],
+  ['suid', MOUNT_ATTR_NOSUID, MS_NOSUID, false],
+  ['nodev', MOUNT_ATTR_NODEV, MS_NODEV, true],
+  ['dev', MOUNT_ATTR_NODEV, MS_NODEV, false],
+  ['noexec', MOUNT_ATTR_NOEXEC, MS_NOEXEC, true],
+  ['exec', MOUNT_ATTR_NOEXEC, MS_NOEXEC, false],
+  ['nodiratime', MOUNT_ATTR_NODIRATIME, MS_NODIRATIME, true],
+  ['diratime', MOUNT_ATTR_NODIRATIME, MS_NODIRATIME, false],
+  ['nosymfollow', MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW, true],
+  ['symfollow', MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW, false],
+];
+
+/** Access time modes are one value, not bits (mount_setattr(2)): chosen, or left again. */
+const ACCESS_TIMES: readonly Row[] = [
+  ['noatime', MOUNT_ATTR_NOATIME, MS_NOATIME, true],
+  ['atime', MOUNT_ATTR_NOATIME, MS_NOATIME, false],
+  ['relatime', MOUNT_ATTR_RELATIME, MS_RELATIME, true],
+  ['norelatime', MOUNT_ATTR_RELATIME, MS_RELATIME, false],
+  ['strictatime', MOUNT_ATTR_STRICTATIME, MS_STRICTATIME, true],
+  ['nostrictatime', MOUNT_ATTR_STRICTATIME, MS_STRICTATIME, false],
+];
+
+/** Super block flags, for mount(2). */
+const SUPER_FLAGS: readonly Row[] = [
+  ['sync', 0, MS_SYNCHRONOUS, true],
+  ['async', 0, MS_SYNCHRONOUS, false],
+  ['dirsync', 0, MS_DIRSYNC, true],
+  ['lazytime', 0, MS_LAZYTIME, true],
+  ['nolazytime', 0, MS_LAZYTIME, false],
+  ['mand', 0, MS_MANDLOCK, true],
+  ['nomand', 0, MS_MANDLOCK, false],
+  ['iversion', 0, MS_I_VERSION, true],
+  ['noiversion', 0, MS_I_VERSION, false],
+  ['silent', 0, MS_SILENT, true],
+  ['loud', 0, MS_SILENT, false],
+];
+
+/** Those that fsconfig(2) knows, too (common_set_sb_flag of the kernel's fs_context.c). */
+const FSCONFIG_FLAGS: readonly (readonly [Bytes, number])[] = [
+  ['sync', MS_SYNCHRONOUS],
+  ['dirsync', MS_DIRSYNC],
+  ['lazytime', MS_LAZYTIME],
+  ['mand', MS_MANDLOCK],
+];
+
+const FSCONFIG_MASK = MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME | MS_MANDLOCK;
+
+function fsconfigNames(flags: number): Bytes[] {
+  return FSCONFIG_FLAGS.filter(([, flag]) => (flags & flag) !== 0).map(([name]) => name);
+}
+
+const PROPAGATIONS: readonly Row[] = [
+  ['shared', MS_SHARED, 0, true],
+  ['slave', MS_SLAVE, 0, true],
+  ['private', MS_PRIVATE, 0, true],
+  ['unbindable', MS_UNBINDABLE, 0, true],
+];
 
 const SWITCHES = ['bind', 'rbind', 'remount', 'defaults', 'idmap', 'ridmap', 'tmpcopyup'] as const;
 
+const MEANINGS: ReadonlyMap<Bytes, Meaning> = meanings();
+
+function meanings(): Map<Bytes, Meaning> {
+  const table = new Map<Bytes, Meaning>();
+  for (const name of SWITCHES) table.set(name, [SWITCH, 0, 0, true, false]);
+  for (const [name, bit, flag, set] of SUPER_FLAGS) table.set(name, [SUPER, bit, flag, set, false]);
+  for (const [name, bit, flag, set] of ATTRIBUTES) {
+    table.set(name, [ATTRIBUTE, bit, flag, set, false]);
+    table.set(`r${name}`, [ATTRIBUTE, bit, flag, set, true]);
+  }
+  for (const [name, mode, flag, choose] of ACCESS_TIMES) {
+    table.set(name, [ACCESS_TIME, mode, flag, choose, false]);
+    table.set(`r${name}`, [ACCESS_TIME, mode, flag, choose, true]);
+  }
+  for (const [name, bit, flag, set] of PROPAGATIONS) {
+    table.set(name, [PROPAGATION, bit, flag, set, false]);
+    table.set(`r${name}`, [PROPAGATION, bit | MS_REC, flag, set, true]);
+  }
+  return table;
+}
+
 /** Every option that is not passed to the file system, sorted: what `features` prints. */
-export const MOUNT_OPTION_NAMES: readonly Bytes[] = [
-  ...SWITCHES,
-  ...ATTRIBUTES.keys(),
-  ...ACCESS_TIMES.keys(),
-  ...[...ATTRIBUTES.keys(), ...ACCESS_TIMES.keys()].map((name) => `r${name}`),
-  ...SUPER_FLAGS.keys(),
-  ...PROPAGATION.keys(),
-].sort();
+export function mountOptionNames(): Bytes[] {
+  return [...MEANINGS.keys()].sort();
+}
 
 /** The MS_* flag of a propagation name (`rslave`: MS_SLAVE | MS_REC), undefined for any other word. */
 export function propagationFlag(name: Bytes): number | undefined {
-  return PROPAGATION.get(name);
+  const meaning = MEANINGS.get(name);
+  return meaning?.[0] === PROPAGATION ? meaning[1] : undefined;
 }
 
 /**
@@ -141,8 +180,8 @@ export function propagationFlag(name: Bytes): number | undefined {
  * Of contradicting options the last one holds. `type` is the mount's type: `bind` is a bind mount.
  */
 export function parseMountOptions(options: readonly Bytes[] = [], type: Bytes = ''): MountOptions {
-  const reader = new OptionReader();
-  for (const option of options) reader.read(option);
+  const reader = new OptionReader(options);
+  for (let i = 0; i < options.length; i++) reader.read(i);
   return reader.result(type);
 }
 
@@ -152,78 +191,79 @@ class OptionReader {
   private remount = false;
   private idmap: 'idmap' | 'ridmap' | undefined;
   private tmpcopyup = false;
-  private readonly own = new Attributes();
-  private readonly all = new Attributes();
+  private attrSet = 0;
+  private attrClear = 0;
+  private recursiveAttrSet = 0;
+  private recursiveAttrClear = 0;
   private flagsSet = 0;
   private flagsClear = 0;
-  private readonly superFlags = new Set<Bytes>();
   private readonly propagation: number[] = [];
   private readonly data: Bytes[] = [];
   private readonly undone: (readonly [Bytes, Bytes])[] = [];
-  /** The last option that spoke about a flag, for `undone`. */
-  private readonly spoken = new Map<Bytes, readonly [Bytes, boolean]>();
+  private readonly options: readonly Bytes[];
 
-  read(option: Bytes): void {
-    if (this.readSwitch(option) || this.readAttribute(option, option, this.own)) return;
-    const inner = option.startsWith('r') ? option.slice(1) : '';
-    if (this.readAttribute(option, inner, this.all)) return;
-    const superFlag = SUPER_FLAGS.get(option);
-    const propagation = PROPAGATION.get(option);
-    if (superFlag !== undefined) {
-      const [name, flag, set] = superFlag;
-      if (name !== '' && set) this.superFlags.add(name);
-      else this.superFlags.delete(name);
-      this.flag(flag, set);
-      this.speak(option, `super ${flag}`, set);
-    } else if (propagation !== undefined) {
-      this.propagation.push(propagation);
-    } else {
+  constructor(options: readonly Bytes[]) {
+    this.options = options;
+  }
+
+  read(index: number): void {
+    const option = this.options[index] as Bytes;
+    const meaning = MEANINGS.get(option);
+    if (meaning === undefined) {
       this.data.push(option);
+      return;
+    }
+    const [what, bit, flag, set, recursive] = meaning;
+    if (what === SWITCH) {
+      this.switch(option);
+    } else if (what === PROPAGATION) {
+      this.propagation.push(bit);
+    } else {
+      const opposite = set ? this.flagsClear : this.flagsSet;
+      if (recursive || (opposite & flag) !== 0) this.noteUndone(index, meaning);
+      if (what === ATTRIBUTE) this.attribute(bit, set, recursive);
+      else if (what === ACCESS_TIME) this.accessTime(bit, set, recursive);
+      if (!recursive) this.flag(flag, set);
     }
   }
 
-  private readSwitch(option: Bytes): boolean {
-    switch (option) {
-      case 'bind':
-      case 'rbind':
-        this.bind = true;
-        this.recursive = option === 'rbind';
-        return true;
-      case 'remount':
-        this.remount = true;
-        return true;
-      case 'idmap':
-      case 'ridmap':
-        this.idmap = option;
-        return true;
-      case 'tmpcopyup':
-        this.tmpcopyup = true;
-        return true;
-      default:
-        return option === 'defaults';
+  private switch(option: Bytes): void {
+    if (option === 'bind' || option === 'rbind') {
+      this.bind = true;
+      this.recursive = option === 'rbind';
+    } else if (option === 'remount') {
+      this.remount = true;
+    } else if (option === 'tmpcopyup') {
+      this.tmpcopyup = true;
+    } else if (option === 'idmap' || option === 'ridmap') {
+      this.idmap = option;
     }
   }
 
-  private readAttribute(option: Bytes, name: Bytes, attributes: Attributes): boolean {
-    const own = attributes === this.own;
-    const attribute = ATTRIBUTES.get(name);
-    if (attribute !== undefined) {
-      const [bit, flag, set] = attribute;
-      attributes.put(bit, set);
-      if (own) this.flag(flag, set);
-      this.speak(option, `${own} ${bit}`, set);
-      return true;
+  private attribute(bit: number, set: boolean, recursive: boolean): void {
+    if (recursive) {
+      this.recursiveAttrSet = set ? this.recursiveAttrSet | bit : this.recursiveAttrSet & ~bit;
+      this.recursiveAttrClear = set ? this.recursiveAttrClear & ~bit : this.recursiveAttrClear | bit;
+    } else {
+      this.attrSet = set ? this.attrSet | bit : this.attrSet & ~bit;
+      this.attrClear = set ? this.attrClear & ~bit : this.attrClear | bit;
     }
-    const time = ACCESS_TIMES.get(name);
-    if (time === undefined) return false;
-    const [mode, flag, choose] = time;
-    attributes.accessTime(mode, choose);
-    if (own) {
+  }
+
+  /** Choosing a mode replaces the mode; leaving one goes back to the kernel's default, MOUNT_ATTR_RELATIME. */
+  private accessTime(mode: number, choose: boolean, recursive: boolean): void {
+    const attributes = recursive ? this.recursiveAttrSet : this.attrSet;
+    let after = attributes;
+    if (choose) after = (attributes & ~MOUNT_ATTR__ATIME) | mode;
+    else if ((attributes & MOUNT_ATTR__ATIME) === mode) after = attributes & ~MOUNT_ATTR__ATIME;
+    if (recursive) {
+      this.recursiveAttrSet = after;
+      this.recursiveAttrClear |= MOUNT_ATTR__ATIME;
+    } else {
+      this.attrSet = after;
+      this.attrClear |= MOUNT_ATTR__ATIME;
       if (choose) this.flag(MS_NOATIME | MS_RELATIME | MS_STRICTATIME, false);
-      this.flag(flag, choose);
     }
-    this.speak(option, `${own} time ${mode}`, choose);
-    return true;
   }
 
   private flag(flag: number, set: boolean): void {
@@ -231,10 +271,16 @@ class OptionReader {
     this.flagsClear = set ? this.flagsClear & ~flag : this.flagsClear | flag;
   }
 
-  private speak(option: Bytes, about: string, set: boolean): void {
-    const before = this.spoken.get(about);
-    if (before !== undefined && before[1] !== set) this.undone.push([before[0], option]);
-    this.spoken.set(about, [option, set]);
+  /** Notes the last option before `index` that said the opposite. */
+  private noteUndone(index: number, meaning: Meaning): void {
+    for (let i = index - 1; i >= 0; i--) {
+      const before = MEANINGS.get(this.options[i] as Bytes);
+      if (before === undefined || before[2] !== meaning[2] || before[4] !== meaning[4]) continue;
+      if (before[0] === SWITCH || before[0] === PROPAGATION) continue;
+      if (before[3] !== meaning[3])
+        this.undone.push([this.options[i] as Bytes, this.options[index] as Bytes]);
+      return;
+    }
   }
 
   result(type: Bytes): MountOptions {
@@ -242,37 +288,18 @@ class OptionReader {
       bind: this.bind || type === 'bind',
       recursive: this.recursive,
       remount: this.remount,
-      attrSet: this.own.set,
-      attrClear: this.own.clear,
-      recursiveAttrSet: this.all.set,
-      recursiveAttrClear: this.all.clear,
+      attrSet: this.attrSet,
+      attrClear: this.attrClear,
+      recursiveAttrSet: this.recursiveAttrSet,
+      recursiveAttrClear: this.recursiveAttrClear,
       flagsSet: this.flagsSet,
       flagsClear: this.flagsClear,
-      superFlags: [...this.superFlags],
+      superFlags: (this.flagsSet & FSCONFIG_MASK) === 0 ? [] : fsconfigNames(this.flagsSet),
       propagation: this.propagation,
       idmap: this.idmap,
       tmpcopyup: this.tmpcopyup,
       data: this.data,
       undone: this.undone,
     };
-  }
-}
-
-/** attr_set and attr_clr in the making. */
-class Attributes {
-  set = 0;
-  clear = 0;
-
-  put(bit: number, set: boolean): void {
-    this.set = set ? this.set | bit : this.set & ~bit;
-    this.clear = set ? this.clear & ~bit : this.clear | bit;
-  }
-
-  /** Choosing a mode replaces the mode; leaving one goes back to the kernel's default, MOUNT_ATTR_RELATIME. */
-  accessTime(mode: number, choose: boolean): void {
-    const chosen = this.set & MOUNT_ATTR__ATIME;
-    if (choose) this.set = (this.set & ~MOUNT_ATTR__ATIME) | mode;
-    else if (chosen === mode) this.set &= ~MOUNT_ATTR__ATIME;
-    this.clear |= MOUNT_ATTR__ATIME;
   }
 }
