@@ -9,9 +9,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { debianMirror, installPackages } from './debian.mjs';
-import { cacheDirectory, hashOf, root, run, timed, withLock } from './stage.mjs';
+import { asProgram, cacheDirectory, hashOf, root, run, timed, withLock } from './stage.mjs';
 
 const SUITE = 'sid';
 const PEERS = 'runc crun podman buildah skopeo umoci docker.io docker-cli containerd criu bubblewrap'.split(
@@ -151,4 +150,4 @@ function main(args) {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) main(process.argv.slice(2));
+await asProgram(import.meta.url, main);

@@ -6,9 +6,8 @@
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { debianMirror } from './debian.mjs';
-import { cacheDirectory, hashOf, run, timed, withLock } from './stage.mjs';
+import { asProgram, cacheDirectory, hashOf, run, timed, withLock } from './stage.mjs';
 
 const SUITE = 'trixie';
 const VERSION = '2025.04.26';
@@ -80,4 +79,4 @@ function download(work) {
   run('apt-get', ['-q', '--download-only', 'source', 'quickjs'], options);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(makeQuickjs());
+await asProgram(import.meta.url, () => console.log(makeQuickjs()));

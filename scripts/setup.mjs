@@ -7,18 +7,19 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { installPackages, makeTestUser } from './debian.mjs';
-import { filesBelow, findProgram, outputOf, root, run, stage, timed, withLock } from './stage.mjs';
+import { asProgram, filesBelow, findProgram, outputOf, root, run, stage, timed, withLock } from './stage.mjs';
 
 const SOURCE_FOLDERS = ['src', 'test', 'bench', 'scripts'];
 const ENTRY = 'src/cli/main.ts';
 
 /** C programs: source below launcher/ and what it becomes. */
 const PROGRAMS = ['launcher', 'init'];
-// They bring their own _start (launcher/kernel.h), so no libc's start-up code.
+// They bring their own _start (launcher/kernel.h) and nothing of a C library: glibc's static memcpy and strlen,
+// which gcc would put in the place of loops, are chosen by start-up code that never runs here.
 const WARNINGS = [
   '-Os',
+  '-std=c11',
   '-Wall',
   '-Wextra',
   '-Werror',
@@ -26,12 +27,8 @@ const WARNINGS = [
   '-fno-asynchronous-unwind-tables',
 ];
 const LINKING = [
-  '-static',
-  '-nostartfiles',
-  '-ffunction-sections',
-  '-fdata-sections',
-  '-Wl,--gc-sections',
-  '-s',
+  ...['-static', '-nostdlib', '-ffreestanding', '-fno-tree-loop-distribute-patterns'],
+  ...['-ffunction-sections', '-fdata-sections', '-Wl,--gc-sections', '-Wl,--build-id=none', '-s'],
 ];
 
 /**
@@ -176,10 +173,9 @@ function compileExecutable() {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const group = process.argv[2] ?? 'run';
+await asProgram(import.meta.url, ([group = 'run']) => {
   if (group !== 'run' && group !== 'test') throw new Error(`unknown group ${group}: run or test`);
   const start = performance.now();
   setUp(group);
   process.stderr.write(`setup: in place after ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
-}
+});

@@ -93,6 +93,17 @@ export function timed(name, action) {
   return result;
 }
 
+/** Runs `main` with the arguments when the file `url` is the program that was started; an error is one line. */
+export async function asProgram(url, main) {
+  if (process.argv[1] !== fileURLToPath(url)) return;
+  try {
+    await main(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
 /** Holds the lock file `path` while `action` runs; waits for a living holder, takes over from a dead one. */
 export function withLock(path, action) {
   mkdirSync(dirname(path), { recursive: true });

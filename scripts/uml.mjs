@@ -8,8 +8,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { findProgram, root } from './stage.mjs';
+import { asProgram, findProgram, root } from './stage.mjs';
 
 /** What the kernel is told so that a security module is the active one. */
 const SECURITY = {
@@ -165,4 +164,4 @@ async function main(args) {
   process.exitCode = result.status ?? 1;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv.slice(2));
+await asProgram(import.meta.url, main);
