@@ -38,11 +38,11 @@ static void await(uint64_t fd, uint32_t events) {
     CALL(__NR_ppoll, ADDRESS(&pollfd), 1, 0, 0, 0);
 }
 
-// Reads exactly `length` bytes; the end of the channel is the end of the launcher.
-static void receive(void *to, uint64_t length) {
+// Reads exactly `length` bytes; the end of the channel is the end of the launcher, `between` if none came.
+static void receive(void *to, uint64_t length, enum exit_code between) {
     for (uint64_t done = 0; done < length;) {
         long got = CALL(__NR_read, channel_in, ADDRESS(to) + done, length - done);
-        if (got == 0) leave(done == 0 ? EXIT_END : EXIT_CHANNEL);
+        if (got == 0) leave(done == 0 ? between : EXIT_CHANNEL);
         if (got < 0 && got != -EINTR && got != -EAGAIN) leave(EXIT_CHANNEL);
         if (got == -EAGAIN) await(channel_in, POLLIN);
         if (got > 0) done += (uint64_t)got;
@@ -112,7 +112,7 @@ static int relocate(struct batch *b, const uint8_t *relocs) {
 
 static void receive_batch(struct batch *b) {
     struct header *h = &b->head;
-    receive(h, sizeof *h);
+    receive(h, sizeof *h, EXIT_END);
     if (h->magic != WIRE_MAGIC_BATCH) leave(EXIT_CHANNEL);
     uint64_t records = (uint64_t)h->records * sizeof(struct record);
     uint64_t relocs = ((uint64_t)h->relocs * 4 + 7) & ~7ull;
@@ -120,7 +120,7 @@ static void receive_batch(struct batch *b) {
     if (total > WIRE_ARENA || total % 8 != 0) leave(EXIT_CHANNEL);
     b->record = (struct record *)(arena + WIRE_ARENA - total);
     b->data = arena + WIRE_ARENA - h->data;
-    receive(b->record, total);
+    receive(b->record, total, EXIT_CHANNEL);
 }
 
 // 0 when every offset in the batch is inside its data, else 1 + the index of the first bad record.
@@ -172,7 +172,7 @@ static uint32_t play_record(struct batch *b, uint32_t index, long *result) {
     if (r->nr == WIRE_OP_PAUSE) {
         struct header go;
         answer(b, WIRE_ANSWER_PAUSED, index, 0, (uint32_t)a[0]);
-        receive(&go, sizeof go);
+        receive(&go, sizeof go, EXIT_END);
         if (go.magic != WIRE_MAGIC_CONTINUE) leave(EXIT_CHANNEL);
         return *result = 0;
     }

@@ -13,7 +13,10 @@ test('an immediate argument, and a result of 64 bits', () =>
     });
     assert.equal(answer.kind, 'done');
     assert.equal(answer.index, 1);
-    assert.deepEqual([u64(answer, 0), u64(answer, 8), u64(answer, 16)], [0x1111111111111111n, BigInt(player.pid), 0x2222222222222222n]);
+    assert.deepEqual(
+      [u64(answer, 0), u64(answer, 8), u64(answer, 16)],
+      [0x1111111111111111n, BigInt(player.pid), 0x2222222222222222n],
+    );
   }));
 
 test('a result of 32 bits leaves its neighbours alone', () =>
@@ -39,7 +42,10 @@ test('six arguments arrive in order, and 64-bit ones whole', () =>
 
 test('a pointer argument', () =>
   withPlayer(async (player) => {
-    const answer = await player.play({ records: [syscall('write', 1, { ptr: 3 }, 5)], data: dataOf(8, [3, 'hello']) });
+    const answer = await player.play({
+      records: [syscall('write', 1, { ptr: 3 }, 5)],
+      data: dataOf(8, [3, 'hello']),
+    });
     assert.equal(answer.kind, 'done');
     await player.end();
     assert.equal(player.stdout, 'hello');
@@ -111,8 +117,14 @@ test('a pointer to the end of the data is allowed, and one call behind it is a f
     // A structure that does not fit, and a string without its NUL, are faults, too.
     const struct = await player.play({ records: [syscall('uname', { ptr: 0 })], data: dataOf(64) });
     assert.deepEqual([struct.kind, struct.errno], ['failed', 14]);
-    const string = await player.play({ records: [syscall('chdir', { ptr: 0 })], data: dataOf(8, [0, '////////']) });
+    const string = await player.play({
+      records: [syscall('chdir', { ptr: 0 })],
+      data: dataOf(8, [0, '////////']),
+    });
     assert.deepEqual([string.kind, string.errno], ['failed', 14]);
-    const whole = await player.play({ records: [syscall('chdir', { ptr: 0 })], data: dataOf(8, [0, '///////']) });
+    const whole = await player.play({
+      records: [syscall('chdir', { ptr: 0 })],
+      data: dataOf(8, [0, '///////']),
+    });
     assert.equal(whole.kind, 'done');
   }));

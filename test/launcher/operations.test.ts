@@ -59,12 +59,24 @@ test('the result of CHECK is its left side, also where that is a tolerated errno
       data: dataOf(48, [32, '/no/such']),
     });
     assert.equal(answer.kind, 'done');
-    assert.deepEqual([0, 8, 16].map((at) => BigInt.asIntN(64, u64(answer, at))), [-2n, -2n, -33n]);
+    assert.deepEqual(
+      [0, 8, 16].map((at) => BigInt.asIntN(64, u64(answer, at))),
+      [-2n, -2n, -33n],
+    );
   }));
 
 test('DEC writes decimal text, its NUL, and nothing behind it', () =>
   withPlayer(async (player) => {
-    for (const value of [0n, 9n, 10n, 4294967295n, 1n << 32n, (1n << 63n) - 1n, 1n << 63n, (1n << 64n) - 1n]) {
+    for (const value of [
+      0n,
+      9n,
+      10n,
+      4294967295n,
+      1n << 32n,
+      (1n << 63n) - 1n,
+      1n << 63n,
+      (1n << 64n) - 1n,
+    ]) {
       const answer = await player.play({
         records: [{ ...pseudo('DEC', { load64: 0 }, 16, 21), dest: 8 }],
         data: dataOf(48, [0, value], [16, '########################'], [40, 0x2323232323232323n]),
@@ -106,7 +118,10 @@ test('what fails stops its batch, and the next batch is played', () =>
 test('END ends a batch', () =>
   withPlayer(async (player) => {
     const say = syscall('write', 1, { ptr: 0 }, 1);
-    assert.equal((await player.play({ records: [say, pseudo('END'), say], data: dataOf(8, [0, 'x']) })).kind, 'done');
+    assert.equal(
+      (await player.play({ records: [say, pseudo('END'), say], data: dataOf(8, [0, 'x']) })).kind,
+      'done',
+    );
     await player.end();
     assert.equal(player.stdout, 'x');
   }));
@@ -118,7 +133,10 @@ test('PAUSE answers with its name and what is known, and goes on when told', () 
       records: [say(8), { ...pseudo('PAUSE', 77), dest: 0 }, say(9), pseudo('PAUSE', { load32: 16 })],
       data: dataOf(24, [0, -1n], [8, 'ab'], [16, 78n]),
     });
-    assert.deepEqual([paused.kind, paused.index, paused.pause, u64(paused, 0)], ['paused', 1, 77, 0xffffffffffffffffn]);
+    assert.deepEqual(
+      [paused.kind, paused.index, paused.pause, u64(paused, 0)],
+      ['paused', 1, 77, 0xffffffffffffffffn],
+    );
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(player.stdout, 'a');
     const again = await player.goOn();
@@ -161,7 +179,10 @@ test('FORK: parent and child play their own parts', () =>
 
 test('FORK: a child that fails answers itself, plays what it is sent, and the parent goes on when it has left', () =>
   withPlayer(async (player) => {
-    const failed = await player.play({ records: [fork(3), wait, pseudo('END'), syscall('chdir', { ptr: 104 })], data: FORKED });
+    const failed = await player.play({
+      records: [fork(3), wait, pseudo('END'), syscall('chdir', { ptr: 104 })],
+      data: FORKED,
+    });
     assert.deepEqual([failed.kind, failed.index, failed.errno], ['failed', 3, ENOENT]);
     const inChild = await player.play({ records: [{ ...syscall('getppid'), dest: 0 }], data: dataOf(8) });
     assert.equal(u64(inChild, 0), BigInt(player.pid));
@@ -173,7 +194,10 @@ test('FORK: a child that fails answers itself, plays what it is sent, and the pa
 
 test('FORK: a child that waits in a pause ends with the channel', () =>
   withPlayer(async (player) => {
-    const paused = await player.play({ records: [fork(3), wait, pseudo('END'), pseudo('PAUSE', 1)], data: FORKED });
+    const paused = await player.play({
+      records: [fork(3), wait, pseudo('END'), pseudo('PAUSE', 1)],
+      data: FORKED,
+    });
     assert.equal(paused.kind, 'paused');
     // The parent's own answer then finds nobody: SIGPIPE, or the end if it comes to reading first.
     const { code, signal } = await player.end();
@@ -186,7 +210,10 @@ test('the trace stamps every record with the monotonic clock', () =>
     const before = process.hrtime.bigint();
     const answer = await player.play({ records, data: dataOf(40, [32, -1n]), trace: 8 });
     const stamps = [8, 16, 24].map((at) => u64(answer, at));
-    assert.deepEqual(stamps, stamps.toSorted((a, b) => Number(a - b)));
+    assert.deepEqual(
+      stamps,
+      stamps.toSorted((a, b) => Number(a - b)),
+    );
     assert.ok((stamps[0] as bigint) >= before && (stamps[2] as bigint) <= process.hrtime.bigint());
     assert.deepEqual([u64(answer, 0), u64(answer, 32)], [0n, 0xffffffffffffffffn]);
   }));

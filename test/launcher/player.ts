@@ -2,7 +2,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { type Answer, type Batch, continueBytes, decodeAnswer, encode, frameLength } from '../../src/plan/encode.ts';
+import {
+  type Answer,
+  type Batch,
+  continueBytes,
+  decodeAnswer,
+  encode,
+  frameLength,
+} from '../../src/plan/encode.ts';
 import type { Step } from '../../src/plan/step.ts';
 import { FRAME_SIZE } from '../../src/plan/wire.ts';
 import { program } from './programs.ts';
@@ -83,7 +90,10 @@ export class Player {
     return await this.#expectAnswer();
   }
 
-  async playSteps(steps: readonly Step[], options: { trace?: boolean } = {}): Promise<{ batch: Batch; answer: Answer }> {
+  async playSteps(
+    steps: readonly Step[],
+    options: { trace?: boolean } = {},
+  ): Promise<{ batch: Batch; answer: Answer }> {
     const batch = encode(steps, arch, options);
     return { batch, answer: await this.play(batch.bytes) };
   }
@@ -95,7 +105,8 @@ export class Player {
 
   async #expectAnswer(): Promise<Answer> {
     const answer = await this.answer();
-    if (answer === undefined) throw new Error(`the launcher ended: ${JSON.stringify(await this.ended)} ${this.stderr}`);
+    if (answer === undefined)
+      throw new Error(`the launcher ended: ${JSON.stringify(await this.ended)} ${this.stderr}`);
     return answer;
   }
 
@@ -113,12 +124,16 @@ export class Player {
 }
 
 /** Calls `use` with a player that is ended afterwards, however `use` ends. */
-export async function withPlayer<T>(use: (player: Player) => Promise<T>, options: PlayerOptions = {}): Promise<T> {
+export async function withPlayer<T>(
+  use: (player: Player) => Promise<T>,
+  options: PlayerOptions = {},
+): Promise<T> {
   const player = new Player(options);
   try {
     return await use(player);
   } finally {
-    if (player.process.exitCode === null && player.process.signalCode === null) player.process.kill('SIGKILL');
+    if (player.process.exitCode === null && player.process.signalCode === null)
+      player.process.kill('SIGKILL');
     await player.ended;
   }
 }

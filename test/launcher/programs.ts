@@ -39,7 +39,14 @@ export function compile(compiler: string, args: readonly string[]): { status: nu
 /** Builds test/launcher/fuzz.c around `source` (the player, or a broken copy of it). */
 export function buildHarness(output: string, source = join(root, 'launcher/launcher.c')): void {
   const built = compile('gcc', [
-    ...['-std=gnu11', '-g', '-O1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-DCAISSON_STUB'],
+    ...[
+      '-std=gnu11',
+      '-g',
+      '-O1',
+      '-fsanitize=address,undefined',
+      '-fno-sanitize-recover=all',
+      '-DCAISSON_STUB',
+    ],
     ...[`-DLAUNCHER="${source}"`, `-I${join(root, 'launcher')}`, '-o', output, 'test/launcher/fuzz.c'],
   ]);
   if (built.status !== 0) throw new Error(built.output);

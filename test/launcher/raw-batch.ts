@@ -36,7 +36,10 @@ export function pseudo(name: 'FORK' | 'CHECK' | 'DEC' | 'PAUSE' | 'END', ...args
 }
 
 /** Data from [offset, text, bytes or little-endian 64-bit number] pieces, `length` bytes long. */
-export function dataOf(length: number, ...pieces: readonly [number, string | bigint | Uint8Array][]): Uint8Array {
+export function dataOf(
+  length: number,
+  ...pieces: readonly [number, string | bigint | Uint8Array][]
+): Uint8Array {
   const data = Buffer.alloc(length);
   for (const [at, piece] of pieces) {
     if (typeof piece === 'bigint') data.writeBigUInt64LE(BigInt.asUintN(64, piece), at);
@@ -47,7 +50,8 @@ export function dataOf(length: number, ...pieces: readonly [number, string | big
 }
 
 function kindAndValue(arg: RawArgument): readonly [number, bigint] {
-  if (typeof arg === 'number' || typeof arg === 'bigint') return [WIRE.KIND_IMM, BigInt.asUintN(64, BigInt(arg))];
+  if (typeof arg === 'number' || typeof arg === 'bigint')
+    return [WIRE.KIND_IMM, BigInt.asUintN(64, BigInt(arg))];
   if ('ptr' in arg) return [WIRE.KIND_PTR, BigInt.asUintN(64, BigInt(arg.ptr))];
   return 'load32' in arg ? [WIRE.KIND_LOAD32, BigInt(arg.load32)] : [WIRE.KIND_LOAD64, BigInt(arg.load64)];
 }
@@ -69,7 +73,14 @@ function writeRecord(view: DataView, at: number, record: RawRecord): void {
 }
 
 /** The bytes of a batch. */
-export function rawBatch({ records, data = new Uint8Array(), relocs = [], reply, trace, header }: RawBatch): Uint8Array {
+export function rawBatch({
+  records,
+  data = new Uint8Array(),
+  relocs = [],
+  reply,
+  trace,
+  header,
+}: RawBatch): Uint8Array {
   const recordsEnd = HEADER_SIZE + RECORD_SIZE * records.length;
   const start = recordsEnd + Math.ceil((4 * relocs.length) / 8) * 8 + FRAME_SIZE;
   const bytes = new Uint8Array(start + data.length);
