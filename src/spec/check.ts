@@ -103,9 +103,10 @@ export class Check {
     if (value === undefined) return undefined;
     if (!Array.isArray(value)) return this.wrong(key, value, 'an array of strings');
     this.at.push(key);
-    for (let i = 0; i < value.length; i++) this.textAt(i, value[i], rule);
+    let good = true;
+    for (let i = 0; i < value.length; i++) good = this.textAt(i, value[i], rule) !== undefined && good;
     this.at.pop();
-    return value.every((item) => typeof item === 'string') ? (value as Bytes[]) : undefined;
+    return good ? (value as Bytes[]) : undefined;
   }
 
   /** One of `names`; `what` says what they are: `a limit that Linux has`. */
@@ -136,9 +137,11 @@ export class Check {
     if (value === undefined) return undefined;
     if (!Array.isArray(value)) return this.wrong(key, value, 'an array of strings');
     this.at.push(key);
-    for (let i = 0; i < value.length; i++) this.oneOfAt(i, value[i], names, what);
+    let good = true;
+    for (let i = 0; i < value.length; i++)
+      good = this.oneOfAt(i, value[i], names, what) !== undefined && good;
     this.at.pop();
-    return value as T[];
+    return good ? (value as T[]) : undefined;
   }
 
   /** An integer in min..max that a number holds exactly. */
