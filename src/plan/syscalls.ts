@@ -82,6 +82,16 @@ export const writeDecimal = (to: Fd, memory: Memory, length: Slot, options?: Cal
 export const read = (from: Fd, buffer: OutBuffer, options?: CallOptions): Call =>
   call('read', [fd(from), out(buffer, 2), number(buffer.length)], options);
 
+/** sendfile(2) from and to the current offsets; at most `length` bytes. */
+export const sendfile = (to: Fd, from: Fd, length: number, options?: CallOptions): Call =>
+  call('sendfile', [fd(to), fd(from), NULL, number(length)], options);
+
+export const lseek = (file: Fd, offset: number, whence: number, options?: CallOptions): Call =>
+  call('lseek', [fd(file), number(offset), number(whence)], options);
+
+export const ftruncate = (file: Fd, length: number, options?: CallOptions): Call =>
+  call('ftruncate', [fd(file), number(length)], options);
+
 export const dup3 = (from: Fd, to: number, flags: number, options?: CallOptions): Call =>
   call('dup3', [fd(from), number(to), number(flags, F.FD_FLAGS)], options);
 
@@ -119,6 +129,9 @@ export const mknodat = (dir: Fd, path: Bytes, mode: number, device = 0, options?
 export const symlinkat = (target: Bytes, dir: Fd, path: Bytes, options?: CallOptions): Call =>
   call('symlinkat', [string(target), fd(dir), string(path)], options);
 
+export const linkat = (fromDir: Fd, from: Bytes, dir: Fd, path: Bytes, flags: number, options?: CallOptions): Call =>
+  call('linkat', [fd(fromDir), string(from), fd(dir), string(path), number(flags, F.AT_FLAGS)], options);
+
 export const unlinkat = (dir: Fd, path: Bytes, flags: number, options?: CallOptions): Call =>
   call('unlinkat', [fd(dir), string(path), number(flags, F.AT_FLAGS)], options);
 
@@ -128,12 +141,66 @@ export const fchmodat = (dir: Fd, path: Bytes, mode: number, options?: CallOptio
 export const fchownat = (dir: Fd, path: Bytes, uid: number, gid: number, flags: number, options?: CallOptions): Call =>
   call('fchownat', [fd(dir), string(path), number(uid), number(gid), number(flags, F.AT_FLAGS)], options);
 
+export const fchmod = (file: Fd, mode: number, options?: CallOptions): Call =>
+  call('fchmod', [fd(file), number(mode, 'oct')], options);
+
+export const fchown = (file: Fd, uid: number, gid: number, options?: CallOptions): Call =>
+  call('fchown', [fd(file), number(uid), number(gid)], options);
+
+/** A point in time as struct timespec has it: nanoseconds 0..999999999, or UTIME_NOW, UTIME_OMIT. */
+export interface Timespec {
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
+
+/** utimensat(2); without a path the times are those of the descriptor `dir` itself. */
+export const utimensat = (
+  dir: Fd,
+  path: Bytes | null,
+  access: Timespec,
+  modification: Timespec,
+  flags: number,
+  options?: CallOptions,
+): Call =>
+  call(
+    'utimensat',
+    [
+      fd(dir),
+      path === null ? NULL : string(path),
+      fixed(
+        struct(
+          { name: 'atime.tv_sec', width: 8, value: access.seconds },
+          { name: 'atime.tv_nsec', width: 8, value: access.nanoseconds },
+          { name: 'mtime.tv_sec', width: 8, value: modification.seconds },
+          { name: 'mtime.tv_nsec', width: 8, value: modification.nanoseconds },
+        ),
+      ),
+      number(flags, F.AT_FLAGS),
+    ],
+    options,
+  );
+
+export const fsetxattr = (file: Fd, name: Bytes, content: Bytes, options?: CallOptions): Call =>
+  call('fsetxattr', [fd(file), string(name), ...counted(content, 3), number(0)], options);
+
+/** statx(2) into a structure whose fields are slots, so that CHECK can look at them. */
+export const statxFields = (
+  dir: Fd,
+  path: Bytes,
+  flags: number,
+  mask: number,
+  fields: Memory,
+  options?: CallOptions,
+): Call => call('statx', [fd(dir), string(path), number(flags, F.AT_FLAGS), number(mask, 'hex'), fixed(fields)], options);
+
 export const statx = (dir: Fd, path: Bytes, flags: number, mask: number, buffer: OutBuffer, options?: CallOptions): Call =>
   call('statx', [fd(dir), string(path), number(flags, F.STATX_FLAGS), number(mask, F.STATX_MASK), out(buffer, 'fixed')], options);
 
 export const fchdir = (dir: Fd): Call => call('fchdir', [fd(dir)]);
 
 export const chdir = (path: Bytes, options?: CallOptions): Call => call('chdir', [string(path)], options);
+
+export const chroot = (path: Bytes, options?: CallOptions): Call => call('chroot', [string(path)], options);
 
 export const getcwd = (buffer: OutBuffer, options?: CallOptions): Call =>
   call('getcwd', [out(buffer, 1), number(buffer.length)], options);
@@ -223,6 +290,9 @@ export const pivotRoot = (newRoot: Bytes, putOld: Bytes): Call =>
 
 // Processes and namespaces: clone3(2), unshare(2), setns(2), execve(2), waitid(2), pidfd_open(2)
 
+/** An int of its own, for the kernel to put a descriptor in. */
+const cell = (from: Slot): Memory => struct({ name: from.name, width: 4, value: from });
+
 /** struct clone_args (88 bytes, clone(2)). */
 export interface CloneArguments {
   readonly flags: number | bigint;
@@ -231,14 +301,14 @@ export interface CloneArguments {
 }
 
 /** The pseudo-operation FORK: clone3(2), after which the child plays the child's part of the plan. */
-export const fork = (clone: CloneArguments, pidfd: OutBuffer | undefined, options: CallOptions): Call =>
+export const fork = (clone: CloneArguments, options: CallOptions): Call =>
   call(
     'FORK',
     [
       pointer(
         struct(
           { name: 'flags', width: 8, value: clone.flags, format: F.CLONE_FLAGS },
-          { name: 'pidfd', width: 8, value: pidfd === undefined ? 0 : { kind: 'out', buffer: pidfd } },
+          { name: 'pidfd', width: 8, value: clone.pidfd === undefined ? 0 : cell(clone.pidfd) },
           { name: 'child_tid', width: 8, value: 0 },
           { name: 'parent_tid', width: 8, value: 0 },
           { name: 'exit_signal', width: 8, value: 17, format: F.SIGNALS },
