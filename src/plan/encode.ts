@@ -66,15 +66,18 @@ class Encoder {
   reserveReplies(calls: readonly Call[]): void {
     for (const { result, args } of calls) {
       if (result?.reply && !this.slots.has(result)) this.slots.set(result, this.reserve(8));
-      for (const arg of args) if (arg.kind === 'memory') this.reserveReplyBuffers(arg.memory);
+      for (const arg of args) if (arg.kind === 'memory') this.reserveReplyMemory(arg.memory);
     }
   }
 
-  private reserveReplyBuffers(memory: Memory): void {
+  /** A structure that holds a reply slot is part of the answer as a whole (clone3's pidfd, a received descriptor). */
+  private reserveReplyMemory(memory: Memory): void {
     if (memory.kind === 'out' && memory.buffer.reply) this.buffer(memory.buffer);
     if (memory.kind !== 'struct') return;
     for (const { value } of memory.fields) {
-      if (typeof value === 'object' && !isSlot(value)) this.reserveReplyBuffers(value);
+      if (typeof value !== 'object') continue;
+      if (!isSlot(value)) this.reserveReplyMemory(value);
+      else if (value.reply) this.place(memory);
     }
   }
 
@@ -298,6 +301,7 @@ export function slotValue(batch: Batch, answer: Answer, slot: Slot): number {
   const at = batch.slots.get(slot);
   if (at === undefined || !slot.reply) throw new Error(`slot ${slot.name} is not part of the answer`);
   const view = new DataView(answer.data.buffer, answer.data.byteOffset, answer.data.byteLength);
+  if (slot.width === 4) return view.getInt32(at, true);
   return Number(view.getBigInt64(at, true));
 }
 

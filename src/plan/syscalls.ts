@@ -296,7 +296,8 @@ const cell = (from: Slot): Memory => struct({ name: from.name, width: 4, value: 
 /** struct clone_args (88 bytes, clone(2)). */
 export interface CloneArguments {
   readonly flags: number | bigint;
-  readonly pidfd?: Slot;
+  /** Where the kernel stores the pidfd: a slot of 4 bytes. */
+  readonly pidfd: Slot;
   readonly cgroup?: Fd;
 }
 
