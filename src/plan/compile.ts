@@ -50,8 +50,7 @@ export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): 
   const sockets = terminalSockets(c);
   const { pid, pidfd, executed } = fork(c);
   const execution = child(c, sockets?.child);
-  const main = sockets && slot('terminal', { width: 4, reply: true });
-  if (sockets && main) c.parent('receive-terminal', 'receive the terminal', '/process/terminal', receiveDescriptor(sockets.parent, main));
+  const main = sockets && receiveTerminal(c, sockets);
   const exit = parentAfterFork(c, executed, pidfd);
   return { steps: c.steps, pid, pidfd, terminal: main, execution, exit };
 }
@@ -70,6 +69,18 @@ function terminalSockets(c: Context): { parent: Slot; child: Slot } | undefined 
     ]),
   ]);
   return { parent, child: own };
+}
+
+function receiveTerminal(c: Context, sockets: { parent: Slot; child: Slot }): Slot {
+  const received = slot('terminal_received', { width: 4 });
+  const main = slot('terminal', { reply: true });
+  c.parent('receive-terminal', 'receive the terminal', '/process/terminal', [
+    // Only the child may hold the other end, or its death would never end the wait.
+    sys.close(sockets.child),
+    ...receiveDescriptor(sockets.parent, received),
+    sys.check(received, 'GE', 0, ERRNO.EBADF, { result: main }),
+  ]);
+  return main;
 }
 
 /** Everything that the child does, in order. */

@@ -52,7 +52,7 @@ function verifiedNull(none: Slot): Call[] {
     call('statx', [
       { kind: 'slot', slot: none },
       string(''),
-      number(AT_EMPTY_PATH, F.AT_FLAGS),
+      number(AT_EMPTY_PATH, F.STATX_FLAGS),
       number(STATX_TYPE, F.STATX_MASK),
       pointer(statxDevice(major, minor), 'fixed'),
     ]),

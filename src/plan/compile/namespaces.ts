@@ -18,10 +18,11 @@ import {
 import { O_CLOEXEC, O_RDONLY, O_WRONLY } from '../../linux/constants/open.ts';
 import { NS_GET_NSTYPE } from '../../linux/constants/filesystem.ts';
 import { ERRNO } from '../../linux/errno.ts';
+import * as F from '../../linux/flags.ts';
 import { linkSetUp } from '../../linux/rtnetlink.ts';
 import { AF_NETLINK, NETLINK_ROUTE, SOCK_CLOEXEC, SOCK_RAW } from '../../linux/constants/socket.ts';
 import type { LinuxIDMapping, LinuxNamespaceType } from '../../spec/runtime-spec.ts';
-import { type Call, call, type Memory, number, outBuffer, type Slot, slot } from '../call.ts';
+import { type Call, call, type Memory, number, outBuffer, pointer, type Slot, slot, struct, value } from '../call.ts';
 import * as sys from '../syscalls.ts';
 import { type Context, namespacePointer } from './context.ts';
 import { O_DIRECTORY } from './destination.ts';
@@ -219,12 +220,19 @@ export function timeNamespace(c: Context, proc: () => sys.Fd): void {
 export function loopback(c: Context): void {
   if (!c.isNew('network')) return;
   const socket = slot('rtnetlink');
-  const reply = outBuffer('rtnetlink_reply', 256, false);
+  const error = slot('rtnetlink_error', { width: 4 });
+  // struct nlmsghdr, then struct nlmsgerr, whose first field is 0 or a negative errno (netlink(7)).
+  const reply = struct(
+    { name: 'header', width: 16, value: 0 },
+    { name: 'error', width: 4, value: error },
+    { name: 'rest', width: 236, value: 0 },
+  );
   const message = linkSetUp(1);
   c.child('loopback', 'bring the loopback device up', namespacePointer(c.spec, 'network'), [
-    call('socket', [number(AF_NETLINK), number(SOCK_RAW | SOCK_CLOEXEC), number(NETLINK_ROUTE)], { result: socket }),
+    call('socket', [number(AF_NETLINK, F.ADDRESS_FAMILIES), number(SOCK_RAW | SOCK_CLOEXEC, F.SOCKET_TYPES), number(NETLINK_ROUTE, F.NETLINK_PROTOCOLS)], { result: socket }),
     sys.write(socket, message),
-    sys.read(socket, reply),
+    call('read', [value(socket), pointer(reply, 2), number(256)]),
+    sys.check(error, 'EQ', 0, ERRNO.ENETDOWN),
     sys.close(socket),
   ]);
 }
