@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { findProgram, outputOf, run, timed } from './stage.mjs';
 
 /** What `npm start` needs: a C compiler for the launcher and the helpers that write rootless id maps. */
-const RUN_PACKAGES = ['gcc', 'libc6-dev', 'musl-tools', 'uidmap'];
+const RUN_PACKAGES = ['gcc', 'libc6-dev', 'uidmap'];
 
 /** What the tests need beside that: observers, peers, other kernels, and what builds other programs. */
 const TEST_PACKAGES = [

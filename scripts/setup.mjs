@@ -15,20 +15,11 @@ const ENTRY = 'src/cli/main.ts';
 
 /** C programs: source below launcher/ and what it becomes. */
 const PROGRAMS = ['launcher', 'init'];
-// They bring their own _start (launcher/kernel.h) and nothing of a C library: glibc's static memcpy and strlen,
-// which gcc would put in the place of loops, are chosen by start-up code that never runs here.
-const WARNINGS = [
-  '-Os',
-  '-std=c11',
-  '-Wall',
-  '-Wextra',
-  '-Werror',
-  '-fno-stack-protector',
-  '-fno-asynchronous-unwind-tables',
-];
+// They bring their own _start and use no library, so that gcc and musl-gcc make the same program.
+const WARNINGS = ['-Os', '-std=c11', '-Wall', '-Wextra', '-Werror', '-ffreestanding', '-fno-stack-protector'];
 const LINKING = [
-  ...['-static', '-nostdlib', '-ffreestanding', '-fno-tree-loop-distribute-patterns'],
-  ...['-ffunction-sections', '-fdata-sections', '-Wl,--gc-sections', '-Wl,--build-id=none', '-s'],
+  ...['-fno-asynchronous-unwind-tables', '-fno-tree-loop-distribute-patterns', '-static', '-nostdlib', '-s'],
+  ...['-ffunction-sections', '-fdata-sections', '-Wl,--gc-sections', '-Wl,--build-id=none'],
 ];
 
 /**
@@ -102,11 +93,9 @@ function compilePrograms(group) {
   }
 }
 
-// musl's start-up code is smaller than glibc's; either gives a static program. The other processor's
-// variant is made for the tests only, where its compiler is at hand.
+// The other processor's variant is made for the tests only, where its compiler is at hand.
 function compilers(group) {
-  const own = findProgram('musl-gcc') === null ? 'gcc' : 'musl-gcc';
-  const found = [{ compiler: own, suffix: '' }];
+  const found = [{ compiler: 'gcc', suffix: '' }];
   const foreign = process.arch === 'arm64' ? 'x86_64' : 'aarch64';
   if (group === 'test' && findProgram(`${foreign}-linux-gnu-gcc`))
     found.push({ compiler: `${foreign}-linux-gnu-gcc`, suffix: `-${foreign}` });
