@@ -61,11 +61,6 @@ export interface SpawnOptions {
   readonly timeout?: number;
 }
 
-/** An advisory lock on a file, released when the holder dies (flock(2)). */
-export interface Lock {
-  release(): void;
-}
-
 export interface Port {
   readonly arch: Arch;
   readonly arguments: readonly Bytes[];
@@ -74,6 +69,8 @@ export interface Port {
   readonly uid: number;
   readonly gid: number;
   readonly pid: number;
+  /** PID 1 for `--init`: the bytes of a static program. */
+  initProgram(): Bytes;
 
   openChannel(options?: ChannelOptions): Awaitable<Channel>;
   /** The content of a host file, at most `limit` bytes (default 16 MiB); undefined when there is none (ENOENT, ENOTDIR). */
@@ -81,13 +78,12 @@ export interface Port {
   stat(path: Bytes): FileStat | undefined;
   /** Names in a host directory; empty when there is none. */
   list(path: Bytes): readonly Bytes[];
-  /** Makes a host directory with its parents, mode 0700. */
-  makeDirectory(path: Bytes): void;
+  /** Makes a host directory, its parents too, mode 0700; false when it was there already. */
+  makeDirectory(path: Bytes): boolean;
   /** Writes a temporary file beside `path` and renames it over it: readers see the old or the new content. */
   replaceFile(path: Bytes, content: Bytes, mode?: number): void;
   /** Removes a host file, or a directory of caisson's own with what is in it; nothing happens when there is none. */
   remove(path: Bytes): void;
-  lock(path: Bytes): Awaitable<Lock>;
   spawn(program: Bytes, args: readonly Bytes[], options: SpawnOptions): Awaitable<Ended>;
   /** Nanoseconds of CLOCK_MONOTONIC. */
   monotonic(): number;

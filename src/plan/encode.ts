@@ -73,6 +73,7 @@ class Encoder {
   /** A structure that holds a reply slot is part of the answer as a whole (clone3's pidfd, a received descriptor). */
   private reserveReplyMemory(memory: Memory): void {
     if (memory.kind === 'out' && memory.buffer.reply) this.buffer(memory.buffer);
+    if (memory.kind === 'pointers') for (const item of memory.items) this.reserveReplyMemory(item);
     if (memory.kind !== 'struct') return;
     for (const { value } of memory.fields) {
       if (typeof value !== 'object') continue;
@@ -163,9 +164,11 @@ class Encoder {
 
   /** Writes the record of `call` at `offset`; `child` is the index of the child's first record. */
   record(view: DataView, offset: number, call: Call, child: number): void {
+    const { args, tolerate = [] } = call;
+    if (args.length > 6 || tolerate.length > 4) throw new Error(`${call.name} has more than a record holds`);
     const nr = PSEUDO[call.name] ?? syscallNumber(this.arch, call.name as Parameters<typeof syscallNumber>[1]);
     let kinds = 0;
-    call.args.forEach((arg, index) => {
+    args.forEach((arg, index) => {
       kinds |= this.argument(view, offset + RECORD.arg + 8 * index, arg) << (2 * index);
     });
     if (call.name === 'FORK') view.setUint32(offset + RECORD.arg + 16, child, true);
@@ -175,7 +178,7 @@ class Encoder {
     const narrow = call.result?.width === 4 ? WIRE.FLAG_DEST32 : 0;
     view.setUint16(offset + RECORD.flags, (call.retry ? WIRE.FLAG_RETRY : 0) | narrow, true);
     view.setUint32(offset + RECORD.dest, call.result ? this.slotOffset(call.result) : WIRE.NONE, true);
-    call.tolerate?.forEach((errno, index) => {
+    tolerate.forEach((errno, index) => {
       view.setUint8(offset + RECORD.tolerate + index, errno);
     });
   }

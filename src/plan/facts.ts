@@ -10,7 +10,7 @@ export interface HostFile {
   readonly rdev: number;
 }
 
-/** A cgroup hierarchy as it is mounted here; the cgroups room works with the same shape. */
+/** The facts. */
 export interface HostFacts {
   readonly arch: Arch;
   /** Kernel release, `[6, 18]`. Features are decided by it, never by trial (design.md: the plan shows the choice). */
@@ -31,8 +31,6 @@ export interface HostFacts {
   readonly selinux: boolean;
   /** Files of the host by path; absent keys do not exist. */
   readonly files: ReadonlyMap<Bytes, HostFile>;
-  /** CPUs of this host, for per-CPU masked paths. */
-  readonly cpus: number;
 }
 
 /** Whether the kernel is at least `major.minor`. */

@@ -309,7 +309,7 @@ export const fork = (clone: CloneArguments, options: CallOptions): Call =>
       pointer(
         struct(
           { name: 'flags', width: 8, value: clone.flags, format: F.CLONE_FLAGS },
-          { name: 'pidfd', width: 8, value: clone.pidfd === undefined ? 0 : cell(clone.pidfd) },
+          { name: 'pidfd', width: 8, value: cell(clone.pidfd) },
           { name: 'child_tid', width: 8, value: 0 },
           { name: 'parent_tid', width: 8, value: 0 },
           { name: 'exit_signal', width: 8, value: 17, format: F.SIGNALS },

@@ -8,6 +8,7 @@ import { SIG_SETMASK } from '../../linux/constants/signal.ts';
 import { AT_EMPTY_PATH } from '../../linux/constants/open.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
+import { SIGNALS } from '../../linux/signals.ts';
 import { compileSeccomp } from '../../seccomp/compile.ts';
 import { type Call, call, type Memory, number, NULL, pointer, type Slot, slot, string, struct, value } from '../call.ts';
 import * as sys from '../syscalls.ts';
@@ -72,10 +73,11 @@ export function signalMask(mask: bigint): Call {
 
 /** The launcher ignores what the terminal sends; the program gets a clean mask and default dispositions. */
 export function resetSignals(c: Context): void {
-  const calls = [signalMask(0n)];
-  // SIGPIPE is what JavaScript engines ignore, and an ignored signal survives execve (signal(7)).
-  const action = struct({ name: 'sa', width: 32, value: 0 });
-  calls.unshift(call('rt_sigaction', [number(13, F.SIGNALS), pointer(action, 'fixed'), NULL, number(8)]));
+  // What JavaScript engines ignore, because an ignored signal survives execve (signal(7)).
+  const action = pointer(struct({ name: 'sa', width: 32, value: 0 }), 'fixed');
+  const ignored = [SIGNALS.SIGPIPE, SIGNALS.SIGXFSZ];
+  const calls = ignored.map((signal) => call('rt_sigaction', [number(signal, F.SIGNALS), action, NULL, number(8)]));
+  calls.push(signalMask(0n));
   c.child('signals', 'default dispositions and an empty mask', 'default: signals are not inherited', calls);
 }
 

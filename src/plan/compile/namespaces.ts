@@ -90,15 +90,14 @@ export function fork(c: Context): ForkSlots {
   const pid = slot('pid', { reply: true });
   const executed = slot('executed', { width: 4 });
   const executedEnd = slot('executed_end', { width: 4 });
-  const stored = slot('pidfd_stored', { width: 4 });
-  const pidfd = slot('pidfd', { reply: true });
+  const pidfd = slot('pidfd', { width: 4, reply: true });
   const mapped = slot('mapped', { width: 4 });
   const mappedEnd = slot('mapped_end', { width: 4 });
   const causes = [...c.namespaces].filter(([, mode]) => mode.kind === 'new').map(([type]) => namespacePointer(c.spec, type));
   const pipes = [sys.pipe2(executed, executedEnd, O_CLOEXEC)];
   if (c.isNew('user')) pipes.push(sys.pipe2(mapped, mappedEnd, O_CLOEXEC));
   c.parent('pipes', 'pipes by which parent and child wait for each other', 'default: synchronisation', pipes);
-  const clone = { flags: cloneFlags(c), pidfd: stored, ...(c.options.cgroup?.intoCgroup ? { cgroup: c.options.cgroup.intoCgroup } : {}) };
+  const clone = { flags: cloneFlags(c), pidfd, ...(c.options.cgroup?.intoCgroup ? { cgroup: c.options.cgroup.intoCgroup } : {}) };
   c.parent('fork', forkTitle(c), causes.length > 0 ? causes : 'default: the process', [
     sys.fork(clone, { result: pid }),
     sys.close(executedEnd),

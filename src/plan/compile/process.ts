@@ -146,9 +146,14 @@ function capabilitySets(c: Context, sets: LinuxCapabilities): void {
   calls.push(ambient(PR_CAP_AMBIENT_CLEAR_ALL, 0));
   for (const name of sets.ambient ?? []) {
     const bit = CAPABILITIES[name as keyof typeof CAPABILITIES];
-    if (bit !== undefined) calls.push(ambient(PR_CAP_AMBIENT_RAISE, bit));
+    // The kernel raises only what is permitted and inheritable (capabilities(7)); `runc spec` asks for more.
+    if (bit !== undefined && has(permitted, bit) && has(inheritable, bit)) calls.push(ambient(PR_CAP_AMBIENT_RAISE, bit));
   }
   c.child('capabilities', 'set the effective, permitted, inheritable and ambient sets', '/process/capabilities', calls);
+}
+
+function has([low, high]: readonly [number, number], bit: number): boolean {
+  return (((bit < 32 ? low : high) >>> (bit % 32)) & 1) === 1;
 }
 
 function ambient(operation: number, capability: number): Call {

@@ -1,0 +1,105 @@
+// Host files for the Node and Bun hosts: byte-string paths over node:fs.
+import * as fs from 'node:fs';
+import { makedev } from '../plan/compile/devices.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import type { FileStat } from './port.ts';
+
+/** Most configuration and proc files are small; nothing that caisson reads is larger. */
+const DEFAULT_LIMIT = 16 << 20;
+
+/** A byte-string path as node:fs takes it. */
+export function nodePath(path: Bytes): Buffer {
+  return Buffer.from(path, 'latin1');
+}
+
+function isAbsent(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+export function readFile(path: Bytes, limit = DEFAULT_LIMIT): Bytes | undefined {
+  try {
+    const bytes = fs.readFileSync(nodePath(path));
+    if (bytes.length > limit) throw new Error(`${path} is larger than ${limit} bytes`);
+    return bytes.toString('latin1');
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
+function typeOf(stats: fs.Stats): FileStat['type'] {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  if (stats.isCharacterDevice()) return 'character';
+  if (stats.isBlockDevice()) return 'block';
+  if (stats.isFIFO()) return 'fifo';
+  return stats.isSocket() ? 'socket' : 'other';
+}
+
+/** The kernel's 32-bit encoding of what libuv hands out in glibc's 64-bit one. */
+function kernelDevice(device: number): number {
+  return makedev((device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00));
+}
+
+export function stat(path: Bytes): FileStat | undefined {
+  try {
+    const stats = fs.statSync(nodePath(path), { throwIfNoEntry: false });
+    if (stats === undefined) return undefined;
+    const { mode, uid, gid, size, dev, ino } = stats;
+    return { type: typeOf(stats), mode, uid, gid, size, rdev: kernelDevice(stats.rdev), dev, ino };
+  } catch (error) {
+    if (isAbsent(error) || (error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
+    throw error;
+  }
+}
+
+export function list(path: Bytes): Bytes[] {
+  try {
+    return fs.readdirSync(nodePath(path), { encoding: 'latin1' });
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw error;
+  }
+}
+
+export function makeDirectory(path: Bytes): boolean {
+  return fs.mkdirSync(nodePath(path), { recursive: true, mode: 0o700 }) !== undefined;
+}
+
+export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
+  const temporary = nodePath(`${path}.${process.pid}.tmp`);
+  try {
+    fs.writeFileSync(temporary, Buffer.from(content, 'latin1'), { mode, flag: 'w' });
+    fs.renameSync(temporary, nodePath(path));
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+export function remove(path: Bytes): void {
+  fs.rmSync(nodePath(path), { recursive: true, force: true });
+}
+
+export function write(fd: 1 | 2, bytes: Bytes): void {
+  const buffer = Buffer.from(bytes, 'latin1');
+  for (let done = 0; done < buffer.length; ) {
+    try {
+      done += fs.writeSync(fd, buffer, done);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') return;
+      if (code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
+/** Arguments and environment as bytes: process.argv has been decoded and may have lost some (machine.md). */
+export function commandLine(): { args: Bytes[]; environment: Bytes[] } {
+  const words = (readFile('/proc/self/cmdline') ?? '').split('\0').slice(0, -1);
+  const count = process.argv.length - 2;
+  const args = count <= 0 ? [] : words.slice(-count);
+  const environment = (readFile('/proc/self/environ') ?? '').split('\0').filter((entry) => entry !== '');
+  return { args, environment };
+}

@@ -1,0 +1,123 @@
+// The host for Node: the launcher is a child process, its channel an extra pipe of the event loop.
+import { type ChildProcess, spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import type { Duplex } from 'node:stream';
+import { AnswerReader } from './answers.ts';
+import * as files from './files.ts';
+import type { Channel, ChannelOptions, Port, RawAnswer } from './port.ts';
+import { spawnProgram } from './spawn.ts';
+
+const CHANNEL = 3;
+
+class NodeChannel implements Channel {
+  readonly pid: number;
+  private readonly child: ChildProcess;
+  private readonly stream: Duplex;
+  private readonly reader = new AnswerReader();
+  private readonly waiting: ((answer: RawAnswer | undefined) => void)[] = [];
+  private readonly answers: RawAnswer[] = [];
+  private readonly exited: Promise<void>;
+  private ended = false;
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    this.pid = child.pid ?? -1;
+    this.stream = child.stdio[CHANNEL] as Duplex;
+    this.exited = new Promise((resolve) => {
+      child.once('exit', () => {
+        resolve();
+      });
+    });
+    this.stream.on('data', (chunk: Buffer) => {
+      this.reader.push(chunk);
+      for (let answer = this.reader.next(); answer !== undefined; answer = this.reader.next()) this.deliver(answer);
+    });
+    // `end` and not the child's `close`: the last bytes may come later than that (launcher.md, note on Bun).
+    this.stream.on('end', () => {
+      this.finish();
+    });
+    this.stream.on('error', () => {
+      this.finish();
+    });
+  }
+
+  private deliver(answer: RawAnswer): void {
+    const receiver = this.waiting.shift();
+    if (receiver === undefined) this.answers.push(answer);
+    else receiver(answer);
+  }
+
+  private finish(): void {
+    this.ended = true;
+    for (const receiver of this.waiting.splice(0)) receiver(undefined);
+  }
+
+  send(bytes: Uint8Array): void {
+    this.stream.write(bytes);
+  }
+
+  receive(): RawAnswer | undefined | Promise<RawAnswer | undefined> {
+    const ready = this.answers.shift();
+    if (ready !== undefined || this.ended) return ready;
+    return new Promise((resolve) => {
+      this.waiting.push(resolve);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.stream.end();
+    this.stream.destroy();
+    await (this.child.exitCode === null && this.child.signalCode === null ? this.exited : undefined);
+  }
+}
+
+function openChannel(launcher: string, options: ChannelOptions = {}): Promise<NodeChannel> {
+  const [stdin, stdout, stderr] = options.stdio ?? [0, 1, 2];
+  const child = spawn(launcher, [], {
+    env: {},
+    stdio: [stdin, stdout, stderr, 'pipe', ...(options.descriptors ?? [])],
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('spawn', () => {
+      resolve(new NodeChannel(child));
+    });
+  });
+}
+
+/** Where the static programs lie on disk. */
+export interface ProgramPaths {
+  readonly launcher: string;
+  readonly init: string;
+}
+
+/** The programs beside the built JavaScript: build/src/host/node.js and build/launcher. */
+function builtPrograms(): ProgramPaths {
+  const path = (name: string) => new URL(`../../${name}`, import.meta.url).pathname;
+  return { launcher: path('launcher'), init: path('init') };
+}
+
+/** Makes the port of this process. */
+export function nodePort(programs: ProgramPaths = builtPrograms()): Port {
+  const { args, environment } = files.commandLine();
+  return {
+    arch: process.arch === 'arm64' ? 'aarch64' : 'x86_64',
+    arguments: args,
+    environment,
+    uid: process.geteuid?.() ?? 0,
+    gid: process.getegid?.() ?? 0,
+    pid: process.pid,
+    initProgram: () => fs.readFileSync(programs.init).toString('latin1'),
+    openChannel: (options) => openChannel(programs.launcher, options),
+    readFile: files.readFile,
+    stat: files.stat,
+    list: files.list,
+    makeDirectory: files.makeDirectory,
+    replaceFile: files.replaceFile,
+    remove: files.remove,
+    spawn: spawnProgram,
+    monotonic: () => Number(process.hrtime.bigint()),
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    write: files.write,
+  };
+}

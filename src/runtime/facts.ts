@@ -1,0 +1,74 @@
+// Gathers the facts about the host that a plan is compiled from (src/plan/facts.ts), through the port.
+import type { Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { statusField } from '../linux/proc-status.ts';
+import type { HostFacts, HostFile } from '../plan/facts.ts';
+import { DEFAULT_DEVICES } from '../plan/compile/devices.ts';
+import { CaissonError } from '../spec/error.ts';
+import type { Spec } from '../spec/runtime-spec.ts';
+
+const CAP_SYS_ADMIN = 21;
+
+/** The oldest kernel that caisson runs on; what it needs of it is in docs (openat2 5.6, mount_setattr 5.12). */
+const FLOOR: readonly [number, number] = [5, 15];
+
+function read(port: Port, path: Bytes): Bytes {
+  return port.readFile(path) ?? '';
+}
+
+/** `6.18.44-fc` as [6, 18]. Throws CaissonError EUNSUPPORTED for kernels below the floor. */
+export function kernelVersion(release: Bytes): readonly [number, number] {
+  const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10));
+  if (major < FLOOR[0] || (major === FLOOR[0] && minor < FLOOR[1])) {
+    throw new CaissonError(`caisson needs Linux ${FLOOR.join('.')} or newer, this is ${release.trim()}`, {
+      code: 'EUNSUPPORTED',
+    });
+  }
+  return [major, minor];
+}
+
+/** `CapPrm:\t000001ffffffffff` as [low, high]. */
+function capabilityPair(status: Bytes, key: Bytes): readonly [number, number] {
+  const hex = (statusField(status, key) ?? '0').padStart(16, '0');
+  return [Number.parseInt(hex.slice(8), 16), Number.parseInt(hex.slice(0, 8), 16)];
+}
+
+/** Paths of the host whose kind the plan depends on. */
+function pathsOf(spec: Spec): Set<Bytes> {
+  const paths = new Set<Bytes>(['/dev/null', '/proc/kcore']);
+  for (const { source } of spec.mounts ?? []) if (source?.startsWith('/')) paths.add(source);
+  for (const path of spec.linux?.maskedPaths ?? []) paths.add(path);
+  for (const path of spec.linux?.readonlyPaths ?? []) paths.add(path);
+  if (spec.linux?.namespaces?.some(({ type }) => type === 'user')) {
+    for (const { path } of [...DEFAULT_DEVICES, ...(spec.linux.devices ?? [])]) paths.add(path);
+  }
+  return paths;
+}
+
+/** Throws CaissonError EUNSUPPORTED on kernels below 5.15. */
+export function gatherFacts(port: Port, spec: Spec): HostFacts {
+  const status = read(port, '/proc/self/status');
+  const permitted = capabilityPair(status, 'CapPrm');
+  const files = new Map<Bytes, HostFile>();
+  for (const path of pathsOf(spec)) {
+    const stat = port.stat(path);
+    if (stat !== undefined) files.set(path, { type: stat.type, rdev: stat.rdev });
+  }
+  return {
+    arch: port.arch,
+    kernel: kernelVersion(read(port, '/proc/sys/kernel/osrelease')),
+    uid: port.uid,
+    gid: port.gid,
+    privileged: ((permitted[0] >>> CAP_SYS_ADMIN) & 1) === 1,
+    initialUserNamespace: /^\s*0\s+0\s+4294967295\s*$/.test(read(port, '/proc/self/uid_map')),
+    permitted,
+    lastCapability: Number.parseInt(read(port, '/proc/sys/kernel/cap_last_cap'), 10) || 40,
+    apparmor: wanted(spec, 'apparmorProfile') && read(port, '/sys/module/apparmor/parameters/enabled').startsWith('Y'),
+    selinux: wanted(spec, 'selinuxLabel') && port.stat('/sys/fs/selinux/enforce') !== undefined,
+    files,
+  };
+}
+
+function wanted(spec: Spec, field: 'apparmorProfile' | 'selinuxLabel'): boolean {
+  return (spec.process?.[field] ?? '') !== '';
+}

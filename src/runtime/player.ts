@@ -1,0 +1,55 @@
+// A conversation with one launcher: plays batches of steps, receives their answers, keeps frames and plans together.
+import type { Channel, Port } from '../host/port.ts';
+import type { Arch } from '../linux/abi/index.ts';
+import { type Answer, type Batch, continueBytes, decodeAnswer, type EncodeOptions, encode } from '../plan/encode.ts';
+import type { Step } from '../plan/step.ts';
+import { CaissonError } from '../spec/error.ts';
+import { failure } from './failure.ts';
+
+export interface Played {
+  readonly batch: Batch;
+  readonly answer: Answer;
+}
+
+export class Player {
+  private readonly channel: Channel;
+  private readonly arch: Arch;
+
+  constructor(port: Port, channel: Channel) {
+    this.channel = channel;
+    this.arch = port.arch;
+  }
+
+  get pid(): number {
+    return this.channel.pid;
+  }
+
+  async send(steps: readonly Step[], options?: EncodeOptions): Promise<Batch> {
+    const batch = encode(steps, this.arch, options);
+    await this.channel.send(batch.bytes);
+    return batch;
+  }
+
+  /** The next answer. Throws CaissonError ELAUNCHER when the launcher has gone. */
+  async receive(brief: boolean): Promise<Answer> {
+    const raw = await this.channel.receive(brief);
+    if (raw === undefined) throw new CaissonError('the launcher has ended unexpectedly', { code: 'ELAUNCHER' });
+    return decodeAnswer(raw.frame, raw.data);
+  }
+
+  /** Plays steps that take no time. Throws CaissonError ESYSCALL when one fails. */
+  async play(steps: readonly Step[]): Promise<Played> {
+    const batch = await this.send(steps);
+    const answer = await this.receive(true);
+    if (answer.kind !== 'done') throw failure(batch, answer);
+    return { batch, answer };
+  }
+
+  async continue(): Promise<void> {
+    await this.channel.send(continueBytes());
+  }
+
+  async close(): Promise<void> {
+    await this.channel.close();
+  }
+}

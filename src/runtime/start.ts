@@ -1,0 +1,187 @@
+// Starts a container from a compiled plan and stays with it until its end (an attached run).
+import type { Channel, Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { ERRNO } from '../linux/errno.ts';
+import * as F from '../linux/flags.ts';
+import { call, NULL, number, outBuffer, type OutBuffer } from '../plan/call.ts';
+import { type StartPlan, waitCalls } from '../plan/compile.ts';
+import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/compile/namespaces.ts';
+import { type Answer, type Batch, bufferBytes, slotValue } from '../plan/encode.ts';
+import { type Step, step } from '../plan/step.ts';
+import { CaissonError } from '../spec/error.ts';
+import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
+import { failure } from './failure.ts';
+import { Player } from './player.ts';
+
+/** How a container ended (waitid(2)). */
+export interface Exit {
+  /** Its exit code, or 128 + the signal that killed it. */
+  readonly code: number;
+  /** The signal, 0 when it exited by itself. */
+  readonly signal: number;
+}
+
+/** One time stamp of a traced start: when the call had returned, nanoseconds of CLOCK_MONOTONIC. */
+export interface Stamp {
+  readonly step: Step;
+  readonly at: number;
+}
+
+/** A container that runs, and the launcher that is its parent. */
+export class Running {
+  readonly pid: number;
+  readonly stamps: readonly Stamp[];
+  private readonly player: Player;
+  private readonly pidfd: number;
+  private readonly queue: { batch: Batch; exit: OutBuffer }[] = [];
+  private ended = false;
+
+  constructor(player: Player, first: { batch: Batch; exit: OutBuffer }, pid: number, pidfd: number, stamps: readonly Stamp[]) {
+    this.player = player;
+    this.pid = pid;
+    this.pidfd = pidfd;
+    this.stamps = stamps;
+    this.queue.push(first);
+  }
+
+  /** Sends a signal to PID 1 of the container, by its descriptor, so that it cannot hit another process. */
+  async signal(number_: number): Promise<void> {
+    if (this.ended) return;
+    await this.interrupt('signal', `send signal ${number_}`, [
+      call('pidfd_send_signal', [number(this.pidfd), number(number_, F.SIGNALS), NULL, number(0)], {
+        tolerate: [ERRNO.ESRCH],
+      }),
+    ]);
+  }
+
+  /** Plays calls in the launcher while it waits; it then waits again. */
+  async interrupt(id: string, title: string, calls: Step['calls']): Promise<void> {
+    const exit = outBuffer('siginfo', 128);
+    const steps = [
+      step('parent', id, title, 'default: while the container runs', calls),
+      step('parent', 'wait', 'wait for the end of the container', 'default: an attached run', waitCalls(this.pidfd, exit)),
+    ];
+    this.queue.push({ batch: await this.player.send(steps), exit });
+  }
+
+  /** Resolves when PID 1 has ended and has been reaped. */
+  async wait(): Promise<Exit> {
+    for (;;) {
+      const { batch, exit } = this.queue.shift() ?? missing();
+      const answer = await this.player.receive(false);
+      if (answer.kind !== 'done') throw failure(batch, answer);
+      const ended = readExit(batch, answer, exit);
+      if (ended === undefined) continue;
+      this.ended = true;
+      // Batches that were on their way when the container ended fail with ECHILD; nothing depends on them.
+      for (const _ of this.queue.splice(0)) await this.player.receive(true);
+      return ended;
+    }
+  }
+}
+
+function missing(): never {
+  throw new CaissonError('the launcher answered to nothing', { code: 'ELAUNCHER' });
+}
+
+const CLD_EXITED = 1;
+
+/** siginfo_t of waitid(2): si_signo at 0, si_code at 8, si_pid at 16, si_status at 24. */
+function readExit(batch: Batch, answer: Answer, exit: OutBuffer): Exit | undefined {
+  const bytes = bufferBytes(batch, answer, exit);
+  const word = (at: number) => [0, 1, 2, 3].reduce((sum, i) => sum | (bytes.charCodeAt(at + i) << (8 * i)), 0);
+  if (word(16) === 0) return undefined;
+  const status = word(24);
+  return word(8) === CLD_EXITED ? { code: status, signal: 0 } : { code: 128 + status, signal: status };
+}
+
+/** Ends a child that failed half-way (it waits for a batch), then waits until the launcher speaks again. */
+async function endChild(player: Player): Promise<void> {
+  await player.send([step('parent', 'exit', 'end the child', 'default: clean up', [call('exit_group', [number(1)])])]);
+  const paused = await player.receive(true);
+  if (paused.kind !== 'paused') return;
+  await player.continue();
+  await player.receive(true);
+}
+
+/** What docker and podman answer: 127 where there is no such program, 126 where it cannot be executed. */
+function executionFailure(plan: StartPlan, batch: Batch, answer: Answer, program: Bytes): CaissonError | undefined {
+  const id = batch.records[answer.index]?.step.id;
+  if (id !== 'execute') return undefined;
+  const denied = plan.execution.tries.some((slot) => slotValue(batch, answer, slot) === -ERRNO.EACCES);
+  const errno = denied ? ERRNO.EACCES : answer.errno;
+  const found = failure(batch, { ...answer, errno }, errno === ERRNO.ENOENT || errno === ERRNO.ENOTDIR ? 127 : 126);
+  if (errno !== ERRNO.ENOENT) return found;
+  const where = plan.execution.tries.length > 0 ? 'executable file not found in $PATH' : 'no such file or directory';
+  return new CaissonError(`execute ${program}: ${where} (ENOENT)`, {
+    code: 'ENOTFOUND',
+    errno,
+    syscall: 'execve',
+    provenance: found.provenance,
+    details: found.details,
+    exitCode: 127,
+  });
+}
+
+function stampsOf(batch: Batch, answer: Answer): Stamp[] {
+  if (batch.traceOffset < 0) return [];
+  const view = new DataView(answer.data.buffer, answer.data.byteOffset, answer.data.byteLength);
+  return batch.records.flatMap((record, index) => {
+    const at = Number(view.getBigUint64(batch.traceOffset + 8 * index, true));
+    return record === undefined || at === 0 ? [] : [{ step: record.step, at }];
+  });
+}
+
+/** newuidmap(1) and newgidmap(1) write what /etc/subuid and /etc/subgid allow the caller. */
+async function helperMaps(port: Port, spec: Spec, pid: number): Promise<void> {
+  const maps: readonly [Bytes, readonly LinuxIDMapping[], string][] = [
+    ['newuidmap', spec.linux?.uidMappings ?? [], '/linux/uidMappings'],
+    ['newgidmap', spec.linux?.gidMappings ?? [], '/linux/gidMappings'],
+  ];
+  for (const [program, mappings, cause] of maps) {
+    const words = mapText(mappings).trim().split(/\s+/);
+    const ended = await port.spawn(program, [String(pid), ...words], { env: ['PATH=/usr/bin:/bin:/usr/sbin:/sbin'] });
+    if (ended.exitCode !== 0) {
+      throw new CaissonError(`${program}: ${ended.stderr.trim() || `exit code ${ended.exitCode}`}`, {
+        code: 'EIDMAP',
+        provenance: [cause],
+      });
+    }
+  }
+}
+
+/**
+ * Plays a start plan. Throws CaissonError with provenance when a step fails: the child is then gone, and `undo`
+ * steps are the caller's to play.
+ */
+export async function start(port: Port, channel: Channel, spec: Spec, plan: StartPlan, trace = false): Promise<Running> {
+  const player = new Player(port, channel);
+  const batch = await player.send(plan.steps, { trace });
+  let stamps: Stamp[] = [];
+  for (;;) {
+    const answer = await player.receive(true);
+    if (answer.kind === 'failed' || answer.kind === 'refused') {
+      if (isChild(batch, answer)) await endChild(player);
+      throw executionFailure(plan, batch, answer, spec.process?.args?.[0] ?? '') ?? failure(batch, answer);
+    }
+    if (answer.kind === 'done') throw new CaissonError('the container ended before it was started', { code: 'ELAUNCHER' });
+    if (answer.pause === PAUSE_ID_MAPS) await helperMaps(port, spec, slotValue(batch, answer, plan.pid));
+    if (answer.pause === PAUSE_TRACE) stamps = stampsOf(batch, answer);
+    if (answer.pause === PAUSE_STARTED) {
+      stamps = [...stamps, ...stampsOf(batch, answer).filter(({ at }) => at > (stamps.at(-1)?.at ?? 0))];
+      const running = new Running(player, { batch, exit: plan.exit }, slotValue(batch, answer, plan.pid), pidfdOf(batch, answer, plan), stamps);
+      await player.continue();
+      return running;
+    }
+    await player.continue();
+  }
+}
+
+function pidfdOf(batch: Batch, answer: Answer, plan: StartPlan): number {
+  return slotValue(batch, answer, plan.pidfd);
+}
+
+function isChild(batch: Batch, answer: Answer): boolean {
+  return batch.records[answer.index]?.step.actor === 'child';
+}
+
