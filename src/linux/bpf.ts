@@ -27,6 +27,44 @@
 // A cgroup has at most 64 programs per type, every one of them and of its ancestors must allow (so a second one
 // only restricts): replace, never add. RLIMIT_MEMLOCK bounds programs before 5.11 only.
 
+export * from './constants/bpf.ts';
+export {
+  BPF_A,
+  BPF_ABS,
+  BPF_ADD,
+  BPF_ALU,
+  BPF_AND,
+  BPF_DIV,
+  BPF_IMM,
+  BPF_JA,
+  BPF_JEQ,
+  BPF_JGE,
+  BPF_JGT,
+  BPF_JMP,
+  BPF_JSET,
+  BPF_K,
+  BPF_LD,
+  BPF_LDX,
+  BPF_LSH,
+  BPF_MAXINSNS,
+  BPF_MEM,
+  BPF_MEMWORDS,
+  BPF_MISC,
+  BPF_MUL,
+  BPF_NEG,
+  BPF_OR,
+  BPF_RET,
+  BPF_RSH,
+  BPF_ST,
+  BPF_STX,
+  BPF_SUB,
+  BPF_TAX,
+  BPF_TXA,
+  BPF_W,
+  BPF_X,
+  BPF_XOR,
+} from './constants/seccomp.ts';
+
 /** A classic BPF instruction, `struct sock_filter`. `k` is unsigned. */
 export interface CbpfInstruction {
   readonly code: number;
@@ -47,85 +85,8 @@ export interface EbpfInstruction {
 /** Bytes of one instruction of either kind. */
 export const BPF_INSTRUCTION_SIZE = 8;
 
-/** The kernel's limit on the instructions of a classic program (uapi/linux/bpf_common.h). */
-export const BPF_MAXINSNS = 4096;
-
-// Instruction classes: the low three bits.
-export const BPF_LD = 0x00;
-export const BPF_LDX = 0x01;
-export const BPF_ST = 0x02;
-export const BPF_STX = 0x03;
-export const BPF_ALU = 0x04;
-export const BPF_JMP = 0x05;
-/** Classic. */
-export const BPF_RET = 0x06;
-/** eBPF since 5.1: compares the low 32 bits, so an immediate of 2^31 and more is not sign-extended. */
-export const BPF_JMP32 = 0x06;
-/** Classic. */
-export const BPF_MISC = 0x07;
-/** eBPF. */
-export const BPF_ALU64 = 0x07;
-
-// Size and mode of loads and stores.
-export const BPF_W = 0x00;
-export const BPF_IMM = 0x00;
-export const BPF_ABS = 0x20;
-/** eBPF: register plus offset; classic: scratch memory. */
-export const BPF_MEM = 0x60;
+/** Classic: the length of the data as an operand (linux/filter.h). */
 export const BPF_LEN = 0x80;
-
-// Operand source.
-export const BPF_K = 0x00;
-export const BPF_X = 0x08;
-/** Classic: RET of the accumulator. */
-export const BPF_A = 0x10;
-
-// Arithmetic.
-export const BPF_ADD = 0x00;
-export const BPF_SUB = 0x10;
-export const BPF_MUL = 0x20;
-export const BPF_DIV = 0x30;
-export const BPF_OR = 0x40;
-export const BPF_AND = 0x50;
-export const BPF_LSH = 0x60;
-export const BPF_RSH = 0x70;
-export const BPF_NEG = 0x80;
-export const BPF_XOR = 0xa0;
-/** eBPF. */
-export const BPF_MOV = 0xb0;
-
-// Jumps.
-export const BPF_JA = 0x00;
-export const BPF_JEQ = 0x10;
-export const BPF_JGT = 0x20;
-export const BPF_JGE = 0x30;
-export const BPF_JSET = 0x40;
-/** eBPF. */
-export const BPF_JNE = 0x50;
-/** eBPF. */
-export const BPF_EXIT = 0x90;
-
-// Classic register moves.
-export const BPF_TAX = 0x00;
-export const BPF_TXA = 0x80;
-
-// bpf(2) commands and the values that a cgroup device program needs.
-export const BPF_PROG_LOAD = 5;
-export const BPF_PROG_ATTACH = 8;
-export const BPF_PROG_DETACH = 9;
-export const BPF_PROG_GET_FD_BY_ID = 13;
-export const BPF_PROG_QUERY = 16;
-export const BPF_PROG_TYPE_CGROUP_DEVICE = 15;
-export const BPF_CGROUP_DEVICE = 6;
-export const BPF_F_ALLOW_MULTI = 2;
-export const BPF_F_REPLACE = 4;
-
-// struct bpf_cgroup_dev_ctx { u32 access_type; u32 major; u32 minor }, access_type = access << 16 | device type.
-export const BPF_DEVCG_ACC_MKNOD = 1;
-export const BPF_DEVCG_ACC_READ = 2;
-export const BPF_DEVCG_ACC_WRITE = 4;
-export const BPF_DEVCG_DEV_BLOCK = 1;
-export const BPF_DEVCG_DEV_CHAR = 2;
 
 /** A classic program as the array of `struct sock_filter` that the kernel reads. */
 export function encodeCbpf(instructions: readonly CbpfInstruction[]): Uint8Array {

@@ -1,28 +1,25 @@
 // What a filter returns: the actions of a profile as the kernel's SECCOMP_RET_* values (seccomp(2)).
 
+import {
+  SECCOMP_RET_ACTION_FULL,
+  SECCOMP_RET_ALLOW,
+  SECCOMP_RET_ERRNO,
+  SECCOMP_RET_KILL_PROCESS,
+  SECCOMP_RET_KILL_THREAD,
+  SECCOMP_RET_LOG,
+  SECCOMP_RET_TRACE,
+  SECCOMP_RET_TRAP,
+  SECCOMP_RET_USER_NOTIF,
+} from '../linux/constants/seccomp.ts';
+import { ERRNO } from '../linux/errno.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxSeccompAction } from '../spec/runtime-spec.ts';
-
-export const SECCOMP_RET_KILL_PROCESS = 0x80000000;
-export const SECCOMP_RET_KILL_THREAD = 0x00000000;
-export const SECCOMP_RET_TRAP = 0x00030000;
-export const SECCOMP_RET_ERRNO = 0x00050000;
-export const SECCOMP_RET_USER_NOTIF = 0x7fc00000;
-export const SECCOMP_RET_TRACE = 0x7ff00000;
-export const SECCOMP_RET_LOG = 0x7ffc0000;
-export const SECCOMP_RET_ALLOW = 0x7fff0000;
-
-/** The part of a return value that says what happens; the low 16 bits are its data. */
-export const SECCOMP_RET_ACTION_FULL = 0xffff0000;
-
-const EPERM = 1;
-const ENOSYS = 38;
 
 /** The kernel cuts a greater errno to this (MAX_ERRNO, include/linux/err.h). */
 const MAX_ERRNO = 4095;
 
 /** What a system call that the profile cannot know gets. */
-export const RET_ENOSYS = SECCOMP_RET_ERRNO | ENOSYS;
+export const RET_ENOSYS = SECCOMP_RET_ERRNO | ERRNO.ENOSYS;
 
 const VALUES: Readonly<Record<LinuxSeccompAction, number>> = {
   // As libseccomp: KILL is the old name of KILL_THREAD.
@@ -55,10 +52,13 @@ export function actionValue(
 ): number {
   const value = Object.hasOwn(VALUES, action) ? VALUES[action] : undefined;
   if (value === undefined) {
-    throw new CaissonError(`seccomp action "${action}" is unknown: use one of ${Object.keys(VALUES).join(', ')}`, {
-      code: 'EINVALIDSPEC',
-      provenance: [pointers.action],
-    });
+    throw new CaissonError(
+      `seccomp action "${action}" is unknown: use one of ${Object.keys(VALUES).join(', ')}`,
+      {
+        code: 'EINVALIDSPEC',
+        provenance: [pointers.action],
+      },
+    );
   }
   if (value !== SECCOMP_RET_ERRNO && value !== SECCOMP_RET_TRACE) {
     if (errnoRet === undefined) return value;
@@ -67,7 +67,7 @@ export function actionValue(
       provenance: [pointers.errnoRet],
     });
   }
-  const errno = errnoRet ?? EPERM;
+  const errno = errnoRet ?? ERRNO.EPERM;
   const greatest = value === SECCOMP_RET_ERRNO ? MAX_ERRNO : 0xffff;
   if (!Number.isInteger(errno) || errno < 0 || errno > greatest) {
     throw new CaissonError(`seccomp errno ${errno} is out of range: ${action} takes 0 to ${greatest}`, {

@@ -6,17 +6,14 @@ import type { Arch as NativeArch } from '../linux/abi/index.ts';
 import * as x32 from '../linux/abi/x32.ts';
 import * as x86 from '../linux/abi/x86.ts';
 import * as x86_64 from '../linux/abi/x86_64.ts';
+import {
+  AUDIT_ARCH_AARCH64,
+  AUDIT_ARCH_ARM,
+  AUDIT_ARCH_I386,
+  AUDIT_ARCH_X86_64,
+} from '../linux/constants/seccomp.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { Arch, LinuxSeccomp } from '../spec/runtime-spec.ts';
-
-/** uapi/linux/audit.h: ELF machine, 64-bit flag, little-endian flag. */
-export const AUDIT_ARCH_X86_64 = 0xc000003e;
-export const AUDIT_ARCH_I386 = 0x40000003;
-export const AUDIT_ARCH_AARCH64 = 0xc00000b7;
-export const AUDIT_ARCH_ARM = 0x40000028;
-
-/** Set in the number of every x32 call; the architecture is that of x86-64 (arch/x86/include/uapi/asm/unistd.h). */
-export const X32_SYSCALL_BIT = 0x40000000;
 
 /** How one architecture calls the kernel. */
 export interface Abi {
@@ -27,7 +24,7 @@ export interface Abi {
   /** Whether arguments are compared in all 64 bits. libseccomp compares the low half on 32-bit ABIs, x32 included. */
   readonly wide: boolean;
   /** The calls that socketcall(2) and ipc(2) carry: the multiplexer and its first argument. */
-  readonly multiplexed?: Readonly<Record<string, readonly [nr: number, call: number]>>;
+  readonly multiplexed?: ReadonlyMap<string, readonly [nr: number, call: number]>;
 }
 
 // Numbers of uapi/linux/net.h (SYS_*) and uapi/linux/ipc.h.
@@ -68,10 +65,10 @@ const IPC_CALLS: Readonly<Record<string, number>> = {
   shmctl: 24,
 };
 
-function i386Multiplexers(): Readonly<Record<string, readonly [number, number]>> {
-  const calls: Record<string, readonly [number, number]> = {};
-  for (const [at, name] of SOCKETCALLS.entries()) calls[name] = [x86.SYSCALLS.socketcall, at + 1];
-  for (const [name, call] of Object.entries(IPC_CALLS)) calls[name] = [x86.SYSCALLS.ipc, call];
+function i386Multiplexers(): ReadonlyMap<string, readonly [number, number]> {
+  const calls = new Map<string, readonly [number, number]>();
+  for (const [at, name] of SOCKETCALLS.entries()) calls.set(name, [x86.SYSCALLS.socketcall, at + 1]);
+  for (const [name, call] of Object.entries(IPC_CALLS)) calls.set(name, [x86.SYSCALLS.ipc, call]);
   return calls;
 }
 
@@ -149,5 +146,7 @@ export function coveredAbis(seccomp: LinuxSeccomp, native: NativeArch, pointer: 
 
 /** The number of `name` called directly, undefined when the architecture has no such call. */
 export function directNumber(abi: Abi, name: string): number | undefined {
-  return Object.hasOwn(abi.numbers, name) ? abi.numbers[name] : undefined;
+  // What an object inherits (`constructor`) is never a number.
+  const nr = abi.numbers[name];
+  return typeof nr === 'number' ? nr : undefined;
 }

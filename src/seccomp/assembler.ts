@@ -84,7 +84,8 @@ export class Assembler {
   /** A position that a conditional jump reaches from the next instructions on. */
   #reachable(target: Target, held: number | undefined): number {
     if (typeof target === 'number') return this.#returning(target);
-    const position = target.load !== undefined && target.load.offset === held ? target.load.loaded : target.position;
+    const position =
+      target.load !== undefined && target.load.offset === held ? target.load.loaded : target.position;
     const distance = this.#reversed.length - position;
     return distance <= REACH ? position : this.#place(bpf.BPF_JMP | bpf.BPF_JA, 0, 0, distance);
   }

@@ -7,16 +7,17 @@
 
 import type { Arch as NativeArch } from '../linux/abi/index.ts';
 import * as bpf from '../linux/bpf.ts';
+import { AUDIT_ARCH_X86_64, SECCOMP_RET_KILL_PROCESS, X32_SYSCALL_BIT } from '../linux/constants/seccomp.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxSeccomp } from '../spec/runtime-spec.ts';
-import { isPermissive, SECCOMP_RET_KILL_PROCESS } from './actions.ts';
-import { type Abi, AUDIT_ARCH_X86_64, coveredAbis, X32_SYSCALL_BIT } from './architectures.ts';
-import { Assembler, OFFSET_ARCH, OFFSET_NR, type Target } from './assembler.ts';
+import { isPermissive } from './actions.ts';
+import { type Abi, coveredAbis } from './architectures.ts';
+import { Assembler, OFFSET_ARCH, type Target } from './assembler.ts';
 import { filterFlags } from './flags.ts';
 import { type RuleList, ruleList } from './rules.ts';
 import { type NumberRange, segments } from './segments.ts';
 import { emitNumbers } from './tree.ts';
-import { greatestNumber, type Verdict, verdicts } from './verdicts.ts';
+import { numberedCalls, type Verdict } from './verdicts.ts';
 
 /** What seccomp(SECCOMP_SET_MODE_FILTER, flags, program) takes. */
 export interface SeccompFilter {
@@ -81,7 +82,8 @@ function numberRanges(list: RuleList, abis: readonly Abi[], audit: number): read
   const native = abis.find((abi) => abi.audit === audit && abi.name !== 'SCMP_ARCH_X32');
   const x32 = abis.find((abi) => abi.audit === audit && abi.name === 'SCMP_ARCH_X32');
   if (audit !== AUDIT_ARCH_X86_64) return native === undefined ? [] : [numberRange(list, native, 0, LAST)];
-  const low = native === undefined ? uncovered(0, X32_SYSCALL_BIT) : numberRange(list, native, 0, X32_SYSCALL_BIT);
+  const low =
+    native === undefined ? uncovered(0, X32_SYSCALL_BIT) : numberRange(list, native, 0, X32_SYSCALL_BIT);
   if (x32 !== undefined) return [low, numberRange(list, x32, X32_SYSCALL_BIT, LAST)];
   // A tracer skips a call by making it number -1; libseccomp leaves that to the default action.
   const skipped = { ...uncovered(LAST - 1, LAST), otherwise: list.defaultAction };
@@ -93,11 +95,7 @@ function uncovered(from: number, to: number): NumberRange {
 }
 
 function numberRange(list: RuleList, abi: Abi, from: number, to: number): NumberRange {
-  return {
-    from,
-    to,
-    verdicts: verdicts(list, abi),
-    otherwise: list.defaultAction,
-    newest: isPermissive(list.defaultAction) ? undefined : greatestNumber(list, abi),
-  };
+  const { verdicts, newest } = numberedCalls(list, abi);
+  const otherwise = list.defaultAction;
+  return { from, to, verdicts, otherwise, newest: isPermissive(otherwise) ? undefined : newest };
 }

@@ -1,11 +1,9 @@
 // caisson's default seccomp profile: an allow-list, everything else fails with EPERM.
 
 import type { Arch as NativeArch } from '../linux/abi/index.ts';
+import { ERRNO } from '../linux/errno.ts';
 import type { Arch, LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from '../spec/runtime-spec.ts';
 import { ALLOWED, ALLOWED_32_BIT, ALLOWED_BY_ARCH, ALLOWED_BY_CAPABILITY } from './allowed-syscalls.ts';
-
-const EPERM = 1;
-const ENOSYS = 38;
 
 /** Arguments that the kernel takes as int or unsigned int: the high half is ignored there, so it must be here. */
 const INT = 0xffffffff;
@@ -40,18 +38,25 @@ export function defaultProfile(
   const names = new Set([...ALLOWED, ...ALLOWED_BY_ARCH[arch]]);
   if (options.foreignAbis) for (const name of ALLOWED_32_BIT) names.add(name);
   for (const capability of capabilities) {
-    const added = Object.hasOwn(ALLOWED_BY_CAPABILITY, capability) ? ALLOWED_BY_CAPABILITY[capability] : undefined;
+    const added = Object.hasOwn(ALLOWED_BY_CAPABILITY, capability)
+      ? ALLOWED_BY_CAPABILITY[capability]
+      : undefined;
     for (const name of added ?? []) names.add(name);
   }
   const isAdmin = capabilities.includes('CAP_SYS_ADMIN');
   return {
     defaultAction: 'SCMP_ACT_ERRNO',
-    defaultErrnoRet: EPERM,
+    defaultErrnoRet: ERRNO.EPERM,
     architectures: architectures(arch, options.foreignAbis === true),
     syscalls: [
       { names: [...names], action: 'SCMP_ACT_ALLOW' },
       ...SOCKETS.map((arg) => allow('socket', arg)),
-      allow('personality', { index: 0, op: 'SCMP_CMP_MASKED_EQ', value: INT - HARMLESS_PERSONALITIES, valueTwo: 0 }),
+      allow('personality', {
+        index: 0,
+        op: 'SCMP_CMP_MASKED_EQ',
+        value: INT - HARMLESS_PERSONALITIES,
+        valueTwo: 0,
+      }),
       allow('personality', { index: 0, op: 'SCMP_CMP_MASKED_EQ', value: INT, valueTwo: READ_PERSONALITY }),
       ...(isAdmin ? [] : NO_NEW_NAMESPACES),
     ],
@@ -60,7 +65,7 @@ export function defaultProfile(
 
 const NO_NEW_NAMESPACES: readonly LinuxSyscall[] = [
   allow('clone', { index: 0, op: 'SCMP_CMP_MASKED_EQ', value: CLONE_NAMESPACES, valueTwo: 0 }),
-  { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
+  { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ERRNO.ENOSYS },
 ];
 
 /**
@@ -88,6 +93,7 @@ function allow(name: string, arg: LinuxSeccompArg): LinuxSyscall {
 }
 
 function architectures(arch: NativeArch, foreign: boolean): readonly Arch[] {
-  if (arch === 'x86_64') return foreign ? ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'] : ['SCMP_ARCH_X86_64'];
+  if (arch === 'x86_64')
+    return foreign ? ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'] : ['SCMP_ARCH_X86_64'];
   return foreign ? ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'] : ['SCMP_ARCH_AARCH64'];
 }

@@ -1,13 +1,13 @@
 // The flags of seccomp(SECCOMP_SET_MODE_FILTER) out of a profile's.
 
+import {
+  SECCOMP_FILTER_FLAG_LOG,
+  SECCOMP_FILTER_FLAG_NEW_LISTENER,
+  SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+} from '../linux/constants/seccomp.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxSeccompFlag } from '../spec/runtime-spec.ts';
-
-// uapi/linux/seccomp.h.
-export const SECCOMP_FILTER_FLAG_LOG = 1 << 1;
-export const SECCOMP_FILTER_FLAG_SPEC_ALLOW = 1 << 2;
-export const SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3;
-export const SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 1 << 5;
 
 const VALUES: Readonly<Record<LinuxSeccompFlag, number>> = {
   // The launcher has one thread, so there is none to synchronise; runc ignores the flag too. With NEW_LISTENER
@@ -34,10 +34,13 @@ export function filterFlags(
     const here = `${pointer}/flags/${at}`;
     const value = Object.hasOwn(VALUES, flag) ? VALUES[flag] : undefined;
     if (value === undefined) {
-      throw new CaissonError(`seccomp flag "${flag}" is unknown: use one of ${Object.keys(VALUES).join(', ')}`, {
-        code: 'EINVALIDSPEC',
-        provenance: [here],
-      });
+      throw new CaissonError(
+        `seccomp flag "${flag}" is unknown: use one of ${Object.keys(VALUES).join(', ')}`,
+        {
+          code: 'EINVALIDSPEC',
+          provenance: [here],
+        },
+      );
     }
     if (value === SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV && !needsListener) {
       throw new CaissonError(`${flag} concerns SCMP_ACT_NOTIFY, which no rule has: remove the flag`, {

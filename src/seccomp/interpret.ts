@@ -16,7 +16,6 @@ export interface SeccompData {
 }
 
 const DATA_WORDS = 16;
-const SCRATCH_WORDS = 16;
 
 /** struct seccomp_data as its little-endian 32-bit words. */
 export function dataWords(data: SeccompData): Uint32Array {
@@ -38,7 +37,7 @@ export function dataWords(data: SeccompData): Uint32Array {
  */
 export function interpret(program: readonly bpf.CbpfInstruction[], data: SeccompData): number {
   const words = dataWords(data);
-  const scratch = new Uint32Array(SCRATCH_WORDS);
+  const scratch = new Uint32Array(bpf.BPF_MEMWORDS);
   let accumulator = 0;
   let index = 0;
   for (let at = 0; ; at++) {
@@ -58,9 +57,13 @@ export function interpret(program: readonly bpf.CbpfInstruction[], data: Seccomp
       case bpf.BPF_STX:
         scratch[scratchSlot(k, at)] = index;
         break;
-      case bpf.BPF_ALU:
-        accumulator = calculate(code, accumulator, code & bpf.BPF_X ? index : k, at);
+      case bpf.BPF_ALU: {
+        const operand = code & bpf.BPF_X ? index : k;
+        // Classic BPF ends with 0 there, which is SECCOMP_RET_KILL_THREAD.
+        if (operand === 0 && (code & 0xf0) === bpf.BPF_DIV) return 0;
+        accumulator = calculate(code, accumulator, operand, at);
         break;
+      }
       case bpf.BPF_JMP:
         at += jump(instruction, accumulator, index, at);
         break;
@@ -79,7 +82,8 @@ export function interpret(program: readonly bpf.CbpfInstruction[], data: Seccomp
 function load(code: number, k: number, words: Uint32Array, scratch: Uint32Array, at: number): number {
   switch (code & ~0x07) {
     case bpf.BPF_W | bpf.BPF_ABS:
-      if (k % 4 !== 0 || k >= 4 * DATA_WORDS) throw new RangeError(`instruction ${at} loads outside the data: ${k}`);
+      if (k % 4 !== 0 || k >= 4 * DATA_WORDS)
+        throw new RangeError(`instruction ${at} loads outside the data: ${k}`);
       return words[k / 4] as number;
     case bpf.BPF_W | bpf.BPF_LEN:
       return 4 * DATA_WORDS;
@@ -106,7 +110,8 @@ function loadIndex(code: number, k: number, scratch: Uint32Array, at: number): n
 }
 
 function scratchSlot(k: number, at: number): number {
-  if (k >= SCRATCH_WORDS) throw new RangeError(`instruction ${at} uses scratch word ${k} of ${SCRATCH_WORDS}`);
+  if (k >= bpf.BPF_MEMWORDS)
+    throw new RangeError(`instruction ${at} uses scratch word ${k} of ${bpf.BPF_MEMWORDS}`);
   return k;
 }
 
@@ -119,7 +124,7 @@ function calculate(code: number, a: number, b: number, at: number): number {
     case bpf.BPF_MUL:
       return Math.imul(a, b) >>> 0;
     case bpf.BPF_DIV:
-      return b === 0 ? 0 : Math.floor(a / b);
+      return Math.floor(a / b);
     case bpf.BPF_OR:
       return (a | b) >>> 0;
     case bpf.BPF_AND:
@@ -137,7 +142,12 @@ function calculate(code: number, a: number, b: number, at: number): number {
   }
 }
 
-function jump({ code, jt, jf, k }: bpf.CbpfInstruction, accumulator: number, index: number, at: number): number {
+function jump(
+  { code, jt, jf, k }: bpf.CbpfInstruction,
+  accumulator: number,
+  index: number,
+  at: number,
+): number {
   const operand = code & bpf.BPF_X ? index : k;
   switch (code & 0xf0) {
     case bpf.BPF_JA:

@@ -3,9 +3,10 @@
 // It reads the profile itself and shares with the compiler the action values and the tables of architectures only.
 
 import type { Arch as NativeArch } from '../linux/abi/index.ts';
+import { AUDIT_ARCH_X86_64, SECCOMP_RET_KILL_PROCESS, X32_SYSCALL_BIT } from '../linux/constants/seccomp.ts';
 import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from '../spec/runtime-spec.ts';
-import { actionValue, isPermissive, RET_ENOSYS, SECCOMP_RET_KILL_PROCESS } from './actions.ts';
-import { type Abi, AUDIT_ARCH_X86_64, coveredAbis, X32_SYSCALL_BIT } from './architectures.ts';
+import { actionValue, isPermissive, RET_ENOSYS } from './actions.ts';
+import { type Abi, coveredAbis } from './architectures.ts';
 import type { SeccompData } from './interpret.ts';
 
 const SKIPPED_CALL = 0xffffffff;
@@ -40,12 +41,12 @@ function abiOf(abis: readonly Abi[], data: SeccompData): Abi | undefined {
 }
 
 function newestNumber(syscalls: readonly LinuxSyscall[], abi: Abi): number | undefined {
-  let newest: number | undefined;
-  for (const name of syscalls.flatMap((syscall) => syscall.names)) {
-    const nr = Object.hasOwn(abi.numbers, name) ? abi.numbers[name] : undefined;
-    if (nr !== undefined && abi.multiplexed?.[name] === undefined) newest = Math.max(nr, newest ?? 0);
-  }
-  return newest;
+  const named = syscalls.flatMap((syscall) => syscall.names);
+  const direct = named
+    .filter((name) => Object.hasOwn(abi.numbers, name))
+    .map((name) => abi.numbers[name] as number);
+  const numbers = [...direct, ...named.flatMap((name) => abi.multiplexed?.get(name)?.[0] ?? [])];
+  return numbers.length === 0 ? undefined : Math.max(...numbers);
 }
 
 interface Candidate {
@@ -60,7 +61,7 @@ function candidates(syscall: LinuxSyscall, action: number, abi: Abi, nr: number)
   const alternatives = twice ? (syscall.args ?? []).map((arg) => [arg]) : [args];
   const found: Candidate[] = [];
   for (const name of syscall.names) {
-    const multiplexed = abi.multiplexed?.[name];
+    const multiplexed = abi.multiplexed?.get(name);
     for (const one of alternatives) {
       if (multiplexed !== undefined && multiplexed[0] === nr) {
         const selector: LinuxSeccompArg = { index: 0, op: 'SCMP_CMP_EQ', value: multiplexed[1] };

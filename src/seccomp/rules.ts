@@ -1,8 +1,9 @@
 // A profile, checked and flattened: rules with their conditions, split where runc splits them.
 
+import { SECCOMP_RET_USER_NOTIF } from '../linux/constants/seccomp.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { Int64, LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from '../spec/runtime-spec.ts';
-import { actionValue, SECCOMP_RET_USER_NOTIF } from './actions.ts';
+import { actionValue } from './actions.ts';
 
 export type Operator = 'NE' | 'LT' | 'LE' | 'EQ' | 'GE' | 'GT' | 'MASKED_EQ';
 
@@ -19,7 +20,7 @@ export interface Condition {
 /** Calls of any of the names whose arguments meet every condition get `action`. */
 export interface Rule {
   readonly names: readonly string[];
-  /** A SECCOMP_RET_* value with its data. */
+  /** A SECCOMP_RET_* value with its data. Where it is the default's, the rule does nothing, as in runc. */
   readonly action: number;
   /** In the order of their arguments. */
   readonly conditions: readonly Condition[];
@@ -29,10 +30,7 @@ export interface Rule {
 /** A checked profile. */
 export interface RuleList {
   readonly defaultAction: number;
-  /** Those whose action is the default's are left out, as runc does. */
   readonly rules: readonly Rule[];
-  /** Every name in the profile: calls numbered above all of them are newer than the profile. */
-  readonly names: readonly string[];
   /** The names that the supervisor is asked about. */
   readonly notified: readonly string[];
 }
@@ -60,22 +58,20 @@ export function ruleList(seccomp: LinuxSeccomp, pointer: Pointer): RuleList {
     throw invalid('SCMP_ACT_NOTIFY cannot be the default action: name the calls', `${pointer}/defaultAction`);
   }
   const rules: Rule[] = [];
-  const names: string[] = [];
   const notified: string[] = [];
   for (const [at, syscall] of (seccomp.syscalls ?? []).entries()) {
     const here = `${pointer}/syscalls/${at}`;
     checkNames(syscall, here);
-    names.push(...syscall.names);
     const action = actionValue(syscall.action, syscall.errnoRet, {
       action: `${here}/action`,
       errnoRet: `${here}/errnoRet`,
     });
     if (action === SECCOMP_RET_USER_NOTIF) notified.push(...syscall.names);
     const alternatives = conditionSets(syscall.args ?? [], here);
-    if (action === defaultAction) continue;
-    for (const conditions of alternatives) rules.push({ names: syscall.names, action, conditions, pointer: here });
+    for (const conditions of alternatives)
+      rules.push({ names: syscall.names, action, conditions, pointer: here });
   }
-  return { defaultAction, rules, names, notified };
+  return { defaultAction, rules, notified };
 }
 
 function checkNames(syscall: LinuxSyscall, pointer: Pointer): void {
@@ -88,7 +84,10 @@ function checkNames(syscall: LinuxSyscall, pointer: Pointer): void {
  * Conditions are joined by "and", one per argument. Where an argument occurs twice, libseccomp has no such rule,
  * and runc and crun make every condition a rule of its own: joined by "or".
  */
-function conditionSets(args: readonly LinuxSeccompArg[], pointer: Pointer): readonly (readonly Condition[])[] {
+function conditionSets(
+  args: readonly LinuxSeccompArg[],
+  pointer: Pointer,
+): readonly (readonly Condition[])[] {
   if (args.length === 0) return [[]];
   const conditions = args.map((arg, at) => condition(arg, `${pointer}/args/${at}`));
   const indices = new Set(conditions.map(({ index }) => index));

@@ -11,7 +11,7 @@ export interface Segment {
 
 /** The numbers of one ABI within an architecture. */
 export interface NumberRange {
-  /** First number of the range, and the one after its last. */
+  /** First number of the range, and the one after its last; the verdicts are of numbers between. */
   readonly from: number;
   readonly to: number;
   readonly verdicts: ReadonlyMap<number, Verdict>;
@@ -25,14 +25,14 @@ export interface NumberRange {
 export function segments(ranges: readonly NumberRange[]): readonly Segment[] {
   const cut: Segment[] = [];
   for (const range of ranges) {
-    const named = [...range.verdicts].filter(([nr]) => nr >= range.from && nr < range.to).sort(([a], [b]) => a - b);
     let next = range.from;
-    for (const [nr, verdict] of named) {
+    // A typed array sorts numbers without calling back.
+    for (const nr of Uint32Array.from(range.verdicts.keys()).sort()) {
       if (nr > next) append(cut, next, range.otherwise);
-      append(cut, nr, verdict);
+      append(cut, nr, range.verdicts.get(nr) as Verdict);
       next = nr + 1;
     }
-    if (range.newest !== undefined && range.newest >= next && range.newest < range.to) {
+    if (range.newest !== undefined && range.newest >= next) {
       append(cut, next, range.otherwise);
       next = range.newest + 1;
     }

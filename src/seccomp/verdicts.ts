@@ -14,43 +14,41 @@ export interface ArgumentRule {
 /** A SECCOMP_RET_* value, or rules of which the first that matches decides, and else the default action. */
 export type Verdict = number | readonly ArgumentRule[];
 
+/** The system calls of one architecture as a profile sees them. */
+export interface NumberedCalls {
+  readonly verdicts: ReadonlyMap<number, Verdict>;
+  /** The greatest number that a name of the profile stands for, whatever its action; undefined when none does. */
+  readonly newest: number | undefined;
+}
+
 /**
  * The verdicts of the numbers that rules name. Names that the architecture has not are ignored, as runc does.
  *
  * Precedence is libseccomp's (src/db.c): the first rule without conditions beats all with them; among those
  * the more specific comes first (see `precedes`). Throws CaissonError EINVALIDSPEC where libseccomp refuses
  * with EEXIST: a rule whose conditions are those of an earlier one, or its first ones, with another action.
+ *
+ * runc does not count the calls that i386 can multiplex as named, and so denies their direct numbers; here
+ * they count.
  */
-export function verdicts(list: RuleList, abi: Abi): ReadonlyMap<number, Verdict> {
-  const map = new Map<number, number | ArgumentRule[]>();
+export function numberedCalls(list: RuleList, abi: Abi): NumberedCalls {
+  const verdicts = new Map<number, number | ArgumentRule[]>();
+  let newest = -1;
   for (const rule of list.rules) {
-    const own: ArgumentRule = {
-      action: rule.action,
-      conditions: seenBy(abi, rule.conditions),
-      pointer: rule.pointer,
-    };
+    const { action, pointer } = rule;
+    const own: ArgumentRule = { action, conditions: seenBy(abi, rule.conditions), pointer };
+    const isEffective = action !== list.defaultAction;
     for (const name of rule.names) {
-      const multiplexed = abi.multiplexed?.[name];
-      if (multiplexed !== undefined) addRule(map, multiplexed[0], carried(rule, multiplexed[1]), name);
-      const direct = directNumber(abi, name);
-      if (direct !== undefined) addRule(map, direct, own, name);
+      const direct = directNumber(abi, name) ?? -1;
+      if (direct > newest) newest = direct;
+      if (isEffective && direct >= 0) addRule(verdicts, direct, own, name);
+      const multiplexed = abi.multiplexed?.get(name);
+      if (multiplexed === undefined) continue;
+      if (multiplexed[0] > newest) newest = multiplexed[0];
+      if (isEffective) addRule(verdicts, multiplexed[0], carried(rule, multiplexed[1]), name);
     }
   }
-  return map;
-}
-
-/**
- * The greatest number that the profile names, whatever the action; undefined when it names none.
- * Multiplexed calls do not count: libseccomp resolves their names to no number.
- */
-export function greatestNumber(list: RuleList, abi: Abi): number | undefined {
-  let greatest: number | undefined;
-  for (const name of list.names) {
-    const nr = directNumber(abi, name);
-    if (nr === undefined || abi.multiplexed?.[name] !== undefined) continue;
-    if (greatest === undefined || nr > greatest) greatest = nr;
-  }
-  return greatest;
+  return { verdicts, newest: newest < 0 ? undefined : newest };
 }
 
 /** The conditions without the half that a 32-bit ABI has not, and without those that always hold. */
@@ -61,7 +59,14 @@ function seenBy(abi: Abi, conditions: readonly Condition[]): readonly Condition[
 
 /** The rule for the multiplexer: as libseccomp, the first argument is the call, the others are compared as written. */
 function carried(rule: Rule, call: number): ArgumentRule {
-  const selector: Condition = { index: 0, operator: 'EQ', high: 0, low: call, maskHigh: 0, maskLow: 0xffffffff };
+  const selector: Condition = {
+    index: 0,
+    operator: 'EQ',
+    high: 0,
+    low: call,
+    maskHigh: 0,
+    maskLow: 0xffffffff,
+  };
   const rest = rule.conditions.filter(({ index }) => index !== 0);
   const conditions = [selector, ...rest.map((one) => ({ ...one, high: 0, maskHigh: 0 }))];
   return {
@@ -71,7 +76,12 @@ function carried(rule: Rule, call: number): ArgumentRule {
   };
 }
 
-function addRule(map: Map<number, number | ArgumentRule[]>, nr: number, rule: ArgumentRule, name: string): void {
+function addRule(
+  map: Map<number, number | ArgumentRule[]>,
+  nr: number,
+  rule: ArgumentRule,
+  name: string,
+): void {
   const present = map.get(nr);
   if (typeof present === 'number') return;
   if (rule.conditions.length === 0) {
@@ -110,7 +120,15 @@ function isSame(a: Condition, b: Condition | undefined): boolean {
   );
 }
 
-const SPECIFICITY: Readonly<Record<Operator, number>> = { MASKED_EQ: 3, EQ: 3, NE: 3, LE: 2, LT: 2, GE: 1, GT: 1 };
+const SPECIFICITY: Readonly<Record<Operator, number>> = {
+  MASKED_EQ: 3,
+  EQ: 3,
+  NE: 3,
+  LE: 2,
+  LT: 2,
+  GE: 1,
+  GT: 1,
+};
 
 /**
  * Whether `a`, added after `b`, is tried before it. By the first condition in which they differ: greater
