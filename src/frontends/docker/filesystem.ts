@@ -1,0 +1,134 @@
+// Root and mounts of a container.
+
+import type { Bytes } from '../../linux/bytes.ts';
+import type { Mount, Root, RootfsPropagation } from '../../spec/runtime-spec.ts';
+import type { HostAction } from './bind-options.ts';
+import { INIT_PATH } from './command.ts';
+import { defaultMounts, SHM_SIZE } from './default-mounts.ts';
+import type { FrontendFacts, IdMaps, ImageConfig } from './facts.ts';
+import { comesLater, conflictingFlags, flagRefused, flagSource } from './flag-error.ts';
+import type { HostNames } from './host-name.ts';
+import { absoluteHostPath } from './mount-paths.ts';
+import { assembleMounts, refuseMounts, requestedMounts } from './mounts.ts';
+import type { NamespaceModes } from './namespaces.ts';
+import { type GeneratedFile, networkFiles } from './network-files.ts';
+import { sizeFlag } from './numbers.ts';
+import { type Recorder, type Sourced, sourced } from './recorder.ts';
+import type { RunFlags } from './run-flags.ts';
+import type { SecurityOptions } from './security-options.ts';
+import type { RequestedMount } from './volume-flag.ts';
+
+/** What root and mounts depend on. */
+export interface FilesystemInput {
+  readonly flags: RunFlags;
+  readonly image: ImageConfig;
+  readonly facts: FrontendFacts;
+  readonly recorder: Recorder;
+  readonly security: SecurityOptions;
+  readonly modes: NamespaceModes;
+  readonly maps: IdMaps | undefined;
+  readonly names: HostNames;
+  /** Binds of devices that cannot be made. */
+  readonly binds: readonly RequestedMount[];
+}
+
+/** Root, mounts, and what the host side has to do for them. */
+export interface Filesystem {
+  readonly root: Root;
+  readonly mounts: readonly Mount[];
+  readonly propagation: RootfsPropagation;
+  readonly files: readonly GeneratedFile[];
+  readonly actions: readonly HostAction[];
+}
+
+/** Which root the flags ask the engine to prepare. */
+export type RootChoice =
+  | { readonly kind: 'inherited' }
+  | { readonly kind: 'image' }
+  | { readonly kind: 'directory'; readonly path: Bytes }
+  | { readonly kind: 'archive'; readonly path: Bytes };
+
+/**
+ * The root that `flags` ask for, before anything is prepared: an image unless `--rootfs` or `--rootfs-tar` is given;
+ * without a mount namespace of its own the caller's root is kept.
+ */
+export function rootChoice(flags: RunFlags, modes: NamespaceModes, cwd: Bytes): RootChoice {
+  if (flags.rootfs !== undefined) return { kind: 'directory', path: absoluteHostPath(flags.rootfs, cwd) };
+  if (flags.rootfsTar !== undefined) return { kind: 'archive', path: absoluteHostPath(flags.rootfsTar, cwd) };
+  return modes.mount.value === 'new' ? { kind: 'image' } : { kind: 'inherited' };
+}
+
+/** The file system of the container; none of its own without a mount namespace of its own. */
+export function compileFilesystem(input: FilesystemInput): Filesystem {
+  const { flags, facts, recorder, modes } = input;
+  const volume = Object.keys(input.image.Volumes ?? {})[0];
+  if (volume !== undefined) throw comesLater(`the image's volume ${volume}`, 'volumes (issue 5)');
+  const requested = [...requestedMounts(flags, facts.cwd), ...input.binds];
+  if (modes.mount.value !== 'new') return inherited(input, requested);
+  const generated = networkFiles(flags, modes, input.names.name, facts);
+  const defaults = defaultMounts({
+    modes,
+    maps: input.maps,
+    privileged: flags.privileged === true,
+    writableCgroups: input.security.writableCgroups?.value === true,
+    shmSize: shmSize(input),
+  });
+  const { mounts, actions } = assembleMounts(
+    [...defaults, ...initMount(flags, facts)],
+    generated.mounts,
+    requested,
+    recorder,
+  );
+  if (flags.readOnly === true) recorder.note('/root/readonly', 'read-only');
+  if (flags.rootfs !== undefined) recorder.note('/root/path', 'rootfs', flags.rootfs);
+  if (flags.rootfsTar !== undefined) recorder.note('/root/path', 'rootfs-tar', flags.rootfsTar);
+  return {
+    root: flags.readOnly === true ? { path: facts.rootfs, readonly: true } : { path: facts.rootfs },
+    mounts,
+    propagation: rootPropagation(mounts),
+    files: generated.files,
+    actions,
+  };
+}
+
+function inherited({ flags, facts, modes }: FilesystemInput, requested: readonly RequestedMount[]): Filesystem {
+  const source = modes.mount.source ?? "the host's mount namespace";
+  refuseMounts(requested, source);
+  for (const [name, text] of [
+    ['read-only', flags.readOnly === true ? '' : undefined],
+    ['shm-size', flags.shmSize],
+    ['init', flags.init === true ? '' : undefined],
+    ['upper', flags.upper],
+  ] as const) {
+    if (text !== undefined) throw conflictingFlags(flagSource(name, text === '' ? undefined : text), source);
+  }
+  const own = flags.rootfs !== undefined || flags.rootfsTar !== undefined;
+  return {
+    root: { path: own ? facts.rootfs : '/' },
+    mounts: [],
+    propagation: 'rprivate',
+    files: [],
+    actions: [],
+  };
+}
+
+function shmSize({ flags, modes }: FilesystemInput): Sourced<number | bigint> {
+  if (flags.shmSize === undefined) return { value: SHM_SIZE };
+  const size = sizeFlag('shm-size', flags.shmSize);
+  if (size === 0) throw flagRefused('shm-size', flags.shmSize, 'SHM size can not be less than 0');
+  if (modes.ipc.value === 'host') throw conflictingFlags(flagSource('shm-size', flags.shmSize), modes.ipc.source ?? '');
+  return sourced(size, 'shm-size', flags.shmSize);
+}
+
+function initMount(flags: RunFlags, facts: FrontendFacts): Sourced<Mount>[] {
+  if (flags.init !== true || facts.initPath === undefined) return [];
+  const options = ['bind', 'ro', 'nosuid', 'nodev', 'rprivate'];
+  return [sourced({ destination: INIT_PATH, type: 'bind', source: facts.initPath, options }, 'init')];
+}
+
+/** Mounts that exchange with the host need a root that does (mount_namespaces(7)), as docker arranges. */
+function rootPropagation(mounts: readonly Mount[]): RootfsPropagation {
+  const words = mounts.slice().flatMap(({ type, options }) => (type === 'bind' ? (options ?? []) : []));
+  if (words.includes('shared') || words.includes('rshared')) return 'rshared';
+  return words.includes('slave') || words.includes('rslave') ? 'rslave' : 'rprivate';
+}

@@ -1,0 +1,53 @@
+// Flags of `docker run` and `podman run` that a later issue brings: refused by name, never ignored.
+
+import { boolean, type Flag, list, value } from '../flag.ts';
+
+const ENGINE = { later: 'detached containers (issue 5)' };
+const VOLUMES = { later: 'volumes (issue 5)' };
+const NETWORKS = { later: 'networks (issue 6)' };
+const IMAGES = { later: 'images (issue 4)' };
+const RUNTIME = { later: 'the OCI runtime (issue 3)' };
+const NOT_PLANNED = { later: 'no issue yet' };
+
+/** The flags of `run` that are known and refused. */
+export const LATER_RUN_FLAGS: readonly Flag[] = [
+  list('attach', 'Attach to STDIN, STDOUT or STDERR', { short: 'a', ...ENGINE }),
+  boolean('detach', 'Run container in background and print container ID', { short: 'd', ...ENGINE }),
+  value('restart', 'Restart policy to apply when a container exits', ENGINE),
+  value('stop-timeout', 'Timeout (in seconds) to stop a container', ENGINE),
+  value('log-driver', 'Logging driver for the container', ENGINE),
+  list('log-opt', 'Log driver options', ENGINE),
+  value('health-cmd', 'Command to run to check health', ENGINE),
+  value('health-interval', 'Time between running the check', ENGINE),
+  value('health-retries', 'Consecutive failures needed to report unhealthy', ENGINE),
+  value('health-start-interval', 'Time between running the check during the start period', ENGINE),
+  value('health-start-period', 'Start period for the container to initialize', ENGINE),
+  value('health-timeout', 'Maximum time to allow one check to run', ENGINE),
+  boolean('no-healthcheck', 'Disable any container-specified HEALTHCHECK', ENGINE),
+  list('secret', 'Give the container a secret file', ENGINE),
+  value('cpu-units', 'Reserve CPU units (1024 per core)', ENGINE),
+  list('storage-opt', 'Storage driver options for the container', VOLUMES),
+  list('volumes-from', 'Mount volumes from the specified container(s)', VOLUMES),
+  value('volume-driver', 'Optional volume driver for the container', VOLUMES),
+  list('publish', "Publish a container's port(s) to the host", { short: 'p', ...NETWORKS }),
+  boolean('publish-all', 'Publish all exposed ports to random ports', { short: 'P', ...NETWORKS }),
+  list('expose', 'Expose a port or a range of ports', NETWORKS),
+  value('ip', 'IPv4 address', NETWORKS),
+  value('ip6', 'IPv6 address', NETWORKS),
+  list('link', 'Add link to another container', NETWORKS),
+  list('link-local-ip', 'Container IPv4/IPv6 link-local addresses', NETWORKS),
+  value('mac-address', 'Container MAC address', NETWORKS),
+  list('network-alias', 'Add network-scoped alias for the container', NETWORKS),
+  list('egress', 'Allow only these destinations', NETWORKS),
+  value('platform', 'Set platform', IMAGES),
+  value('pull', 'Pull image before running', IMAGES),
+  boolean('quiet', 'Suppress the pull output', { short: 'q', ...IMAGES }),
+  boolean('disable-content-trust', 'Skip image verification', IMAGES),
+  value('runtime', 'Runtime to use for this container', RUNTIME),
+  value('gpus', 'GPU devices to add to the container', NOT_PLANNED),
+  boolean('use-api-socket', 'Bind mount the API socket', { later: "docker's API (a later issue)" }),
+  value('cpu-rt-period', 'Limit CPU real-time period in microseconds', NOT_PLANNED),
+  value('cpu-rt-runtime', 'Limit CPU real-time runtime in microseconds', NOT_PLANNED),
+  value('kernel-memory', 'Kernel memory limit', NOT_PLANNED),
+  value('isolation', 'Container isolation technology', NOT_PLANNED),
+];

@@ -1,0 +1,63 @@
+// All mounts of a container: the defaults, the generated files and what the flags ask for, in the order of mounting.
+
+import type { Bytes } from '../../linux/bytes.ts';
+import { CaissonError } from '../../spec/error.ts';
+import type { Mount } from '../../spec/runtime-spec.ts';
+import type { HostAction } from './bind-options.ts';
+import { conflictingFlags } from './flag-error.ts';
+import { parseMount } from './mount-flag.ts';
+import { pathDepth } from './mount-paths.ts';
+import type { Recorder, Sourced } from './recorder.ts';
+import type { RunFlags } from './run-flags.ts';
+import { parseTmpfs } from './tmpfs-flag.ts';
+import { parseVolume, type RequestedMount } from './volume-flag.ts';
+
+/** The mounts that the flags ask for. */
+export function requestedMounts(flags: RunFlags, cwd: Bytes): RequestedMount[] {
+  return [
+    ...(flags.volume ?? []).map((text) => parseVolume(text, cwd)),
+    ...(flags.mount ?? []).map((text) => parseMount(text, cwd)),
+    ...(flags.tmpfs ?? []).map(parseTmpfs),
+  ];
+}
+
+/** The final list and what it asks of the host side. */
+export interface CompiledMounts {
+  readonly mounts: readonly Mount[];
+  readonly actions: readonly HostAction[];
+}
+
+/**
+ * Defaults first, then `generated`, then what was asked for, each group from the top down.
+ *
+ * As docker's: a mount that was asked for replaces the default at its place, and one at /dev all below /dev.
+ * Throws on two flags for one destination.
+ */
+export function assembleMounts(
+  defaults: readonly Sourced<Mount>[],
+  generated: readonly Sourced<Mount>[],
+  requested: readonly RequestedMount[],
+  recorder: Recorder,
+): CompiledMounts {
+  const taken = new Map<Bytes, string>();
+  for (const { mount, source } of requested) {
+    const other = taken.get(mount.destination);
+    if (other !== undefined) {
+      throw new CaissonError(`duplicate mount point: ${mount.destination}`, { code: 'EUSAGE', sources: [other, source] });
+    }
+    taken.set(mount.destination, source);
+  }
+  const stays = ({ value }: Sourced<Mount>): boolean =>
+    !taken.has(value.destination) && !(taken.has('/dev') && value.destination.startsWith('/dev/'));
+  const asked = requested
+    .map(({ mount, source }): Sourced<Mount> => ({ value: mount, source }))
+    .sort((a, b) => pathDepth(a.value.destination) - pathDepth(b.value.destination));
+  const all = [...defaults.filter(stays), ...generated.filter(stays), ...asked];
+  return { mounts: recorder.array('/mounts', all), actions: requested.flatMap(({ actions }) => actions) };
+}
+
+/** Without a mount namespace of its own nothing can be mounted for a container alone. */
+export function refuseMounts(requested: readonly RequestedMount[], source: string): void {
+  const first = requested[0];
+  if (first !== undefined) throw conflictingFlags(first.source, source);
+}
