@@ -96,3 +96,9 @@ test('nonsense is refused by its place in the configuration', () => {
   const type = 'p' as unknown as 'c';
   refused({ allow: true, type }, 'type');
 });
+
+test('a list that the verifier would give up on is refused in words', () => {
+  const list = (length: number) => Array.from({ length }, (_, at) => ({ allow: true, major: at, access: 'r' }));
+  assert.ok(deviceProgram(list(512)).length > 512);
+  assert.throws(() => deviceProgram(list(513)), /513 device rules/);
+});

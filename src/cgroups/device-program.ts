@@ -50,8 +50,11 @@ const PENDING = 3;
 const MAJOR = 4;
 const MINOR = 5;
 
-/** More rules than any configuration has; keeps the program far below the verifier's limit of 1,000,000 steps. */
-const MAX_RULES = 8192;
+/**
+ * The verifier walks both ways of every jump and gives up after 8192 (BPF_COMPLEXITY_LIMIT_JMP_SEQ): measured on
+ * 6.18, 512 rules load in 0.2 s and 1000 are refused with E2BIG.
+ */
+const MAX_RULES = 512;
 
 /**
  * The instructions of the program of `rules` (runtime-spec config-linux.md, Allowed Device list); encodeEbpf

@@ -1,4 +1,4 @@
-// caisson's default seccomp profile: an allow-list, everything else fails with EPERM.
+// The default seccomp profile: an allow-list, everything else fails with EPERM.
 
 import type { Arch as NativeArch } from '../linux/abi/index.ts';
 import { ERRNO } from '../linux/errno.ts';
