@@ -97,6 +97,7 @@ function execIn(tree, command, options = {}) {
     HOME: '/root',
     LANG: 'C.UTF-8',
     DEBIAN_FRONTEND: 'noninteractive',
+    CAISSON_PEERS: tree,
     ...rest.env,
   };
   const where = building ? '/' : (rest.cwd ?? process.cwd());

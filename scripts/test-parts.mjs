@@ -30,7 +30,7 @@ const BUDGETS = {
 const PURE = ['golden', 'scripts', 'cli'];
 
 /** Folders whose tests run other engines; as an ordinary user they skip themselves. */
-const WITH_PEERS = ['peers', 'differential'];
+const WITH_PEERS = ['peers', 'differential', 'uml'];
 
 /**
  * A part of the suite. `files` are compiled tests (or sources, for Bun), relative to the repository.
