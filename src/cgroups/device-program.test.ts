@@ -98,7 +98,8 @@ test('nonsense is refused by its place in the configuration', () => {
 });
 
 test('a list that the verifier would give up on is refused in words', () => {
-  const list = (length: number) => Array.from({ length }, (_, at) => ({ allow: true, major: at, access: 'r' }));
+  const list = (length: number) =>
+    Array.from({ length }, (_, at) => ({ allow: true, major: at, access: 'r' }));
   assert.ok(deviceProgram(list(512)).length > 512);
   assert.throws(() => deviceProgram(list(513)), /513 device rules/);
 });
