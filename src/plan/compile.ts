@@ -49,6 +49,7 @@ export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): 
   c.steps.push(...(options.cgroup?.create ?? []));
   const sockets = terminalSockets(c);
   const { pid, pidfd, executed } = fork(c);
+  c.steps.push(...(options.cgroup?.release ?? []));
   const execution = child(c, sockets?.child);
   const main = sockets && receiveTerminal(c, sockets);
   const exit = parentAfterFork(c, executed, pidfd);

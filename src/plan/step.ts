@@ -36,3 +36,18 @@ export function step(
     ? { id, actor, title, provenance: causes, calls }
     : { id, actor, title, provenance: causes, calls, undo };
 }
+
+/** Where in a start a step is played: before the fork, in the child, or in the launcher beside the child. */
+export type Section = 'before' | 'child' | 'after';
+
+/** The steps in the order in which they are counted and read: parent up to the fork, child, parent after it. */
+export function readingOrder(plan: Plan): readonly { readonly step: Step; readonly section: Section }[] {
+  const parent = plan.steps.filter(({ actor }) => actor === 'parent');
+  const forked = parent.findIndex(({ calls }) => calls.some(({ name }) => name === 'FORK'));
+  const cut = forked < 0 ? parent.length : forked + 1;
+  return [
+    ...parent.slice(0, cut).map((step) => ({ step, section: 'before' as const })),
+    ...plan.steps.filter(({ actor }) => actor === 'child').map((step) => ({ step, section: 'child' as const })),
+    ...parent.slice(cut).map((step) => ({ step, section: 'after' as const })),
+  ];
+}

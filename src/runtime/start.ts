@@ -1,8 +1,9 @@
 // Starts a container from a compiled plan and stays with it until its end (an attached run).
-import type { Channel, Port } from '../host/port.ts';
+import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { ERRNO } from '../linux/errno.ts';
 import * as F from '../linux/flags.ts';
+import { SIGNALS } from '../linux/signals.ts';
 import { call, NULL, number, outBuffer, type OutBuffer } from '../plan/call.ts';
 import { type StartPlan, waitCalls } from '../plan/compile.ts';
 import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/compile/namespaces.ts';
@@ -11,7 +12,7 @@ import { type Step, step } from '../plan/step.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
 import { failure } from './failure.ts';
-import { Player } from './player.ts';
+import type { Player } from './player.ts';
 
 /** How a container ended (waitid(2)). */
 export interface Exit {
@@ -104,6 +105,18 @@ async function endChild(player: Player): Promise<void> {
   await player.receive(true);
 }
 
+/** The launcher itself failed, after the fork perhaps: its child waits for it and must not be left. */
+async function killChild(player: Player, batch: Batch, answer: Answer, plan: StartPlan): Promise<void> {
+  if (answer.kind === 'refused') return;
+  const pid = slotValue(batch, answer, plan.pid);
+  if (pid <= 0) return;
+  const calls = [
+    call('kill', [number(pid), number(SIGNALS.SIGKILL, F.SIGNALS)]),
+    call('wait4', [number(pid), NULL, number(0), NULL]),
+  ];
+  await player.play([step('parent', 'kill-child', 'kill the child', 'default: clean up', calls)]);
+}
+
 /** What docker and podman answer: 127 where there is no such program, 126 where it cannot be executed. */
 function executionFailure(plan: StartPlan, batch: Batch, answer: Answer, program: Bytes): CaissonError | undefined {
   const id = batch.records[answer.index]?.step.id;
@@ -154,14 +167,14 @@ async function helperMaps(port: Port, spec: Spec, pid: number): Promise<void> {
  * Plays a start plan. Throws CaissonError with provenance when a step fails: the child is then gone, and `undo`
  * steps are the caller's to play.
  */
-export async function start(port: Port, channel: Channel, spec: Spec, plan: StartPlan, trace = false): Promise<Running> {
-  const player = new Player(port, channel);
+export async function start(port: Port, player: Player, spec: Spec, plan: StartPlan, trace = false): Promise<Running> {
   const batch = await player.send(plan.steps, { trace });
   let stamps: Stamp[] = [];
   for (;;) {
     const answer = await player.receive(true);
     if (answer.kind === 'failed' || answer.kind === 'refused') {
       if (isChild(batch, answer)) await endChild(player);
+      else await killChild(player, batch, answer, plan);
       throw executionFailure(plan, batch, answer, spec.process?.args?.[0] ?? '') ?? failure(batch, answer);
     }
     if (answer.kind === 'done') throw new CaissonError('the container ended before it was started', { code: 'ELAUNCHER' });

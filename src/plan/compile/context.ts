@@ -14,6 +14,8 @@ export type NamespaceMode = { readonly kind: 'new' } | { readonly kind: 'join'; 
 export interface CgroupPlan {
   readonly create: readonly Step[];
   readonly join: readonly Step[];
+  /** After the fork, in the parent. */
+  readonly release: readonly Step[];
   readonly intoCgroup?: Slot;
   /** What a mount of type `cgroup` shows: directories of this container. */
   readonly hierarchies: readonly { readonly name: Bytes; readonly path: Bytes; readonly version: 1 | 2 }[];

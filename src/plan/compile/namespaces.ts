@@ -74,11 +74,16 @@ export function openJoinedNamespaces(c: Context): void {
   }
 }
 
+/** Whether clone3 puts the child into all of its cgroups (v2 alone), so that one call makes the namespace too (C1, C3). */
+function bornInCgroup(c: Context): boolean {
+  return c.options.cgroup?.intoCgroup !== undefined && c.options.cgroup.join.length === 0;
+}
+
 function cloneFlags(c: Context): number {
   let flags = CLONE_PIDFD;
   for (const type of Object.keys(CLONE_FLAG) as LinuxNamespaceType[]) {
     if (type === 'time' || !c.isNew(type)) continue;
-    if (type === 'cgroup' && c.options.cgroup?.intoCgroup === undefined) continue;
+    if (type === 'cgroup' && !bornInCgroup(c)) continue;
     if (c.isNew('user') && AFTER_MAP.includes(type)) continue;
     flags += CLONE_FLAG[type];
   }
@@ -191,8 +196,7 @@ function becomeRoot(c: Context): void {
 function unshareLate(c: Context): void {
   const types = AFTER_MAP.filter((type) => {
     if (!c.isNew(type)) return false;
-    if (type === 'cgroup' && c.options.cgroup?.intoCgroup === undefined) return true;
-    return c.isNew('user');
+    return c.isNew('user') || (type === 'cgroup' && !bornInCgroup(c));
   });
   if (types.length === 0) return;
   const flags = types.reduce((sum, type) => sum | CLONE_FLAG[type], 0);

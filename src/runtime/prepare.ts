@@ -1,0 +1,128 @@
+// From a specification to a compiled start on this host: facts, root, cgroups, plan. Nothing has been changed yet.
+import type { Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { type MountEntry, parseMountinfo } from '../linux/mountinfo.ts';
+import { compile, type StartPlan } from '../plan/compile.ts';
+import type { CgroupPlan, RootPlan } from '../plan/compile/context.ts';
+import type { HostFacts } from '../plan/facts.ts';
+import { CaissonError } from '../spec/error.ts';
+import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
+import { directoryRoot } from '../snapshot/directory-root.ts';
+import type { Cgroup } from '../cgroups/path.ts';
+import { hostLayout, planCgroups } from './cgroup.ts';
+import { gatherFacts } from './facts.ts';
+
+export interface PrepareOptions {
+  readonly id: Bytes;
+  /** Compiles the root; absent: `root.path` of the specification, a directory of the host. */
+  readonly root?: (facts: HostFacts, mounts: readonly MountEntry[]) => RootPlan;
+  readonly dieWithParent?: boolean;
+  readonly init?: boolean;
+  readonly trace?: boolean;
+  readonly showSecrets?: boolean;
+  readonly noPivot?: boolean;
+  readonly noNewKeyring?: boolean;
+}
+
+/** A start that is ready to be played or printed. */
+export interface Prepared {
+  readonly id: Bytes;
+  readonly spec: Spec;
+  readonly facts: HostFacts;
+  readonly plan: StartPlan;
+  readonly cgroups: readonly Cgroup[];
+  readonly warnings: readonly string[];
+}
+
+/** Throws CaissonError where this host cannot have what the specification asks for. */
+export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepared {
+  const facts = gatherFacts(port, given);
+  const spec = withIdentityMap(given, facts);
+  refuseWithoutPrivilege(spec, facts);
+  const mounts = parseMountinfo(port.readFile('/proc/self/mountinfo') ?? '');
+  const root = options.root?.(facts, mounts) ?? rootOf(port, spec);
+  const warnings: string[] = [];
+  const cgroups = cgroupsOf(port, spec, facts, mounts, options.id, warnings);
+  const helpers = needsMapHelpers(spec, facts);
+  const plan = compile(spec, facts, {
+    ...options,
+    init: options.init ? port.initProgram() : undefined,
+    root,
+    cgroup: cgroups?.plan,
+    mapHelpers: helpers,
+  });
+  return { id: options.id, spec, facts, plan, cgroups: cgroups?.cgroups ?? [], warnings };
+}
+
+function rootOf(port: Port, spec: Spec): RootPlan {
+  const path = spec.root?.path ?? '';
+  if (port.stat(path)?.type !== 'directory') {
+    throw new CaissonError(`the root ${path} is not a directory of this host`, {
+      code: 'EINVALIDSPEC',
+      provenance: ['/root/path'],
+    });
+  }
+  return directoryRoot(path, '/root/path');
+}
+
+/** A new user namespace without mappings maps the caller alone to root, as bubblewrap and unshare -r do. */
+function withIdentityMap(spec: Spec, facts: HostFacts): Spec {
+  const asked = spec.linux?.namespaces?.some(({ type, path }) => type === 'user' && (path ?? '') === '') ?? false;
+  if (!asked) return spec;
+  const one = (hostID: number): LinuxIDMapping[] => [{ containerID: 0, hostID, size: 1 }];
+  const { uidMappings = [], gidMappings = [] } = spec.linux ?? {};
+  return {
+    ...spec,
+    linux: {
+      ...spec.linux,
+      uidMappings: uidMappings.length > 0 ? uidMappings : one(facts.uid),
+      gidMappings: gidMappings.length > 0 ? gidMappings : one(facts.gid),
+    },
+  };
+}
+
+function refuseWithoutPrivilege(spec: Spec, facts: HostFacts): void {
+  if (facts.privileged || (spec.linux?.namespaces ?? []).some(({ type }) => type === 'user')) return;
+  throw new CaissonError('an ordinary user needs a user namespace for a container: add {"type": "user"} to /linux/namespaces', {
+    code: 'EPERMISSION',
+    provenance: ['/linux/namespaces'],
+  });
+}
+
+/** A user may map only their own id without newuidmap(1) (user_namespaces(7)). */
+function needsMapHelpers(spec: Spec, facts: HostFacts): boolean {
+  if (facts.privileged || !spec.linux?.namespaces?.some(({ type, path }) => type === 'user' && (path ?? '') === '')) return false;
+  const own = (mappings: readonly LinuxIDMapping[] | undefined, id: number) =>
+    mappings?.length === 1 && mappings[0]?.size === 1 && mappings[0].hostID === id;
+  return !own(spec.linux.uidMappings, facts.uid) || !own(spec.linux.gidMappings, facts.gid);
+}
+
+/** Without the right to make cgroups a container has none, unless it asks for limits. */
+function cgroupsOf(
+  port: Port,
+  spec: Spec,
+  facts: HostFacts,
+  mounts: readonly MountEntry[],
+  id: Bytes,
+  warnings: string[],
+): { plan: CgroupPlan; cgroups: readonly Cgroup[] } | undefined {
+  const layout = hostLayout(port, mounts);
+  if (layout.hierarchies.length === 0) return undefined;
+  if (!facts.privileged && !delegated(port, layout, facts)) {
+    const limits = Object.keys(spec.linux?.resources ?? {}).filter((name) => name !== 'devices');
+    if (limits.length > 0) warnings.push(`no cgroup is delegated to this user: ${limits.join(', ')} not limited`);
+    return undefined;
+  }
+  const made = planCgroups(port, spec, facts, layout, id);
+  warnings.push(...made.warnings);
+  return made;
+}
+
+/** Whether the caller may make cgroups below its own (cgroups(7), Delegation). */
+function delegated(port: Port, layout: ReturnType<typeof hostLayout>, facts: HostFacts): boolean {
+  if (layout.mode !== 'v2') return false;
+  const own = layout.hierarchies[0];
+  if (own === undefined) return false;
+  const directory = `${own.mountPoint}${own.ownPath === '/' ? '' : own.ownPath}`;
+  return port.stat(directory)?.uid === facts.uid && facts.uid !== 0;
+}
