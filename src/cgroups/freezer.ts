@@ -1,0 +1,91 @@
+// Freezes and thaws all processes of a container (v1: freezer-subsystem.rst; v2: cgroup.freeze, cgroup-v2.rst).
+import type { Bytes } from '../linux/bytes.ts';
+import { O_CLOEXEC, O_WRONLY } from '../linux/constants/open.ts';
+import { slot } from '../plan/call.ts';
+import { type Step, step } from '../plan/step.ts';
+import { AT_FDCWD, close, openat, write } from '../plan/syscalls.ts';
+import { CaissonError } from '../spec/error.ts';
+import { hierarchyOf } from './layout.ts';
+import type { Cgroup } from './path.ts';
+import { parseFlatKeyed } from './statistics-files.ts';
+
+export type FreezerState = 'thawed' | 'freezing' | 'frozen';
+
+interface Freezer {
+  readonly file: Bytes;
+  readonly freeze: Bytes;
+  readonly thaw: Bytes;
+  /** Says how far freezing is. */
+  readonly state: Bytes;
+}
+
+/**
+ * v2 wherever the container has a v2 cgroup, because a process frozen there can still be killed, and because the v1
+ * freezer loses against processes that fork all the time.
+ */
+function freezerOf(cgroups: readonly Cgroup[]): Freezer | undefined {
+  const unified = cgroups.find(({ version }) => version === 2);
+  if (unified !== undefined) {
+    const { directory } = unified;
+    return {
+      file: `${directory}/cgroup.freeze`,
+      freeze: '1',
+      thaw: '0',
+      state: `${directory}/cgroup.events`,
+    };
+  }
+  const v1 = hierarchyOf(cgroups, 'freezer');
+  if (v1 === undefined) return undefined;
+  const file = `${v1.directory}/freezer.state`;
+  return { file, freeze: 'FROZEN', thaw: 'THAWED', state: file };
+}
+
+function required(cgroups: readonly Cgroup[]): Freezer {
+  const freezer = freezerOf(cgroups);
+  if (freezer !== undefined) return freezer;
+  throw new CaissonError('pausing needs cgroup v2 or the freezer controller, and the container has neither', {
+    code: 'EUNSUPPORTED',
+  });
+}
+
+/**
+ * Asks for freezing, which goes on after the call. Read `freezerStateFile` until `freezerState` says frozen (v2 tells
+ * poll(2) too: POLLPRI on cgroup.events); on v1 play this again while it says freezing, because processes that fork
+ * meanwhile are asked only then, and thaw when you give up. Throws CaissonError without a freezer.
+ */
+export function freezeStep(cgroups: readonly Cgroup[]): Step {
+  const freezer = required(cgroups);
+  return step(
+    'parent',
+    'cgroup-freeze',
+    'freeze the processes',
+    'pause',
+    writing(freezer.file, freezer.freeze),
+    writing(freezer.file, freezer.thaw),
+  );
+}
+
+/** Lets the processes go on. Throws CaissonError without a freezer. */
+export function thawStep(cgroups: readonly Cgroup[]): Step {
+  const freezer = required(cgroups);
+  return step('parent', 'cgroup-thaw', 'thaw the processes', 'resume', writing(freezer.file, freezer.thaw));
+}
+
+/** The file that `freezerState` reads; undefined without a freezer. */
+export function freezerStateFile(cgroups: readonly Cgroup[]): Bytes | undefined {
+  return freezerOf(cgroups)?.state;
+}
+
+/** The state in the content of `freezerStateFile`; v2 does not tell thawed from freezing. */
+export function freezerState(content: Bytes): FreezerState {
+  const word = content.trim();
+  if (word === 'FROZEN') return 'frozen';
+  if (word === 'FREEZING') return 'freezing';
+  if (word === 'THAWED') return 'thawed';
+  return parseFlatKeyed(content).get('frozen') === 1 ? 'frozen' : 'thawed';
+}
+
+function writing(file: Bytes, text: Bytes) {
+  const fd = slot(file);
+  return [openat(AT_FDCWD, file, O_WRONLY | O_CLOEXEC, 0, { result: fd }), write(fd, text), close(fd)];
+}

@@ -1,0 +1,49 @@
+// How a process of `exec` gets into the cgroups of a running container.
+import { O_CLOEXEC, O_RDONLY, O_WRONLY } from '../linux/constants/open.ts';
+import { type Slot, slot } from '../plan/call.ts';
+import { type Step, step } from '../plan/step.ts';
+import { AT_FDCWD, close, openat, write } from '../plan/syscalls.ts';
+import { thawedCheck } from './fitness.ts';
+import { hierarchyName } from './layout.ts';
+import type { Cgroup } from './path.ts';
+
+export interface JoinPlan {
+  /** Actor parent, before FORK. Fails with EBUSY when the container is frozen. */
+  readonly steps: readonly Step[];
+  /** Actor child. */
+  readonly join: readonly Step[];
+  /** For clone3 with CLONE_INTO_CGROUP. */
+  readonly intoCgroup?: Slot;
+  readonly release: readonly Step[];
+}
+
+/** Opens existing cgroups (from the container's state) for a new process. */
+export function joinCgroups(cgroups: readonly Cgroup[]): JoinPlan {
+  const doors = cgroups.map((cgroup) => ({ cgroup, fd: slot(`cgroup ${hierarchyName(cgroup)}`) }));
+  const open = doors.flatMap(({ cgroup, fd }) => [
+    cgroup.version === 2
+      ? openat(AT_FDCWD, cgroup.directory, O_RDONLY | O_CLOEXEC, 0, { result: fd })
+      : openat(AT_FDCWD, `${cgroup.directory}/cgroup.procs`, O_WRONLY | O_CLOEXEC, 0, { result: fd }),
+    ...thawedCheck(cgroup, false),
+  ]);
+  const writes = doors.filter(({ cgroup }) => cgroup.version === 1).map(({ fd }) => write(fd, '0'));
+  const into = doors.find(({ cgroup }) => cgroup.version === 2);
+  const cause = 'default: exec runs in the cgroups of the container';
+  const plan: JoinPlan = {
+    steps: [step('parent', 'cgroup-open', 'open the cgroups of the container', cause, open)],
+    join:
+      writes.length === 0
+        ? []
+        : [step('child', 'cgroup-join', 'join the cgroups of the container', cause, writes)],
+    release: [
+      step(
+        'parent',
+        'cgroup-release',
+        'close the cgroups',
+        cause,
+        doors.map(({ fd }) => close(fd)),
+      ),
+    ],
+  };
+  return into === undefined ? plan : { ...plan, intoCgroup: into.fd };
+}
