@@ -318,6 +318,9 @@ export const SOCKET_TYPES = flagTable(
   { field: { mask: 0xf, names: ['0', 'SOCK_STREAM', 'SOCK_DGRAM', 'SOCK_RAW', '4', 'SOCK_SEQPACKET'] } },
 );
 
+/** Flags of sendmsg(2) and recvmsg(2). */
+export const MESSAGE_FLAGS = flagTable('message', { MSG_CMSG_CLOEXEC: SOCKET.MSG_CMSG_CLOEXEC });
+
 export const NETLINK_PROTOCOLS = enumTable('netlink protocol', {
   NETLINK_ROUTE: SOCKET.NETLINK_ROUTE,
   NETLINK_AUDIT: SOCKET.NETLINK_AUDIT,

@@ -82,7 +82,11 @@ const TWO_ARGUMENTS: ReadonlySet<number> = new Set([
   PR_SET_NAME,
 ]);
 
-const prctl: Rule = (text) => (TWO_ARGUMENTS.has(numberAt(text.call, 0)) ? text.args().slice(0, 2) : text.args());
+const prctl: Rule = (text) => {
+  const [operation = '', ...args] = text.args();
+  if (TWO_ARGUMENTS.has(numberAt(text.call, 0))) return [operation, ...args.slice(0, 1)];
+  return args[0] === 'PR_CAP_AMBIENT_CLEAR_ALL' ? [operation, args[0], '0', '0', '0'] : [operation, ...args];
+};
 
 /** The two halves of each set are printed as one. */
 const capset: Rule = ({ call }) => {

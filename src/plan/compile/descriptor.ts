@@ -1,6 +1,7 @@
 // Passing one descriptor over a unix socket (unix(7), SCM_RIGHTS; cmsg(3)).
 import { MSG_CMSG_CLOEXEC, SCM_RIGHTS, SOL_SOCKET } from '../../linux/constants/socket.ts';
 import { ERRNO } from '../../linux/errno.ts';
+import * as F from '../../linux/flags.ts';
 import { type Call, call, type Field, type Memory, number, outBuffer, pointer, type Slot, slot, struct, value } from '../call.ts';
 import * as sys from '../syscalls.ts';
 
@@ -41,7 +42,7 @@ export function receiveDescriptor(socket: sys.Fd, fd: Slot): Call[] {
   const length = slot('message_length');
   const received = message(fd, { kind: 'out', buffer: byte });
   return [
-    call('recvmsg', [value(socket), pointer(received, 'fixed'), number(MSG_CMSG_CLOEXEC)], { result: length }),
+    call('recvmsg', [value(socket), pointer(received, 'fixed'), number(MSG_CMSG_CLOEXEC, F.MESSAGE_FLAGS)], { result: length }),
     sys.check(length, 'EQ', 1, ERRNO.ECANCELED),
   ];
 }

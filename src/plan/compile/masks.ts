@@ -9,6 +9,7 @@ import { ERRNO } from '../../linux/errno.ts';
 import { type Call, call, number, pointer, type Slot, slot, string, struct } from '../call.ts';
 import * as F from '../../linux/flags.ts';
 import * as sys from '../syscalls.ts';
+import { kernelAtLeast } from '../facts.ts';
 import type { Context } from './context.ts';
 import { lookUp } from './destination.ts';
 import { detachedFileSystem, ONTO } from './mounts.ts';
@@ -30,17 +31,24 @@ export function masks(c: Context): void {
   if (present.length > 0) {
     const empty = slot('empty_tmpfs');
     const none = slot('null');
-    const data = ['nr_inodes=2', 'mode=755'];
-    const attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-    c.child('mask-sources', 'an empty read-only tmpfs and a null device to mask with', '/linux/maskedPaths', [
-      ...detachedFileSystem('tmpfs', 'tmpfs', data, attributes, empty),
+    const shared = kernelAtLeast(c.facts, ...CLONES_DETACHED);
+    c.child('mask-sources', 'what to mask with', '/linux/maskedPaths', [
+      ...(shared ? emptyDirectory(empty) : []),
       ...verifiedNull(none),
     ]);
     for (const { path, index, kind } of present) {
-      c.child('mask', `mask ${path}`, `/linux/maskedPaths/${index}`, mask(c, path, kind, empty, none));
+      c.child('mask', `mask ${path}`, `/linux/maskedPaths/${index}`, mask(c, path, kind, shared ? empty : undefined, none));
     }
   }
   readonlyPaths(c);
+}
+
+/** open_tree(2) of a mount that is attached nowhere is EINVAL before 6.15: every mask is then a tmpfs of its own. */
+const CLONES_DETACHED = [6, 15] as const;
+
+function emptyDirectory(mounted: Slot): Call[] {
+  const attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  return detachedFileSystem('tmpfs', 'tmpfs', ['nr_inodes=2', 'mode=755'], attributes, mounted);
 }
 
 /** The null device by descriptor, proven to be character device 1:3 (statx(2) offsets 0x80, 0x84). */
@@ -71,12 +79,16 @@ function statxDevice(major: Slot, minor: Slot) {
   );
 }
 
-function mask(c: Context, path: Bytes, kind: string, empty: Slot, none: Slot): Call[] {
+function mask(c: Context, path: Bytes, kind: string, empty: Slot | undefined, none: Slot): Call[] {
   const target = slot(path);
   const calls: Call[] = [lookUp(c, path, true, target)];
   // An absent target is a negative number that move_mount(2) refuses with EBADF; the wrong kind gives ENOTDIR.
   const tolerate = [ERRNO.EBADF, ERRNO.ENOTDIR];
-  if (kind !== 'file') calls.push(...over(empty, target, `${path}_tmpfs`, { tolerate }));
+  if (kind !== 'file' && empty !== undefined) calls.push(...over(empty, target, `${path}_tmpfs`, { tolerate }));
+  if (kind !== 'file' && empty === undefined) {
+    const own = slot(`${path}_tmpfs`);
+    calls.push(...emptyDirectory(own), sys.moveMount(own, target, ONTO, { tolerate }));
+  }
   if (kind !== 'directory') calls.push(...over(none, target, `${path}_null`, { tolerate }));
   return calls;
 }

@@ -90,7 +90,7 @@ function fileSystemMount(c: Context, mount: Mount, options: MountOptions, cause:
   const type = mount.type ?? '';
   if (type === '') throw unsupported(`mount on ${mount.destination} has neither a type nor a bind option`, cause);
   if (options.tmpcopyup) throw unsupported(`mount on ${mount.destination}: tmpcopyup is not there yet`, `${cause}/options`);
-  const mounted = slot(mount.destination);
+  const mounted = slot(`mount ${mount.destination}`);
   const { calls, fd } = resolveDirectory(c, mount.destination);
   const data = [...options.superFlags, ...options.data.filter((option) => keepData(c, type, option))];
   const source = mount.source === undefined || mount.source === '' ? type : mount.source;
@@ -137,7 +137,7 @@ function bindMount(c: Context, mount: Mount, options: MountOptions, cause: Point
   const source = mount.source ?? '';
   const file = c.facts.files.get(source);
   const isDirectory = file?.type === 'directory' || file === undefined;
-  const mounted = slot(mount.destination);
+  const mounted = slot(`mount ${mount.destination}`);
   const { calls, fd } = isDirectory ? resolveDirectory(c, mount.destination) : resolveFile(c, mount.destination);
   const whole = options.recursive ? AT_RECURSIVE : 0;
   calls.push(...checkDestination(mount.destination, fd));
@@ -178,7 +178,8 @@ function cgroupMount(c: Context, mount: Mount, options: MountOptions, cause: Poi
   const hierarchies = c.options.cgroup?.hierarchies ?? [];
   const unified = hierarchies.length === 1 && hierarchies[0]?.version === 2 ? hierarchies[0] : undefined;
   const { calls, fd } = resolveDirectory(c, mount.destination);
-  const mounted = slot(mount.destination);
+  const mounted = slot(`mount ${mount.destination}`);
+  calls.push(...checkDestination(mount.destination, fd));
   if (unified !== undefined) {
     calls.push(
       sys.openTree(sys.AT_FDCWD, unified.path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, { result: mounted }),
