@@ -269,7 +269,7 @@ static void random_batch(void) {
     *h = (struct header){WIRE_MAGIC_BATCH, (uint32_t)below(12), (uint32_t)below(4), (uint32_t)below(48) * 8, 0, WIRE_NONE, 0, 0};
     h->reply = (uint32_t)below(h->data + 1);
     if (once_in(4)) h->trace = (uint32_t)below(once_in(4) ? h->data : h->data / 4);
-    uint64_t most = h->data > 24 ? h->data - 24 : h->data; // in range for a number; at times one looks behind it
+    uint64_t most = h->data > 24 ? h->data - 23u : h->data; // in range for a number; at times one looks behind it
     head = *h;
     size_t at = sizeof *h;
     for (uint32_t i = 0; i < h->records; i++, at += sizeof(struct record)) {
@@ -279,7 +279,12 @@ static void random_batch(void) {
         for (unsigned k = 0; k < 4; k++) r->tolerate[k] = (uint8_t)below(20);
         for (unsigned k = 0; k < 6; k++) r->arg[k] = once_in(64) ? interesting() : below(once_in(32) ? h->data + 1u : most);
         if (r->nr >= WIRE_OP_FORK - 1 && !once_in(8)) r->kinds &= 0xfc3; // what DEC, FORK and CHECK want
-        if (r->nr == WIRE_OP_DEC && !once_in(8)) r->arg[2] = 20 + below(4);
+        if (once_in(16)) r->arg[below(6)] = 0 - below(32); // negative, and what overflows when added to
+        if (r->nr == WIRE_OP_DEC && !once_in(8)) {
+            r->arg[2] = 20 + below(4);
+            if (once_in(2)) r->arg[0] = UINT64_MAX;
+            if (once_in(2)) r->arg[1] = h->data - r->arg[2];
+        }
         if (r->nr == WIRE_OP_FORK && !once_in(4)) r->arg[2] = below(h->records);
         if (r->nr == WIRE_OP_CHECK && !once_in(4)) r->arg[1] = below(3);
     }
@@ -316,8 +321,8 @@ static void make_case(uint64_t seed, uint64_t number) {
 static void *read_file(const char *path, size_t *length) {
     FILE *file = fopen(path, "rb");
     if (file == NULL) exit(2);
-    uint8_t *bytes = malloc(1 << 22);
-    *length = fread(bytes, 1, 1 << 22, file);
+    static uint8_t bytes[1 << 22];
+    *length = fread(bytes, 1, sizeof bytes, file);
     fclose(file);
     return bytes;
 }

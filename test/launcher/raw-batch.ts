@@ -53,7 +53,8 @@ function kindAndValue(arg: RawArgument): readonly [number, bigint] {
   if (typeof arg === 'number' || typeof arg === 'bigint')
     return [WIRE.KIND_IMM, BigInt.asUintN(64, BigInt(arg))];
   if ('ptr' in arg) return [WIRE.KIND_PTR, BigInt.asUintN(64, BigInt(arg.ptr))];
-  return 'load32' in arg ? [WIRE.KIND_LOAD32, BigInt(arg.load32)] : [WIRE.KIND_LOAD64, BigInt(arg.load64)];
+  const [kind, at] = 'load32' in arg ? [WIRE.KIND_LOAD32, arg.load32] : [WIRE.KIND_LOAD64, arg.load64];
+  return [kind, BigInt.asUintN(64, BigInt(at))];
 }
 
 function writeRecord(view: DataView, at: number, record: RawRecord): void {
