@@ -94,7 +94,7 @@ export class CallText {
   }
 
   private quoted(bytes: Bytes, secret = false): string {
-    return quoteBytes(secret && this.options.showSecrets !== true ? masked(bytes) : bytes);
+    return quoteBytes(secret && this.options.showSecrets !== true ? maskedSecret(bytes) : bytes);
   }
 
   private struct(memory: Memory & { kind: 'struct' }): string {
@@ -116,7 +116,7 @@ export class CallText {
 }
 
 /** The value of an environment variable, or all of anything else. */
-function masked(bytes: Bytes): Bytes {
+export function maskedSecret(bytes: Bytes): Bytes {
   const cut = bytes.indexOf('=');
   return cut < 0 ? '***' : `${bytes.slice(0, cut)}=***`;
 }
