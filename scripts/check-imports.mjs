@@ -18,7 +18,7 @@ const MAY_IMPORT = {
   plan: ['linux', 'spec', 'seccomp', 'cgroups'],
   frontends: ['linux', 'spec', 'seccomp', 'plan'],
   // Of host only the port, which is types.
-  runtime: ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'host/port.ts'],
+  runtime: ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'snapshot', 'host/port.ts'],
   snapshot: ['linux', 'spec', 'plan', 'host/port.ts'],
   image: ['linux', 'spec', 'plan', 'snapshot', 'host/port.ts'],
   host: ['linux', 'spec', 'plan'],
@@ -27,7 +27,7 @@ const MAY_IMPORT = {
 };
 
 /** Rooms that run in any ES2023 engine: no module but our own. */
-const CORE = ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'frontends', 'runtime'];
+const CORE = ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'snapshot', 'frontends', 'runtime'];
 
 /** What a test in the core may import beside: test/quickjs stands in for the first two. */
 const CORE_TEST_MODULES = ['node:test', 'node:assert/strict', 'fast-check'];

@@ -6,7 +6,7 @@ import { bunPath, node24Path } from './setup.mjs';
 import { filesBelow, findProgram, root } from './stage.mjs';
 
 /** Folders of src/ that run in any ES2023 engine. */
-export const CORE = ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'runtime', 'frontends'];
+export const CORE = ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'snapshot', 'runtime', 'frontends'];
 
 const PROPERTY = /\.property\.test\.js$/;
 

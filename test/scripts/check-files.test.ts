@@ -14,14 +14,14 @@ test('a good file passes', () => {
 const FAULTS: readonly (readonly [string, string, string, RegExp])[] = [
   ['no first comment', 'src/a.ts', 'export const a = 1;\n', /does not start with a comment/],
   ['no sentence', 'src/a.ts', '// constants\nexport const a = 1;\n', /does not start with a comment/],
-  ['too long', 'src/a.ts', `// A.\n${'\n'.repeat(400)}`, /401 lines, at most 400/],
-  ['a long launcher', 'launcher/launcher.c', `// A.\n${'\n'.repeat(250)}`, /251 lines, at most 250/],
-  ['a long init', 'launcher/init.c', `// A.\n${'\n'.repeat(200)}`, /201 lines, at most 200/],
-  ['an empty name', 'src/utils.ts', '// A.\n', /the name says nothing/],
-  ['camel case', 'src/fooBar.ts', '// A.\n', /kebab-case/],
-  ['unfinished work', 'src/a.ts', `// A.\n\n// ${'TO'}${'DO'}: later\n`, /line 3: unfinished work/],
-  ['a silenced type error', 'src/a.ts', `// A.\n\n// ${'@ts-'}ignore\n`, /line 3: the type checker/],
-  ['a test alone', 'src/a.test.ts', `// A.\ntest${'.only'}('x');\n`, /line 2: the other tests/],
+  ['too long', 'src/a.ts', `// It is one.\n${'\n'.repeat(400)}`, /401 lines, at most 400/],
+  ['a long launcher', 'launcher/launcher.c', `// It is one.\n${'\n'.repeat(250)}`, /251 lines, at most 250/],
+  ['a long init', 'launcher/init.c', `// It is one.\n${'\n'.repeat(200)}`, /201 lines, at most 200/],
+  ['an empty name', 'src/utils.ts', '// It is one.\n', /the name says nothing/],
+  ['camel case', 'src/fooBar.ts', '// It is one.\n', /kebab-case/],
+  ['unfinished work', 'src/a.ts', `// It is one.\n\n// ${'TO'}${'DO'}: later\n`, /line 3: unfinished work/],
+  ['a silenced type error', 'src/a.ts', `// It is one.\n\n// ${'@ts-'}ignore\n`, /line 3: the type checker/],
+  ['a test alone', 'src/a.test.ts', `// It is one.\ntest${'.only'}('x');\n`, /line 2: the other tests/],
 ];
 
 for (const [name, file, text, expected] of FAULTS) {
