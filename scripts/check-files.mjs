@@ -57,7 +57,7 @@ function startsWithSentence(lines) {
   const comment = body
     .slice(0, end === -1 ? body.length : end)
     .map((line) => line.replace(/^\S+ | \*\/$/g, ''));
-  return /^\S+ \S+ .*[.:]$/.test(comment.join(' ').trim());
+  return /^(?:\S+ \S+ .*|`.*`)[.:]$/.test(comment.join(' ').trim());
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
