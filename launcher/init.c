@@ -26,7 +26,8 @@ struct action {
 static const uint64_t every_signal = ~0ull;
 
 static _Noreturn void leave(long code) {
-    for (;;) CALL(__NR_exit_group, (uint64_t)code);
+    CALL(__NR_exit_group, (uint64_t)code);
+    __builtin_trap(); // a filter that denies even this
 }
 
 static int same(const char *a, const char *b) {

@@ -27,10 +27,9 @@ for (const compiler of COMPILERS) {
             status: 0,
             output: '',
           });
-          // A copy is charged to the container's cgroup, and made at every start.
-          const stripped = join(directory, `${name}.stripped`);
-          assert.equal(compile('objcopy', ['-j', '.text', '-O', 'binary', output, stripped]).status, 0);
-          assert.ok(statSync(stripped).size < 8192, `${name} has ${statSync(stripped).size} bytes of code`);
+          // A copy is charged to the container's cgroup and made at every start; a C library has 500 kB and more.
+          const { size } = statSync(output);
+          assert.ok(size < 72_000, `${name} has ${size} bytes`);
         }
       }),
   );
