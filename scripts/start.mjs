@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setUp } from './setup.mjs';
-import { root } from './stage.mjs';
+import { asProgram, root } from './stage.mjs';
 
 // What the container sees, told by itself; a shell and /proc are all that it needs.
 const TOUR = `
@@ -24,16 +24,15 @@ done
 echo 'this file is the container'"'"'s alone' > /root/.caisson-was-here 2>/dev/null || true
 `;
 
-setUp('run');
-const executable = join(root, 'dist/caisson');
-if (!existsSync(executable)) {
-  process.stderr.write('npm start: dist/caisson was not built\n');
-  process.exit(1);
-}
-// Only root may set limits without a delegated cgroup.
-const limits =
-  process.getuid() === 0 ? ['--memory', '256m', '--pids-limit', '64', '--cpu-shares', '512'] : [];
-const args = ['run', '--rm', '--hostname', 'caisson', ...limits, 'host', 'sh', '-c', TOUR];
-process.stderr.write(`$ caisson ${args.slice(0, -1).join(' ')} '...'\n`);
-const result = spawnSync(executable, args, { cwd: root, stdio: 'inherit' });
-process.exitCode = result.status ?? 1;
+await asProgram(import.meta.url, () => {
+  setUp('run');
+  const executable = join(root, 'dist/caisson');
+  if (!existsSync(executable)) throw new Error('dist/caisson was not built');
+  // Only root may set limits without a delegated cgroup.
+  const limits =
+    process.getuid() === 0 ? ['--memory', '256m', '--pids-limit', '64', '--cpu-shares', '512'] : [];
+  const args = ['run', '--rm', '--hostname', 'caisson', ...limits, 'host', 'sh', '-c', TOUR];
+  process.stderr.write(`$ caisson ${args.slice(0, -1).join(' ')} '...'\n`);
+  const result = spawnSync(executable, args, { cwd: root, stdio: 'inherit' });
+  process.exitCode = result.status ?? 1;
+});
