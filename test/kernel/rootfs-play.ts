@@ -14,7 +14,7 @@ import {
   RESOLVE_NO_XDEV,
 } from '../../src/linux/constants/open.ts';
 import { CLONE_NEWNS, CLONE_NEWUSER } from '../../src/linux/constants/process.ts';
-import { parseMountinfo } from '../../src/linux/mountinfo.ts';
+import { type MountEntry, parseMountinfo } from '../../src/linux/mountinfo.ts';
 import { call, NULL, number, outBuffer, pointer, type Slot, slot } from '../../src/plan/call.ts';
 import type { RootPlan } from '../../src/plan/compile/context.ts';
 import {
@@ -150,7 +150,10 @@ export async function runInRoot(
   const args = ['sh', '-c', `exec 2>&1\n${utf8ToBytes(script)}`];
   const steps = [
     step('parent', 'fork', 'fork', 'test', [
-      sys.fork({ flags: CLONE_NEWNS | (uid === 0 ? 0 : CLONE_NEWUSER) }, { result: pid }),
+      sys.fork(
+        { flags: CLONE_NEWNS | (uid === 0 ? 0 : CLONE_NEWUSER), pidfd: slot('pidfd', { width: 4 }) },
+        { result: pid },
+      ),
       call('wait4', [sys.value(pid), pointer({ kind: 'out', buffer: status }, 'fixed'), number(0), NULL]),
     ]),
     step('child', 'prepare', 'prepare', 'test', uid === 0 ? [privately] : [...maps, privately]),
@@ -203,7 +206,7 @@ function entryOf(directory: string, name: Buffer, uid: number): HostEntry {
 export function hostFacts(
   uid: number,
   kernel: readonly [number, number] = [6, 18],
-  mounts = parseMountinfo(readFileSync('/proc/self/mountinfo', 'latin1')),
+  mounts: readonly MountEntry[] = parseMountinfo(readFileSync('/proc/self/mountinfo', 'latin1')),
 ): HostRootFacts {
   const listings = new Map<Bytes, HostEntry[]>();
   for (const path of directoriesToList(mounts, uid !== 0)) {

@@ -1,0 +1,134 @@
+// Reads /etc/passwd and /etc/group of a root, before the run, to look users up in them.
+//
+// They are the image's, and may be anything: a link to a file of the host, a FIFO that never answers, a device, a
+// sparse file of 10 GiB (CVE-2024-9676, T35). So: resolved in the root, no link in the last component, looked at
+// before it is opened, never waited for, a regular file or nothing, and a bound on its size.
+import { openFlags } from '../linux/abi/index.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import {
+  AT_EMPTY_PATH,
+  O_CLOEXEC,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_MAGICLINKS,
+  STATX_SIZE,
+  STATX_TYPE,
+} from '../linux/constants/open.ts';
+import { ERRNO } from '../linux/errno.ts';
+import {
+  type Call,
+  type Field,
+  type Memory,
+  type OutBuffer,
+  outBuffer,
+  type Slot,
+  slot,
+  struct,
+} from '../plan/call.ts';
+import { type Step, step } from '../plan/step.ts';
+import * as sys from '../plan/syscalls.ts';
+import type { Pointer } from '../spec/error.ts';
+
+/** A file has fewer bytes than this, a power of two; a larger one is refused (EFBIG). */
+export const PASSWD_LIMIT = 1 << 20;
+
+/** What is read without a second batch. */
+export const PASSWD_ROOM = 16 << 10;
+
+/** One file: where to find it in the answer. */
+export interface LookedUp {
+  readonly path: Bytes;
+  /** The descriptor, or the negative errno (-ENOENT, -ELOOP: it is a link) when there is nothing to read. */
+  readonly opened: Slot;
+  /** Bytes in `content`, or negative when there is nothing to read. */
+  readonly length: Slot;
+  /** Bytes that the file has: read again with more room when `length` is less. */
+  readonly size: Slot;
+  readonly content: OutBuffer;
+}
+
+export interface PasswdLookup {
+  readonly steps: readonly Step[];
+  readonly passwd: LookedUp;
+  readonly group: LookedUp;
+}
+
+const { O_DIRECTORY, O_NOFOLLOW } = openFlags('x86_64');
+const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+const ABSENT = [ERRNO.ENOENT, ERRNO.ELOOP, ERRNO.ENOTDIR, ERRNO.EACCES];
+const UNOPENED = { tolerate: [ERRNO.EBADF] };
+
+/**
+ * Parent steps that read both files of the root directory `rootDir`, a host path. They fail with EINVAL where one is
+ * not a regular file, and with EFBIG where it has PASSWD_LIMIT bytes or more.
+ */
+export function passwdLookup(rootDir: Bytes, cause: Pointer, room = PASSWD_ROOM): PasswdLookup {
+  const root = slot('lookup_root');
+  const [passwd, group] = [lookUp('etc/passwd', room), lookUp('etc/group', room)];
+  const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  return {
+    steps: [
+      step('parent', 'lookup-root', `open the root ${rootDir}`, cause, [
+        sys.openat(sys.AT_FDCWD, rootDir, flags, 0, { result: root }),
+      ]),
+      step('parent', 'lookup', 'read /etc/passwd of the root', cause, readCalls(root, passwd)),
+      step('parent', 'lookup', 'read /etc/group of the root', cause, [
+        ...readCalls(root, group),
+        sys.close(root),
+      ]),
+    ],
+    passwd,
+    group,
+  };
+}
+
+function lookUp(path: Bytes, room: number): LookedUp {
+  return {
+    path,
+    opened: slot(path, { reply: true }),
+    length: slot(`${path}_length`, { reply: true }),
+    size: slot(`${path}_size`, { reply: true }),
+    content: outBuffer(path, Math.min(room, PASSWD_LIMIT)),
+  };
+}
+
+function readCalls(root: Slot, { path, opened, length, size, content }: LookedUp): Call[] {
+  const there = slot(`${path}_there`);
+  const flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
+  const statSize = slot(`${path}_stat_size`);
+  return [
+    // Opening a device may do something, so it is looked at first; O_PATH does not open it.
+    sys.openat2(root, path, O_PATH | O_CLOEXEC, IN_ROOT, { result: there, tolerate: ABSENT }),
+    ...regular(there, slot(`${path}_mode`), undefined),
+    sys.close(there, UNOPENED),
+    sys.openat2(root, path, flags, IN_ROOT, { result: opened, tolerate: ABSENT }),
+    ...regular(opened, slot(`${path}_mode_opened`), statSize),
+    sys.check(statSize, 'EQ', 0, ERRNO.EFBIG, { result: size, mask: -BigInt(PASSWD_LIMIT) }),
+    sys.read(opened, content, { result: length, tolerate: [ERRNO.EBADF] }),
+    sys.close(opened, UNOPENED),
+  ];
+}
+
+/**
+ * Fails with EINVAL when the file is there and not regular. Of all types only S_IFREG has none of the bits 070000, and
+ * where nothing was opened (EBADF) the structure is all zero and passes as well.
+ */
+function regular(file: Slot, mode: Slot, size: Slot | undefined): Call[] {
+  const fields = statxStruct({ ...mode, width: 4 }, size);
+  return [
+    sys.statxFields(file, '', AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, fields.memory, UNOPENED),
+    sys.check(fields.mode, 'EQ', 0, ERRNO.EINVAL, { mask: 0o070000n }),
+  ];
+}
+
+/** struct statx (256 bytes, statx(2)): stx_mode is the lower half of the word at 28, stx_size the 8 bytes at 40. */
+function statxStruct(mode: Slot, size: Slot | undefined): { memory: Memory; mode: Slot } {
+  const filler = (at: number, width: 4 | 8): Field => ({ name: `at_${at}`, width, value: 0 });
+  const fields: Field[] = [0, 4, 8, 12, 16, 20, 24].map((at) => filler(at, 4));
+  fields.push({ name: 'stx_mode', width: 4, value: mode }, filler(32, 8));
+  fields.push({ name: 'stx_size', width: 8, value: size ?? 0 });
+  for (let at = 48; at < 256; at += 8) fields.push(filler(at, 8));
+  return { memory: struct(...fields), mode };
+}
