@@ -23,6 +23,7 @@ function checks() {
       command: [bin('cspell'), '--no-progress', '--no-summary', '--quiet', '--no-color', '.'],
     },
     ...generated('generate-wire.ts', 'launcher/wire.h is what src/plan/wire.ts says', null),
+    ...generated('order.ts', 'docs/order.md is what src/plan/verify says', null),
     ...generated('generate-abi.ts', 'kernel constants are what the headers say', missingForAbi()),
   ];
 }

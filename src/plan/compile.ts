@@ -17,7 +17,7 @@ import { masks, readonlyRoot } from './compile/masks.ts';
 import { mounts } from './compile/mounts.ts';
 import { enterNamespaces, fork, loopback, openJoinedNamespaces, PAUSE_STARTED, timeNamespace } from './compile/namespaces.ts';
 import * as process from './compile/process.ts';
-import { privateProcfs } from './compile/procfs.ts';
+import { openProcfsEarly, privateProcfs } from './compile/procfs.ts';
 import { attachRoot, chrootOnly, isolateMounts, pivotRoot, rootPropagation } from './compile/root.ts';
 import { scheduling } from './compile/scheduling.ts';
 import type { HostFacts } from './facts.ts';
@@ -123,6 +123,7 @@ function buildRoot(c: Context, terminalSocket: Slot | undefined): Slot {
   terminal(c, terminalSocket);
   terminalOwner(c);
   const directory = process.resolveWorkingDirectory(c);
+  openProcfsEarly(c);
   masks(c);
   readonlyRoot(c);
   return directory;

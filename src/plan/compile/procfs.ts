@@ -20,9 +20,17 @@ export function privateProcfs(c: Context): Slot {
   return procfs;
 }
 
-/** A user namespace may mount procfs only with a pid namespace of its own; without one, the caller's is used. */
+/** Before /proc is masked: a user namespace is then refused a procfs (fact M). */
+export function openProcfsEarly(c: Context): void {
+  const { apparmorProfile = '', selinuxLabel = '' } = c.spec.process ?? {};
+  const { sysctl = {}, timeOffsets = {} } = c.spec.linux ?? {};
+  const asked = apparmorProfile !== '' || selinuxLabel !== '' || Object.keys(sysctl).length > 0;
+  if (asked || (c.isNew('time') && Object.keys(timeOffsets).length > 0)) privateProcfs(c);
+}
+
+/** A user namespace may mount procfs only with a pid and a mount namespace of its own; else the caller's is used. */
 function open(c: Context, procfs: Slot): Call[] {
-  if (c.inUserNamespace && !c.isNew('pid')) {
+  if (c.inUserNamespace && !(c.isNew('pid') && c.isNew('mount'))) {
     return [sys.openat(sys.AT_FDCWD, '/proc', O_PATH | O_DIRECTORY | O_CLOEXEC, 0, { result: procfs })];
   }
   const context = slot('procfs_context');
