@@ -100,6 +100,7 @@ export function cgroupSteps(
   const into = doors.find(({ enter }) => enter === 'clone');
   const context: Context = { layout, path, options, known: options.files ?? new Map(), limits };
   const steps = [
+    ...parentsStep(doors, context),
     ...doors.flatMap((door) => makeSteps(door, context)),
     openStep(doors, context),
     ...limits.map(({ cgroup, limit }) => limitStep(cgroup.directory, limit)),
@@ -137,7 +138,6 @@ function makeSteps(door: Door, context: Context): Step[] {
       ? planCpuset(cgroup.base, cgroup.parents, known)
       : undefined;
   const steps: Step[] = [];
-  if (cgroup.parents.length > 0) steps.push(parentsStep(door, context));
   for (const { from, to } of cpuset?.fill ?? []) {
     steps.push(
       step(
@@ -195,15 +195,16 @@ function fillLeaf(cgroup: Cgroup, { path, limits }: Context): Step[] {
   return [step('parent', 'cgroup-cpuset', title, path.provenance, copyCpuset(from, cgroup.directory, files))];
 }
 
-function parentsStep({ cgroup, name }: Door, { path, options }: Context): Step {
-  const calls = cgroup.parents.map((directory) =>
-    mkdirat(AT_FDCWD, directory, 0o755, { tolerate: [ERRNO.EEXIST] }),
-  );
-  const made = cgroup.parents.filter((directory) => options.absent?.has(directory) === true);
-  const title = `create the ancestors of ${cgroup.directory} (${name})`;
-  return made.length === 0
-    ? step('parent', 'cgroup-parents', title, path.provenance, calls)
-    : step('parent', 'cgroup-parents', title, path.provenance, calls, made.reverse().map(removal));
+function parentsStep(doors: readonly Door[], { path, options }: Context): Step[] {
+  const parents = doors.flatMap(({ cgroup }) => cgroup.parents);
+  if (parents.length === 0) return [];
+  const calls = parents.map((directory) => mkdirat(AT_FDCWD, directory, 0o755, { tolerate: [ERRNO.EEXIST] }));
+  const made = parents.filter((directory) => options.absent?.has(directory) === true);
+  const undo = made.length === 0 ? undefined : made.reverse().map(removal);
+  const name = path.components.slice(0, -1).join('/');
+  return [
+    step('parent', 'cgroup-parents', `create the cgroups above (${name})`, path.provenance, calls, undo),
+  ];
 }
 
 /** A cgroup that has processes again, or children of another container, stays. */
@@ -214,6 +215,8 @@ function removal(directory: Bytes): Call {
 }
 
 function openStep(doors: readonly Door[], { path, options }: Context): Step {
+  // A new cgroup is frozen only through an ancestor, and those of the default path are caisson's own.
+  const suspect = options.leaf === 'empty' || !path.provenance.startsWith('default:');
   const calls = doors.flatMap((door): Call[] => {
     const { cgroup, directory, procs, enter } = door;
     const check = options.leaf === 'empty';
@@ -227,7 +230,11 @@ function openStep(doors: readonly Door[], { path, options }: Context): Step {
         openat(AT_FDCWD, `${cgroup.directory}/cgroup.procs`, mode | O_CLOEXEC, 0, { result: procs }),
       );
     }
-    return [...opened, ...(check ? emptyCheck(cgroup, procs) : []), ...thawedCheck(cgroup, check)];
+    return [
+      ...opened,
+      ...(check ? emptyCheck(cgroup, procs) : []),
+      ...(suspect ? thawedCheck(cgroup, check) : []),
+    ];
   });
   return step('parent', 'cgroup-open', 'open the cgroups to join', path.provenance, calls);
 }

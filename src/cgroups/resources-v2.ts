@@ -15,6 +15,7 @@ import {
 } from './limit.ts';
 import { checkMemory, hugetlb, rdma, throttles, WEIGHT_OF_IDLE, weightRange } from './resource-fields.ts';
 import { LIMITS_V1, pidsLimits } from './resources-v1.ts';
+import { MAX } from './statistics-files.ts';
 
 /** cgroup v2. What has no equal there is refused, as the specification asks (config-linux.md, Unified). */
 export const LIMITS_V2: LimitRules = {
@@ -49,7 +50,7 @@ function memoryLimits(memory: LinuxMemory, context: LimitContext): Limit[] {
   checkMemory(memory, context);
   refuseOld(memory, context);
   const limits: Limit[] = [];
-  const swap = swapMaximum(memory.swap, memory.limit);
+  const swap = swapMaximum(memory.swap, limitForSwap(memory, context));
   if (swap !== undefined) {
     const field = asked(memory.swap) ? 'swap' : 'limit';
     // Without swap accounting there is nothing to forbid and nothing to allow.
@@ -61,6 +62,23 @@ function memoryLimits(memory: LinuxMemory, context: LimitContext): Limit[] {
     limits.push(limit('memory.low', orMax(memory.reservation), resource('memory', 'reservation')));
   }
   return limits;
+}
+
+/** v1's value of swap includes the limit, which may be one that was set before. */
+function limitForSwap({ limit: size, swap }: LinuxMemory, { update }: LimitContext): Int64 | undefined {
+  if (asked(size) || !asked(swap) || swap < 0) return size;
+  const current = update?.memoryLimit;
+  if (current === undefined)
+    throw invalid(
+      'memory.swap (memory plus swap) needs memory.limit on cgroup v2',
+      resource('memory', 'swap'),
+    );
+  if (current === MAX) return -1;
+  if (current <= swap) return current;
+  throw invalid(
+    `memory.swap (memory plus swap) is ${swap}, below the memory limit ${current}`,
+    resource('memory', 'swap'),
+  );
 }
 
 function refuseOld(memory: LinuxMemory, { ignore }: LimitContext): void {
