@@ -8,7 +8,9 @@ import type { Bytes } from '../linux/bytes.ts';
 import { AnswerReader } from './answers.ts';
 import * as files from './files.ts';
 import type { Channel, ChannelOptions, Ended, Port, RawAnswer, SpawnOptions } from './port.ts';
+import { onSignals } from './signals.ts';
 import { spawnProgram } from './spawn.ts';
+import { after, callerTerminal } from './terminal.ts';
 
 const { symbols: libc } = dlopen('libc.so.6', {
   socketpair: { args: ['i32', 'i32', 'i32', 'ptr'], returns: 'i32' },
@@ -171,11 +173,15 @@ export function bunPort(programs: Programs): Port {
     uid: process.geteuid?.() ?? 0,
     gid: process.getegid?.() ?? 0,
     pid: process.pid,
+    cwd: files.workingDirectory(),
+    findProgram: files.findProgram,
     initProgram: () => Buffer.from(programs.init()).toString('latin1'),
     openChannel: (options) => openChannel(programs.launcher, options),
     readFile: files.readFile,
     stat: files.stat,
     list: files.list,
+    entries: files.entries,
+    readChunks: files.readChunks,
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,
     remove: files.remove,
@@ -184,6 +190,11 @@ export function bunPort(programs: Programs): Port {
     monotonic: () => Number(process.hrtime.bigint()),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     write: files.write,
+    onSignals,
+    after,
+    get terminal() {
+      return callerTerminal();
+    },
   };
 }
 

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import { makedev } from '../plan/compile/devices.ts';
 import type { Bytes } from '../linux/bytes.ts';
-import type { FileStat } from './port.ts';
+import type { DirectoryEntry, FileStat } from './port.ts';
 
 /** Most configuration and proc files are small; nothing that caisson reads is larger. */
 const DEFAULT_LIMIT = 16 << 20;
@@ -63,6 +63,48 @@ export function list(path: Bytes): Bytes[] {
   }
 }
 
+function lookAt(directory: Bytes, name: Bytes): DirectoryEntry | undefined {
+  const path = nodePath(`${directory === '/' ? '' : directory}/${name}`);
+  try {
+    const stats = fs.lstatSync(path);
+    const { mode, size } = stats;
+    const entry = { name, mode: mode & 0o7777, size };
+    if (stats.isSymbolicLink()) {
+      return { ...entry, type: 'symlink', readable: true, target: fs.readlinkSync(path, { encoding: 'latin1' }) };
+    }
+    const type = stats.isDirectory() ? 'directory' : stats.isFile() ? 'file' : 'other';
+    return { ...entry, type, readable: isReadable(path, type === 'directory') };
+  } catch (error) {
+    if (isAbsent(error) || (error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
+    throw error;
+  }
+}
+
+function isReadable(path: Buffer, directory: boolean): boolean {
+  try {
+    fs.accessSync(path, directory ? fs.constants.R_OK | fs.constants.X_OK : fs.constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function entries(path: Bytes): DirectoryEntry[] | undefined {
+  try {
+    const names = fs.readdirSync(nodePath(path), { encoding: 'latin1' });
+    return names.flatMap((name) => lookAt(path, name) ?? []);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Pieces of the largest size that one batch of the launcher carries with ease. */
+const CHUNK = 256 << 10;
+
+export function readChunks(path: Bytes): AsyncIterable<Uint8Array> {
+  return fs.createReadStream(nodePath(path), { highWaterMark: CHUNK });
+}
+
 export function makeDirectory(path: Bytes): boolean {
   return fs.mkdirSync(nodePath(path), { recursive: true, mode: 0o700 }) !== undefined;
 }
@@ -93,6 +135,18 @@ export function write(fd: 1 | 2, bytes: Bytes): void {
       if (code !== 'EAGAIN') throw error;
     }
   }
+}
+
+/** getcwd(2) as bytes. */
+export function workingDirectory(): Bytes {
+  return fs.readlinkSync('/proc/self/cwd', { encoding: 'latin1' });
+}
+
+/** Never the caller's PATH: a helper such as newuidmap(1) is setuid and must be the system's. */
+const SYSTEM_PATH = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'];
+
+export function findProgram(name: Bytes): Bytes | undefined {
+  return SYSTEM_PATH.map((directory) => `${directory}/${name}`).find((path) => stat(path)?.type === 'file');
 }
 
 /** Arguments and environment as bytes: process.argv has been decoded and may have lost some (machine.md). */

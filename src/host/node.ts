@@ -5,7 +5,9 @@ import type { Duplex } from 'node:stream';
 import { AnswerReader } from './answers.ts';
 import * as files from './files.ts';
 import type { Channel, ChannelOptions, Port, RawAnswer } from './port.ts';
+import { onSignals } from './signals.ts';
 import { spawnProgram } from './spawn.ts';
+import { after, callerTerminal } from './terminal.ts';
 
 const CHANNEL = 3;
 
@@ -107,11 +109,15 @@ export function nodePort(programs: ProgramPaths = builtPrograms()): Port {
     uid: process.geteuid?.() ?? 0,
     gid: process.getegid?.() ?? 0,
     pid: process.pid,
+    cwd: files.workingDirectory(),
+    findProgram: files.findProgram,
     initProgram: () => fs.readFileSync(programs.init).toString('latin1'),
     openChannel: (options) => openChannel(programs.launcher, options),
     readFile: files.readFile,
     stat: files.stat,
     list: files.list,
+    entries: files.entries,
+    readChunks: files.readChunks,
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,
     remove: files.remove,
@@ -119,5 +125,10 @@ export function nodePort(programs: ProgramPaths = builtPrograms()): Port {
     monotonic: () => Number(process.hrtime.bigint()),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     write: files.write,
+    onSignals,
+    after,
+    get terminal() {
+      return callerTerminal();
+    },
   };
 }

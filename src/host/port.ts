@@ -18,6 +18,18 @@ export interface FileStat {
   readonly ino: number;
 }
 
+/** One name in a directory of the host, links not followed (lstat(2)). */
+export interface DirectoryEntry {
+  readonly name: Bytes;
+  readonly type: 'directory' | 'symlink' | 'file' | 'other';
+  /** Permission bits, 0..07777. */
+  readonly mode: number;
+  readonly size: number;
+  /** Whether the caller may read it, and search it where it is a directory (access(2)). */
+  readonly readable: boolean;
+  readonly target?: Bytes;
+}
+
 /** A launcher at the other end of a private descriptor. Batches go in, answers (frames with data) come out. */
 export interface Channel {
   readonly pid: number;
@@ -35,6 +47,14 @@ export interface Channel {
 export interface RawAnswer {
   readonly frame: Uint8Array;
   readonly data: Uint8Array;
+}
+
+/** The terminal that a person sits at. */
+export interface CallerTerminal {
+  /** Rows and columns of characters. */
+  size(): { readonly rows: number; readonly columns: number };
+  /** Raw mode, and every byte of input to `handler`; the result puts everything back. */
+  capture(handler: (bytes: Bytes) => void): () => void;
 }
 
 /** What a new launcher inherits. */
@@ -69,6 +89,10 @@ export interface Port {
   readonly uid: number;
   readonly gid: number;
   readonly pid: number;
+  /** The working directory, absolute. */
+  readonly cwd: Bytes;
+  /** The absolute path of a helper program of the host in the system's own directories; undefined when it is not there. */
+  findProgram(name: Bytes): Bytes | undefined;
   /** PID 1 for `--init`: the bytes of a static program. */
   initProgram(): Bytes;
 
@@ -78,6 +102,10 @@ export interface Port {
   stat(path: Bytes): FileStat | undefined;
   /** Names in a host directory; empty when there is none. */
   list(path: Bytes): readonly Bytes[];
+  /** What is in a host directory; undefined when it cannot be read. */
+  entries(path: Bytes): readonly DirectoryEntry[] | undefined;
+  /** The content of a host file of any size, piece by piece. */
+  readChunks(path: Bytes): AsyncIterable<Uint8Array>;
   /** Makes a host directory, its parents too, mode 0700; false when it was there already. */
   makeDirectory(path: Bytes): boolean;
   /** Writes a temporary file beside `path` and renames it over it: readers see the old or the new content. */
@@ -89,4 +117,10 @@ export interface Port {
   monotonic(): number;
   random(length: number): Uint8Array;
   write(fd: 1 | 2, bytes: Bytes): void;
+  /** Calls `handler` for the signals of this process that are meant for a container; returns what ends that. */
+  onSignals(signals: readonly number[], handler: (signal: number) => void): () => void;
+  /** Calls `handler` once after so many milliseconds, unless the result is called before. */
+  after(milliseconds: number, handler: () => void): () => void;
+  /** The caller's terminal (descriptor 0), undefined when that is none. */
+  readonly terminal: CallerTerminal | undefined;
 }

@@ -1,14 +1,12 @@
 // The plan compiler: a pure function of (specification, facts about the host, options) to the steps of one start.
 //
 // The order below is the whole order of operations of caisson; verify.ts holds the reason for each constraint.
-import { CLOSE_RANGE_CLOEXEC } from '../linux/constants/open.ts';
-import { POLLIN } from '../linux/constants/poll.ts';
-import { P_PIDFD, WEXITED, WNOHANG } from '../linux/constants/process.ts';
+import { CLOSE_RANGE_CLOEXEC, F_SETFL, O_NONBLOCK, O_RDWR } from '../linux/constants/open.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from '../linux/constants/socket.ts';
 import { ERRNO } from '../linux/errno.ts';
 import * as F from '../linux/flags.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
-import { type Call, call, NULL, number, outBuffer, type OutBuffer, pointer, type Slot, slot, struct, value } from './call.ts';
+import { call, number, outBuffer, pointer, type Slot, slot, struct } from './call.ts';
 import { type CompileOptions, Context } from './compile/context.ts';
 import { receiveDescriptor } from './compile/descriptor.ts';
 import { devices, terminal, terminalOwner } from './compile/devices.ts';
@@ -23,9 +21,7 @@ import { scheduling } from './compile/scheduling.ts';
 import type { HostFacts } from './facts.ts';
 import type { Plan } from './step.ts';
 import * as sys from './syscalls.ts';
-
-/** The channel's descriptor in the launcher. */
-export const CHANNEL = 3;
+import { CHANNEL, type Watch, waitCalls, watchFor } from './wait.ts';
 
 /** A plan of one start, and where its answers are found. */
 export interface StartPlan extends Plan {
@@ -34,8 +30,8 @@ export interface StartPlan extends Plan {
   /** The master of the container's terminal, in the launcher. */
   readonly terminal: Slot | undefined;
   readonly execution: Execution;
-  /** siginfo_t of the exit, all zero while the container lives. */
-  readonly exit: OutBuffer;
+  /** What the launcher watches once the container runs. */
+  readonly watch: Watch;
 }
 
 /** Compiles a start. Throws CaissonError where the host or the configuration cannot have it. */
@@ -52,8 +48,9 @@ export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): 
   c.steps.push(...(options.cgroup?.release ?? []));
   const execution = child(c, sockets?.child);
   const main = sockets && receiveTerminal(c, sockets);
-  const exit = parentAfterFork(c, executed, pidfd);
-  return { steps: c.steps, pid, pidfd, terminal: main, execution, exit };
+  const watch = watchFor(main);
+  parentAfterFork(c, executed, pidfd, watch);
+  return { steps: c.steps, pid, pidfd, terminal: main, execution, watch };
 }
 
 function terminalSockets(c: Context): { parent: Slot; child: Slot } | undefined {
@@ -80,6 +77,8 @@ function receiveTerminal(c: Context, sockets: { parent: Slot; child: Slot }): Sl
     sys.close(sockets.child),
     ...receiveDescriptor(sockets.parent, received),
     sys.check(received, 'GE', 0, ERRNO.EBADF, { result: main }),
+    // Read until it is empty, and never waited for.
+    sys.fcntl(main, F_SETFL, O_RDWR | O_NONBLOCK),
   ]);
   return main;
 }
@@ -130,35 +129,12 @@ function buildRoot(c: Context, terminalSocket: Slot | undefined): Slot {
 }
 
 /** The launcher waits for the execve, says so, then waits for the end or for the next batch. */
-function parentAfterFork(c: Context, executed: Slot, pidfd: Slot): OutBuffer {
-  const exit = outBuffer('siginfo', 128);
+function parentAfterFork(c: Context, executed: Slot, pidfd: Slot, watch: Watch): void {
   const byte = outBuffer('executed_byte', 1, false);
   c.parent('executed', 'wait until the program has been executed', 'default: synchronisation', [
     sys.read(executed, byte),
     sys.pause(PAUSE_STARTED),
   ]);
-  c.parent('wait', 'wait for the end of the container', 'default: an attached run', waitCalls(pidfd, exit));
-  return exit;
+  c.parent('wait', 'wait for the end of the container', 'default: an attached run', waitCalls(pidfd, watch));
 }
 
-/** Blocks until the container has ended or TypeScript speaks, and says which (waitid(2), ppoll(2)). */
-export function waitCalls(pidfd: Slot | number, exit: OutBuffer): Call[] {
-  const watched = slot('watched', { width: 4 });
-  const poll = struct(
-    { name: 'channel', width: 4, value: CHANNEL },
-    { name: 'events', width: 4, value: POLLIN },
-    { name: 'pidfd', width: 4, value: watched },
-    { name: 'events', width: 4, value: POLLIN },
-  );
-  return [
-    typeof pidfd === 'number' ? sys.checkNumber(pidfd, watched) : sys.check(pidfd, 'GE', 0, ERRNO.EBADF, { result: watched }),
-    call('ppoll', [pointer(poll, 'fixed'), number(2), NULL, NULL, number(0)]),
-    call('waitid', [
-      number(P_PIDFD, F.WAIT_TYPES),
-      value(pidfd),
-      pointer({ kind: 'out', buffer: exit }, 'fixed'),
-      number(WEXITED | WNOHANG, F.WAIT_FLAGS),
-      NULL,
-    ]),
-  ];
-}

@@ -45,8 +45,8 @@ function pathsOf(spec: Spec): Set<Bytes> {
   return paths;
 }
 
-/** Throws CaissonError EUNSUPPORTED on kernels below 5.15. */
-export function gatherFacts(port: Port, spec: Spec): HostFacts {
+/** `ownFiles` will exist by the time of the start. Throws CaissonError EUNSUPPORTED on kernels below 5.15. */
+export function gatherFacts(port: Port, spec: Spec, ownFiles: readonly Bytes[] = []): HostFacts {
   const status = read(port, '/proc/self/status');
   const permitted = capabilityPair(status, 'CapPrm');
   const files = new Map<Bytes, HostFile>();
@@ -54,6 +54,7 @@ export function gatherFacts(port: Port, spec: Spec): HostFacts {
     const stat = port.stat(path);
     if (stat !== undefined) files.set(path, { type: stat.type, rdev: stat.rdev });
   }
+  for (const path of ownFiles) files.set(path, { type: 'file', rdev: 0 });
   return {
     arch: port.arch,
     kernel: kernelVersion(read(port, '/proc/sys/kernel/osrelease')),

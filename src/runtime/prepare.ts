@@ -20,6 +20,8 @@ export interface PrepareOptions {
   readonly init?: boolean;
   readonly trace?: boolean;
   readonly showSecrets?: boolean;
+  /** Host files that the caller writes before the start; the specification mounts them. */
+  readonly ownFiles?: readonly Bytes[];
   readonly noPivot?: boolean;
   readonly noNewKeyring?: boolean;
 }
@@ -36,20 +38,19 @@ export interface Prepared {
 
 /** Throws CaissonError where this host cannot have what the specification asks for. */
 export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepared {
-  const facts = gatherFacts(port, given);
+  const facts = gatherFacts(port, given, options.ownFiles);
   const spec = withIdentityMap(given, facts);
   refuseWithoutPrivilege(spec, facts);
   const mounts = parseMountinfo(port.readFile('/proc/self/mountinfo') ?? '');
   const root = options.root?.(facts, mounts) ?? rootOf(port, spec);
   const warnings: string[] = [];
   const cgroups = cgroupsOf(port, spec, facts, mounts, options.id, warnings);
-  const helpers = needsMapHelpers(spec, facts);
-  const plan = compile(spec, facts, {
+    const plan = compile(spec, facts, {
     ...options,
-    init: options.init ? port.initProgram() : undefined,
+    ...(options.init ? { initProgram: port.initProgram() } : {}),
+    ...(cgroups === undefined ? {} : { cgroup: cgroups.plan }),
     root,
-    cgroup: cgroups?.plan,
-    mapHelpers: helpers,
+    mapHelpers: needsMapHelpers(spec, facts),
   });
   return { id: options.id, spec, facts, plan, cgroups: cgroups?.cgroups ?? [], warnings };
 }
@@ -108,7 +109,7 @@ function cgroupsOf(
 ): { plan: CgroupPlan; cgroups: readonly Cgroup[] } | undefined {
   const layout = hostLayout(port, mounts);
   if (layout.hierarchies.length === 0) return undefined;
-  if (!facts.privileged && !delegated(port, layout, facts)) {
+  if (!facts.privileged && delegatedCgroup(port, layout, facts.uid) === undefined) {
     const limits = Object.keys(spec.linux?.resources ?? {}).filter((name) => name !== 'devices');
     if (limits.length > 0) warnings.push(`no cgroup is delegated to this user: ${limits.join(', ')} not limited`);
     return undefined;
@@ -118,11 +119,10 @@ function cgroupsOf(
   return made;
 }
 
-/** Whether the caller may make cgroups below its own (cgroups(7), Delegation). */
-function delegated(port: Port, layout: ReturnType<typeof hostLayout>, facts: HostFacts): boolean {
-  if (layout.mode !== 'v2') return false;
-  const own = layout.hierarchies[0];
-  if (own === undefined) return false;
+/** The caller's own cgroup, where it may make others below (cgroups(7), Delegation); undefined where it may not. */
+export function delegatedCgroup(port: Port, layout: ReturnType<typeof hostLayout>, uid: number): Bytes | undefined {
+  const own = layout.mode === 'v2' ? layout.hierarchies[0] : undefined;
+  if (own === undefined || uid === 0) return undefined;
   const directory = `${own.mountPoint}${own.ownPath === '/' ? '' : own.ownPath}`;
-  return port.stat(directory)?.uid === facts.uid && facts.uid !== 0;
+  return port.stat(directory)?.uid === uid ? own.ownPath : undefined;
 }

@@ -5,7 +5,7 @@ import { removeCgroups } from './cgroup.ts';
 import { Player } from './player.ts';
 import type { Prepared } from './prepare.ts';
 import { type Exit, type Running, start } from './start.ts';
-import { bootId, claim, identify, STATE_VERSION } from './state.ts';
+import { bootId, type ContainerRecord, claim, identify, STATE_VERSION, write } from './state.ts';
 
 /** What happens while a container runs; each is called once. */
 export interface RunEvents {
@@ -15,8 +15,26 @@ export interface RunEvents {
 
 export interface RunOptions {
   readonly stateRoot: Bytes;
+  readonly name?: Bytes;
   readonly bundle?: Bytes;
   readonly trace?: boolean;
+  /** Written into the state directory's place before the start: hosts, resolv.conf, hostname. */
+  readonly files?: readonly { readonly path: Bytes; readonly content: Bytes }[];
+  /** The id is the caller's already (`claim`). */
+  readonly claimed?: boolean;
+}
+
+/** The record of a container that is about to be started. */
+export function recordOf(port: Port, prepared: Pick<Prepared, 'id' | 'cgroups'>, options: RunOptions): ContainerRecord {
+  return {
+    version: STATE_VERSION,
+    id: prepared.id,
+    bootId: bootId(port),
+    keeper: identify(port, port.pid),
+    cgroups: prepared.cgroups,
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.bundle === undefined ? {} : { bundle: options.bundle }),
+  };
 }
 
 /** Runs a prepared container until its end. Whatever happens, nothing of it is left when this returns or throws. */
@@ -29,15 +47,11 @@ export async function runAttached(
 ): Promise<Exit> {
   const { id, cgroups } = prepared;
   const player = new Player(port, channel);
-  claim(port, options.stateRoot, {
-    version: STATE_VERSION,
-    id,
-    bootId: bootId(port),
-    keeper: identify(port, port.pid),
-    cgroups,
-    ...(options.bundle === undefined ? {} : { bundle: options.bundle }),
-  });
+  const record = recordOf(port, prepared, options);
+  if (options.claimed) write(port, options.stateRoot, record);
+  else claim(port, options.stateRoot, record);
   try {
+    for (const { path, content } of options.files ?? []) port.replaceFile(path, content, 0o644);
     const running = await start(port, player, prepared.spec, prepared.plan, options.trace);
     await events.started?.(running);
     return await running.wait();

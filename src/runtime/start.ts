@@ -4,11 +4,13 @@ import type { Bytes } from '../linux/bytes.ts';
 import { ERRNO } from '../linux/errno.ts';
 import * as F from '../linux/flags.ts';
 import { SIGNALS } from '../linux/signals.ts';
-import { call, NULL, number, outBuffer, type OutBuffer } from '../plan/call.ts';
-import { type StartPlan, waitCalls } from '../plan/compile.ts';
+import { type Call, call, NULL, number, type OutBuffer } from '../plan/call.ts';
+import type { StartPlan } from '../plan/compile.ts';
 import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/compile/namespaces.ts';
 import { type Answer, type Batch, bufferBytes, slotValue } from '../plan/encode.ts';
 import { type Step, step } from '../plan/step.ts';
+import * as sys from '../plan/syscalls.ts';
+import { type Watch, waitCalls, watchFor } from '../plan/wait.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
 import { failure } from './failure.ts';
@@ -28,26 +30,37 @@ export interface Stamp {
   readonly at: number;
 }
 
+/** A batch that ends in waiting, and what it watches. */
+interface Waiting {
+  readonly batch: Batch;
+  readonly watch: Watch;
+}
+
 /** A container that runs, and the launcher that is its parent. */
 export class Running {
   readonly pid: number;
   readonly stamps: readonly Stamp[];
+  /** The terminal's descriptor in the launcher, -1 without one. */
+  readonly terminal: number;
+  /** Called with what the container writes to its terminal. */
+  onOutput: (bytes: Bytes) => void = () => undefined;
   private readonly player: Player;
   private readonly pidfd: number;
-  private readonly queue: { batch: Batch; exit: OutBuffer }[] = [];
+  private readonly queue: Waiting[] = [];
+  private hungUp = false;
   private ended = false;
 
-  constructor(player: Player, first: { batch: Batch; exit: OutBuffer }, pid: number, pidfd: number, stamps: readonly Stamp[]) {
+  constructor(player: Player, first: Waiting, started: { pid: number; pidfd: number; terminal: number; stamps: readonly Stamp[] }) {
     this.player = player;
-    this.pid = pid;
-    this.pidfd = pidfd;
-    this.stamps = stamps;
+    this.pid = started.pid;
+    this.pidfd = started.pidfd;
+    this.terminal = started.terminal;
+    this.stamps = started.stamps;
     this.queue.push(first);
   }
 
   /** Sends a signal to PID 1 of the container, by its descriptor, so that it cannot hit another process. */
   async signal(number_: number): Promise<void> {
-    if (this.ended) return;
     await this.interrupt('signal', `send signal ${number_}`, [
       call('pidfd_send_signal', [number(this.pidfd), number(number_, F.SIGNALS), NULL, number(0)], {
         tolerate: [ERRNO.ESRCH],
@@ -55,28 +68,54 @@ export class Running {
     ]);
   }
 
-  /** Plays calls in the launcher while it waits; it then waits again. */
-  async interrupt(id: string, title: string, calls: Step['calls']): Promise<void> {
-    const exit = outBuffer('siginfo', 128);
-    const steps = [
-      step('parent', id, title, 'default: while the container runs', calls),
-      step('parent', 'wait', 'wait for the end of the container', 'default: an attached run', waitCalls(this.pidfd, exit)),
-    ];
-    this.queue.push({ batch: await this.player.send(steps), exit });
+  /** Plays calls in the launcher while it waits; it then waits again. Nothing happens once the container has ended. */
+  async interrupt(id: string, title: string, calls: readonly Call[]): Promise<void> {
+    if (this.ended) return;
+    await this.enqueue([step('parent', id, title, 'default: while the container runs', calls)]);
   }
 
-  /** Resolves when PID 1 has ended and has been reaped. */
+  private async enqueue(steps: readonly Step[]): Promise<void> {
+    const watch = watchFor(this.terminal < 0 || this.hungUp ? undefined : this.terminal);
+    const wait = step('parent', 'wait', 'wait for the end of the container', 'default: an attached run', waitCalls(this.pidfd, watch));
+    const batch = await this.player.send([...steps, wait]);
+    this.queue.push({ batch, watch });
+  }
+
+  /** Resolves when PID 1 has ended and has been reaped, and its last output has been delivered. */
   async wait(): Promise<Exit> {
     for (;;) {
-      const { batch, exit } = this.queue.shift() ?? missing();
+      if (this.queue.length === 0) await this.enqueue([]);
+      const { batch, watch } = this.queue.shift() ?? missing();
       const answer = await this.player.receive(false);
       if (answer.kind !== 'done') throw failure(batch, answer);
-      const ended = readExit(batch, answer, exit);
+      this.deliver(batch, answer, watch);
+      const ended = readExit(batch, answer, watch.exit);
       if (ended === undefined) continue;
       this.ended = true;
       // Batches that were on their way when the container ended fail with ECHILD; nothing depends on them.
       for (const _ of this.queue.splice(0)) await this.player.receive(true);
+      if (this.terminal >= 0) await this.drain();
       return ended;
+    }
+  }
+
+  /** Hands output on; the result says whether there was some. */
+  private deliver(batch: Batch, answer: Answer, { terminal }: Watch): boolean {
+    if (terminal === undefined) return false;
+    const count = slotValue(batch, answer, terminal.count);
+    if (count === -ERRNO.EIO) this.hungUp = true;
+    if (count > 0) this.onOutput(bufferBytes(batch, answer, terminal.output, count));
+    return count > 0;
+  }
+
+  private async drain(): Promise<void> {
+    const watch = watchFor(this.terminal);
+    const { terminal } = watch;
+    if (terminal === undefined) return;
+    const read = sys.read(this.terminal, terminal.output, { result: terminal.count, tolerate: [ERRNO.EAGAIN, ERRNO.EIO] });
+    for (let more = true; more; ) {
+      const { batch, answer } = await this.player.play([step('parent', 'drain', 'read what is left', 'default: terminal', [read])]);
+      more = this.deliver(batch, answer, watch);
     }
   }
 }
@@ -182,16 +221,17 @@ export async function start(port: Port, player: Player, spec: Spec, plan: StartP
     if (answer.pause === PAUSE_TRACE) stamps = stampsOf(batch, answer);
     if (answer.pause === PAUSE_STARTED) {
       stamps = [...stamps, ...stampsOf(batch, answer).filter(({ at }) => at > (stamps.at(-1)?.at ?? 0))];
-      const running = new Running(player, { batch, exit: plan.exit }, slotValue(batch, answer, plan.pid), pidfdOf(batch, answer, plan), stamps);
+      const running = new Running(player, { batch, watch: plan.watch }, {
+        pid: slotValue(batch, answer, plan.pid),
+        pidfd: slotValue(batch, answer, plan.pidfd),
+        terminal: plan.terminal === undefined ? -1 : slotValue(batch, answer, plan.terminal),
+        stamps,
+      });
       await player.continue();
       return running;
     }
     await player.continue();
   }
-}
-
-function pidfdOf(batch: Batch, answer: Answer, plan: StartPlan): number {
-  return slotValue(batch, answer, plan.pidfd);
 }
 
 function isChild(batch: Batch, answer: Answer): boolean {

@@ -20,6 +20,7 @@ export interface ContainerRecord {
   readonly keeper: ProcessIdentity;
   readonly cgroups: readonly Cgroup[];
   readonly pid?: number;
+  readonly name?: Bytes;
   readonly bundle?: Bytes;
   readonly created?: number;
 }
@@ -75,6 +76,18 @@ export function claim(port: Port, root: Bytes, record: ContainerRecord): void {
     });
   }
   write(port, root, record);
+  const rival = record.name === undefined ? undefined : named(port, root, record.name, record.id);
+  if (rival === undefined) return;
+  port.remove(`${root}/${record.id}`);
+  throw new CaissonError(`the container name "${record.name}" is already in use by container ${rival}`, {
+    code: 'ECONFLICT',
+    sources: [`--name ${record.name}`],
+  });
+}
+
+/** The other container of that name. */
+function named(port: Port, root: Bytes, name: Bytes, id: Bytes): Bytes | undefined {
+  return port.list(root).find((other) => other !== id && load(port, root, other)?.name === name);
 }
 
 export function write(port: Port, root: Bytes, record: ContainerRecord): void {

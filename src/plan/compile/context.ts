@@ -37,7 +37,7 @@ export interface CompileOptions {
   /** The container dies with the launcher (an attached run). */
   readonly dieWithParent?: boolean;
   /** PID 1 of `--init`, as the bytes of a static program. */
-  readonly init?: Bytes;
+  readonly initProgram?: Bytes;
   /** User namespaces that carry the mappings of id-mapped mounts, by the mount's pointer. */
   readonly idmapped?: ReadonlyMap<Pointer, Slot>;
   readonly noPivot?: boolean;

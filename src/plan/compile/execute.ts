@@ -106,7 +106,7 @@ export function execute(c: Context): Execution {
   if (c.spec.process?.noNewPrivileges) seccomp(c);
   const program = args[0] ?? '';
   const cause = '/process/args';
-  if (c.options.init !== undefined) return executeInit(c, c.options.init, args);
+  if (c.options.initProgram !== undefined) return executeInit(c, c.options.initProgram, args, env);
   const paths = candidates(program, env);
   const environment = environmentMemory(c);
   if (paths.length === 1) {
@@ -126,10 +126,10 @@ export function execute(c: Context): Execution {
 }
 
 /** PID 1 of `--init` runs from a sealed memory file of the container's own, so that no file of the image is it. */
-function executeInit(c: Context, init: Bytes, args: readonly Bytes[]): Execution {
+function executeInit(c: Context, init: Bytes, args: readonly Bytes[], env: readonly Bytes[]): Execution {
   const file = slot('init');
   const seals = 0xf;
-  const argv: Memory = { kind: 'pointers', items: ['caisson-init', ...args].map((bytes): Memory => ({ kind: 'string', bytes })) };
+  const argv: Memory = { kind: 'pointers', items: ['caisson-init', ...candidates(args[0] ?? '', env), '--', ...args].map((bytes): Memory => ({ kind: 'string', bytes })) };
   c.child('execute', `execute ${args[0]} under init`, ['/process/args', 'option: --init'], [
     call('memfd_create', [string('caisson-init'), number(MFD_CLOEXEC | MFD_ALLOW_SEALING, F.MEMFD_FLAGS)], { result: file }),
     call('write', [value(file), pointer({ kind: 'buffer', bytes: init, text: `/* ${init.length} bytes */` }, 2), number(init.length)]),

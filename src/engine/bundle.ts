@@ -1,0 +1,44 @@
+// An OCI bundle: a directory with config.json, and a root that is relative to it (runtime-spec bundle.md).
+import type { Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { CaissonError } from '../spec/error.ts';
+import type { Spec } from '../spec/runtime-spec.ts';
+import { parseSpec } from '../spec/validate.ts';
+
+export interface Bundle {
+  readonly directory: Bytes;
+  readonly spec: Spec;
+  readonly warnings: readonly string[];
+}
+
+/** Reads and checks a bundle. Throws CaissonError ENOBUNDLE without a config.json, EINVALIDSPEC for a bad one. */
+export function readBundle(port: Port, directory: Bytes): Bundle {
+  const path = `${directory}/config.json`;
+  const text = port.readFile(path);
+  if (text === undefined) {
+    throw new CaissonError(`${path}: no such file: a bundle has a config.json (make one with \`caisson oci spec\`)`, {
+      code: 'ENOBUNDLE',
+    });
+  }
+  const { spec, warnings } = parseSpec(text);
+  const given = spec.root?.path ?? 'rootfs';
+  const absolute = given.startsWith('/') ? given : `${directory}/${given}`;
+  return {
+    directory,
+    spec: { ...spec, root: { ...spec.root, path: absolute }, ...relativeMounts(spec, directory) },
+    warnings: warnings.map(({ pointer, message }) => `${pointer}: ${message}`),
+  };
+}
+
+/** Sources of bind mounts are relative to the bundle too (config.md, Mounts). */
+function relativeMounts(spec: Spec, directory: Bytes): { mounts?: Spec['mounts'] } {
+  if (spec.mounts === undefined) return {};
+  const isBind = (options: readonly Bytes[] = []) => options.includes('bind') || options.includes('rbind');
+  return {
+    mounts: spec.mounts.map((mount) =>
+      mount.source !== undefined && isBind(mount.options) && !mount.source.startsWith('/')
+        ? { ...mount, source: `${directory}/${mount.source}` }
+        : mount,
+    ),
+  };
+}

@@ -1,0 +1,41 @@
+// `caisson oci run`: a bundle from start to exit, as runc's command of the same name.
+import type { Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { CaissonError } from '../spec/error.ts';
+import { prepare } from '../runtime/prepare.ts';
+import { runAttached } from '../runtime/run.ts';
+import type { Exit } from '../runtime/start.ts';
+import { readBundle } from './bundle.ts';
+import { forwardSignals } from './attach.ts';
+
+export interface OciRunOptions {
+  readonly id: Bytes;
+  readonly bundle: Bytes;
+  readonly stateRoot: Bytes;
+  readonly pidFile?: Bytes;
+  readonly noPivot?: boolean;
+  readonly noNewKeyring?: boolean;
+  readonly warn: (message: string) => void;
+}
+
+/** Throws CaissonError; the exit is the container's otherwise. */
+export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> {
+  // The launcher starts while the configuration is read and compiled.
+  const channel = await port.openChannel();
+  try {
+    const { spec, warnings } = readBundle(port, options.bundle);
+    if (spec.process?.args === undefined) {
+      throw new CaissonError('config.json has no process to run', { code: 'EINVALIDSPEC', provenance: ['/process/args'] });
+    }
+    const prepared = prepare(port, spec, { ...options, dieWithParent: true });
+    for (const warning of [...warnings, ...prepared.warnings]) options.warn(warning);
+    return await runAttached(port, channel, prepared, options, {
+      started: (running) => {
+        if (options.pidFile !== undefined) port.replaceFile(options.pidFile, String(running.pid), 0o644);
+        forwardSignals(port, running);
+      },
+    });
+  } finally {
+    await channel.close();
+  }
+}

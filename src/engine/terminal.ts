@@ -1,0 +1,48 @@
+// Pumps bytes between the caller's terminal and the container's, and passes window sizes on.
+import type { Port } from '../host/port.ts';
+import { TIOCSWINSZ } from '../linux/constants/terminal.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { ERRNO } from '../linux/errno.ts';
+import { SIGNALS } from '../linux/signals.ts';
+import { type Call, struct } from '../plan/call.ts';
+import * as sys from '../plan/syscalls.ts';
+import type { Running } from '../runtime/start.ts';
+
+/** A terminal in canonical mode takes 4,095 bytes a line; more in one piece could block the launcher. */
+const PIECE = 1024;
+
+function resize(running: Running, { rows, columns }: { rows: number; columns: number }): Call {
+  const winsize = struct(
+    { name: 'ws_row', width: 2, value: rows },
+    { name: 'ws_col', width: 2, value: columns },
+    { name: 'ws_xpixel', width: 2, value: 0 },
+    { name: 'ws_ypixel', width: 2, value: 0 },
+  );
+  return sys.ioctl(running.terminal, TIOCSWINSZ, winsize);
+}
+
+function pieces(bytes: Bytes): Bytes[] {
+  return Array.from({ length: Math.ceil(bytes.length / PIECE) }, (_, index) => bytes.slice(index * PIECE, (index + 1) * PIECE));
+}
+
+/** Connects the two; the result puts the caller's terminal back. */
+export function pumpTerminal(port: Port, running: Running): () => void {
+  running.onOutput = (bytes) => {
+    port.write(1, bytes);
+  };
+  const { terminal } = port;
+  if (terminal === undefined) return () => undefined;
+  const passSize = (): void => {
+    void running.interrupt('resize', 'pass the window size on', [resize(running, terminal.size())]);
+  };
+  passSize();
+  const release = terminal.capture((bytes) => {
+    const calls = pieces(bytes).map((piece) => sys.write(running.terminal, piece, { tolerate: [ERRNO.EAGAIN, ERRNO.EIO] }));
+    void running.interrupt('input', 'pass input on', calls);
+  });
+  const quiet = port.onSignals([SIGNALS.SIGWINCH], passSize);
+  return () => {
+    quiet();
+    release();
+  };
+}
