@@ -6,30 +6,19 @@
 import { openFlags } from '../linux/abi/index.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import {
-  AT_EMPTY_PATH,
   O_CLOEXEC,
   O_NONBLOCK,
   O_PATH,
   O_RDONLY,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
-  STATX_SIZE,
-  STATX_TYPE,
 } from '../linux/constants/open.ts';
 import { ERRNO } from '../linux/errno.ts';
-import {
-  type Call,
-  type Field,
-  type Memory,
-  type OutBuffer,
-  outBuffer,
-  type Slot,
-  slot,
-  struct,
-} from '../plan/call.ts';
+import { type Call, type OutBuffer, outBuffer, type Slot, slot } from '../plan/call.ts';
 import { type Step, step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
 import type { Pointer } from '../spec/error.ts';
+import { regularFile } from './regular-file.ts';
 
 /** A file has fewer bytes than this, a power of two; a larger one is refused (EFBIG). */
 export const PASSWD_LIMIT = 1 << 20;
@@ -97,38 +86,16 @@ function lookUp(path: Bytes, room: number): LookedUp {
 function readCalls(root: Slot, { path, opened, length, size, content }: LookedUp): Call[] {
   const there = slot(`${path}_there`);
   const flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
-  const statSize = slot(`${path}_stat_size`);
+  const regular = regularFile(opened);
   return [
     // Opening a device may do something, so it is looked at first; O_PATH does not open it.
     sys.openat2(root, path, O_PATH | O_CLOEXEC, IN_ROOT, { result: there, tolerate: ABSENT }),
-    ...regular(there, slot(`${path}_mode`), undefined),
+    ...regularFile(there).calls,
     sys.close(there, UNOPENED),
     sys.openat2(root, path, flags, IN_ROOT, { result: opened, tolerate: ABSENT }),
-    ...regular(opened, slot(`${path}_mode_opened`), statSize),
-    sys.check(statSize, 'EQ', 0, ERRNO.EFBIG, { result: size, mask: -BigInt(PASSWD_LIMIT) }),
+    ...regular.calls,
+    sys.check(regular.size, 'EQ', 0, ERRNO.EFBIG, { result: size, mask: -BigInt(PASSWD_LIMIT) }),
     sys.read(opened, content, { result: length, tolerate: [ERRNO.EBADF] }),
     sys.close(opened, UNOPENED),
   ];
-}
-
-/**
- * Fails with EINVAL when the file is there and not regular. Of all types only S_IFREG has none of the bits 070000, and
- * where nothing was opened (EBADF) the structure is all zero and passes as well.
- */
-function regular(file: Slot, mode: Slot, size: Slot | undefined): Call[] {
-  const fields = statxStruct({ ...mode, width: 4 }, size);
-  return [
-    sys.statxFields(file, '', AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE, fields.memory, UNOPENED),
-    sys.check(fields.mode, 'EQ', 0, ERRNO.EINVAL, { mask: 0o070000n }),
-  ];
-}
-
-/** struct statx (256 bytes, statx(2)): stx_mode is the lower half of the word at 28, stx_size the 8 bytes at 40. */
-function statxStruct(mode: Slot, size: Slot | undefined): { memory: Memory; mode: Slot } {
-  const filler = (at: number, width: 4 | 8): Field => ({ name: `at_${at}`, width, value: 0 });
-  const fields: Field[] = [0, 4, 8, 12, 16, 20, 24].map((at) => filler(at, 4));
-  fields.push({ name: 'stx_mode', width: 4, value: mode }, filler(32, 8));
-  fields.push({ name: 'stx_size', width: 8, value: size ?? 0 });
-  for (let at = 48; at < 256; at += 8) fields.push(filler(at, 8));
-  return { memory: struct(...fields), mode };
 }
