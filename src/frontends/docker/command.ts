@@ -2,24 +2,20 @@
 
 import type { Bytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
-import type { FrontendFacts, ImageConfig } from './facts.ts';
-import { flagRefused, invalidArgument } from './flag-error.ts';
+import type { ImageConfig } from './facts.ts';
+import { invalidArgument } from './flag-error.ts';
 import { cleanPath } from './mount-paths.ts';
 import type { Recorder } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
 
-/** Where `--init` puts its program: on the container's own /dev, so that nothing is made in the image. */
-export const INIT_PATH = '/dev/init';
-
 /**
  * The arguments: `--entrypoint` or the image's, then `command` or the image's, which an `--entrypoint` drops.
- * With `--init` behind the init program. Throws when nothing is left to execute.
+ * Throws when nothing is left to execute.
  */
 export function compileArgs(
   flags: RunFlags,
   command: readonly Bytes[],
   image: ImageConfig,
-  facts: FrontendFacts,
   recorder: Recorder,
 ): Bytes[] {
   const { entrypoint } = flags;
@@ -32,10 +28,7 @@ export function compileArgs(
   }
   if (args[0] === '') throw new CaissonError('the command is empty', { code: 'EUSAGE', exitCode: 127 });
   if (entrypoint !== undefined) recorder.note('/process/args', 'entrypoint', entrypoint);
-  if (flags.init !== true) return args;
-  if (facts.initPath === undefined) throw flagRefused('init', undefined, 'the init program was not found');
-  recorder.note('/process/args/0', 'init');
-  return [INIT_PATH, '--', ...args];
+  return args;
 }
 
 /** The working directory: the flag's, the image's, `/`. Throws docker's message on a relative one. */

@@ -90,7 +90,7 @@ export function compileRun(
   const process: Process = {
     ...(flags.tty === true ? { terminal: true } : {}),
     user,
-    args: compileArgs(flags, command, image, facts, recorder),
+    args: compileArgs(flags, command, image, recorder),
     env: compileEnvironment({ flags, image, facts, hostname: names.name, home }, recorder),
     cwd: compileCwd(flags, image, recorder),
     capabilities: capabilitySets(set, user.uid, flags, recorder),

@@ -34,8 +34,8 @@ export interface CgroupFacts {
   readonly version: 'v1' | 'v2' | 'hybrid';
   /** Controllers that this user may limit by: `memory cpu cpuset pids io` and `devices`; v1's blkio is called io. */
   readonly controllers: ReadonlySet<string>;
-  /** Path of the cgroup that containers are put under by default, `/caisson`. */
-  readonly parent: Bytes;
+  /** Whether this user may make a cgroup at all. */
+  readonly available: boolean;
   /** Whether swap can be limited (v1: memory.memsw; v2: memory.swap.max). */
   readonly swap: boolean;
 }
@@ -97,6 +97,4 @@ export interface FrontendFacts {
   readonly files: ReadonlyMap<Bytes, Bytes>;
   /** Devices at (or below, when it is a directory) each path that `neededDevices` names. */
   readonly devices: ReadonlyMap<Bytes, readonly DeviceFact[]>;
-  /** The host's path of caisson's init program (`--init`). */
-  readonly initPath?: Bytes;
 }

@@ -3,7 +3,6 @@
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Mount, Root, RootfsPropagation } from '../../spec/runtime-spec.ts';
 import type { HostAction } from './bind-options.ts';
-import { INIT_PATH } from './command.ts';
 import { defaultMounts, SHM_SIZE } from './default-mounts.ts';
 import type { FrontendFacts, IdMaps, ImageConfig } from './facts.ts';
 import { comesLater, conflictingFlags, flagRefused, flagSource } from './flag-error.ts';
@@ -74,7 +73,7 @@ export function compileFilesystem(input: FilesystemInput): Filesystem {
     shmSize: shmSize(input),
   });
   const { mounts, actions } = assembleMounts(
-    [...defaults, ...initMount(flags, facts)],
+    defaults,
     generated.mounts,
     requested,
     recorder,
@@ -97,7 +96,6 @@ function inherited({ flags, facts, modes }: FilesystemInput, requested: readonly
   for (const [name, text] of [
     ['read-only', flags.readOnly === true ? '' : undefined],
     ['shm-size', flags.shmSize],
-    ['init', flags.init === true ? '' : undefined],
     ['upper', flags.upper],
   ] as const) {
     if (text !== undefined) throw conflictingFlags(flagSource(name, text === '' ? undefined : text), source);
@@ -118,12 +116,6 @@ function shmSize({ flags, modes }: FilesystemInput): Sourced<number | bigint> {
   if (size === 0) throw flagRefused('shm-size', flags.shmSize, 'SHM size can not be less than 0');
   if (modes.ipc.value === 'host') throw conflictingFlags(flagSource('shm-size', flags.shmSize), modes.ipc.source ?? '');
   return sourced(size, 'shm-size', flags.shmSize);
-}
-
-function initMount(flags: RunFlags, facts: FrontendFacts): Sourced<Mount>[] {
-  if (flags.init !== true || facts.initPath === undefined) return [];
-  const options = ['bind', 'ro', 'nosuid', 'nodev', 'rprivate'];
-  return [sourced({ destination: INIT_PATH, type: 'bind', source: facts.initPath, options }, 'init')];
 }
 
 /** Mounts that exchange with the host need a root that does (mount_namespaces(7)), as docker arranges. */

@@ -1,6 +1,6 @@
 // Errors about flags of `caisson run`, in docker's words.
 
-import { type Bytes, bytesToUtf8 } from '../../linux/bytes.ts';
+import { type Bytes, bytesToUtf8, utf8ToBytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { RUN_FLAGS, type RunFlagName } from './run-flags.ts';
 
@@ -34,7 +34,7 @@ export function comesLater(what: string, later: string): CaissonError {
   return new CaissonError(`caisson run: ${what} comes with ${later}, not there yet`, { code: 'ELATER' });
 }
 
-/** Bytes in double quotes, readable in a message: JSON's escapes, for control characters too. */
+/** Bytes in double quotes with JSON's escapes, for control characters too; bytes that are no UTF-8 are replaced. */
 export function quoted(bytes: Bytes): string {
-  return JSON.stringify(bytesToUtf8(bytes));
+  return utf8ToBytes(JSON.stringify(bytesToUtf8(bytes)));
 }

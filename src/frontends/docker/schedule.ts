@@ -1,4 +1,4 @@
-// caisson's own flags for what the specification knows and docker does not: scheduler, I/O priority, affinity,
+// Flags of caisson's own for what the specification knows and docker does not: scheduler, I/O priority, affinity,
 // memory policy, personality, offsets of a time namespace.
 
 import type { Bytes } from '../../linux/bytes.ts';

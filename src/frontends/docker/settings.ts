@@ -17,6 +17,8 @@ export interface RunSettings {
   readonly labels: Readonly<Record<Bytes, Bytes>>;
   readonly interactive: boolean;
   readonly terminal: boolean;
+  /** An init as PID 1 that forwards signals and reaps. */
+  readonly init: boolean;
   readonly forwardSignals: boolean;
   /** Signal number. */
   readonly stopSignal: number;
@@ -56,6 +58,7 @@ export function compileSettings(
     labels: labels(flags, image, facts),
     interactive: flags.interactive === true,
     terminal: flags.tty === true,
+    init: flags.init === true,
     forwardSignals: flags.sigProxy ?? true,
     stopSignal: stopSignal(flags, image),
     timeout: timeout(flags),

@@ -23,7 +23,7 @@ export const ROOT_HOST: FrontendFacts = {
   cgroups: {
     version: 'v2',
     controllers: new Set(['memory', 'cpu', 'cpuset', 'pids', 'io', 'devices']),
-    parent: '/caisson',
+    available: true,
     swap: true,
   },
   lastCapability: 40,
@@ -59,7 +59,6 @@ export const ROOT_HOST: FrontendFacts = {
       ],
     ],
   ]),
-  initPath: '/usr/lib/caisson/init',
 };
 
 /** User 1000 with subordinate ids and nothing delegated. */
@@ -68,7 +67,7 @@ export const USER_HOST: FrontendFacts = {
   uid: 1000,
   gid: 1000,
   rootless: true,
-  cgroups: { version: 'v2', controllers: new Set(), parent: '', swap: true },
+  cgroups: { version: 'v2', controllers: new Set(), available: false, swap: true },
   idMaps: {
     uidMappings: [
       { containerID: 0, hostID: 1000, size: 1 },

@@ -1,0 +1,68 @@
+// `caisson oci features`: what this runtime can do, as JSON (runtime-spec features.md).
+
+import { CAPABILITIES } from '../../linux/capabilities.ts';
+import { mountOptionNames } from '../../spec/mount-options.ts';
+import { OCI_VERSION } from '../../spec/validate.ts';
+import { stringifyJson } from '../../spec/json.ts';
+import type { Command } from '../command.ts';
+import { VERSION } from '../version.ts';
+
+export const command: Command = {
+  name: 'oci features',
+  summary: 'Show what this runtime can do',
+  usage: '',
+  flags: [],
+  arguments: [0, 0],
+  singleDash: true,
+  run: (_parsed, context) => {
+    context.out(stringifyJson(features(context.port.arch), '    '));
+    return 0;
+  },
+};
+
+const SECCOMP_ARCHITECTURES = {
+  x86_64: ['SCMP_ARCH_X86', 'SCMP_ARCH_X32', 'SCMP_ARCH_X86_64'],
+  aarch64: ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'],
+};
+
+/** The features structure of features.md and features-linux.md. */
+export function features(arch: 'x86_64' | 'aarch64'): object {
+  return {
+    ociVersionMin: '1.0.0',
+    ociVersionMax: OCI_VERSION,
+    hooks: [],
+    mountOptions: mountOptionNames(),
+    linux: {
+      namespaces: ['cgroup', 'ipc', 'mount', 'network', 'pid', 'time', 'user', 'uts'],
+      capabilities: Object.keys(CAPABILITIES),
+      cgroup: { v1: true, v2: true, systemd: false, systemdUser: false, rdma: false },
+      seccomp: seccompFeatures(arch),
+      apparmor: { enabled: true },
+      selinux: { enabled: true },
+      intelRdt: { enabled: false },
+      memoryPolicy: {
+        modes: [
+          ...['MPOL_BIND', 'MPOL_DEFAULT', 'MPOL_INTERLEAVE', 'MPOL_LOCAL', 'MPOL_PREFERRED'],
+          ...['MPOL_PREFERRED_MANY', 'MPOL_WEIGHTED_INTERLEAVE'],
+        ],
+        flags: ['MPOL_F_NUMA_BALANCING', 'MPOL_F_RELATIVE_NODES', 'MPOL_F_STATIC_NODES'],
+      },
+      mountExtensions: { idmap: { enabled: true } },
+      netDevices: { enabled: false },
+    },
+    annotations: { 'io.caisson.version': VERSION },
+  };
+}
+
+function seccompFeatures(arch: 'x86_64' | 'aarch64'): object {
+  const actions = ['ALLOW', 'ERRNO', 'KILL', 'KILL_PROCESS', 'KILL_THREAD', 'LOG', 'NOTIFY', 'TRACE', 'TRAP'];
+  const operators = ['EQ', 'GE', 'GT', 'LE', 'LT', 'MASKED_EQ', 'NE'];
+  return {
+    enabled: true,
+    actions: actions.map((name) => `SCMP_ACT_${name}`),
+    operators: operators.map((name) => `SCMP_CMP_${name}`),
+    archs: SECCOMP_ARCHITECTURES[arch],
+    knownFlags: ['LOG', 'SPEC_ALLOW', 'TSYNC', 'WAIT_KILLABLE_RECV'].map((name) => `SECCOMP_FILTER_FLAG_${name}`),
+    supportedFlags: ['LOG', 'SPEC_ALLOW', 'TSYNC', 'WAIT_KILLABLE_RECV'].map((name) => `SECCOMP_FILTER_FLAG_${name}`),
+  };
+}

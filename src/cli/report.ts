@@ -1,0 +1,76 @@
+// How an error reaches a person: one line that says what failed, then its causes.
+
+import { type Bytes, utf8ToBytes } from '../linux/bytes.ts';
+import { CaissonError } from '../spec/error.ts';
+
+/** How to print. */
+export interface ReportOptions {
+  /** Only on a terminal. */
+  readonly colour: boolean;
+  /** With the stack of the program. */
+  readonly debug: boolean;
+}
+
+const RED = '\x1b[31m';
+const RESET = '\x1b[0m';
+
+/**
+ * The report as bytes, ready for descriptor 2:
+ *
+ *     caisson: mount /srv/x on /data: no such file or directory (ENOENT)
+ *       caused by --volume /srv/x:/data
+ *       step 31 of 58: ...
+ *
+ * Details that are whole sentences of the command line (`See 'caisson run --help'.`) are not indented.
+ */
+export function reportError(error: unknown, options: ReportOptions): Bytes {
+  const lines = [headline(error, options.colour)];
+  if (error instanceof CaissonError) {
+    for (const source of error.sources) lines.push(`  caused by ${printable(source)}`);
+    if (error.sources.length === 0) {
+      for (const pointer of error.provenance.slice(0, 5)) {
+        if (pointer !== '' && !error.message.includes(pointer)) lines.push(`  caused by ${printable(pointer)}`);
+      }
+    }
+    const plain = error.code === 'EUSAGE' || error.code === 'ELATER';
+    for (const detail of error.details) lines.push(plain ? printable(detail) : `  ${printable(detail)}`);
+  }
+  if (options.debug) lines.push(...stackOf(error));
+  return `${lines.join('\n')}\n`;
+}
+
+/** Exit code of an error: its own, or docker's 125 for caisson's own failures. */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof CaissonError ? error.exitCode : 125;
+}
+
+/** A warning as bytes for descriptor 2. */
+export function reportWarning(message: string): Bytes {
+  return `caisson: warning: ${printable(message)}\n`;
+}
+
+function headline(error: unknown, colour: boolean): Bytes {
+  const message = error instanceof Error ? error.message : String(error);
+  const text = error instanceof CaissonError ? printable(message) : printable(utf8ToBytes(message));
+  const prefix = text.startsWith('caisson ') ? '' : 'caisson: ';
+  const unexpected = error instanceof CaissonError ? '' : 'unexpected: ';
+  const line = `${prefix}${unexpected}${text}`;
+  return colour ? `${RED}${line}${RESET}` : line;
+}
+
+/** Bytes from outside must not steer the terminal: control characters in caret form, newlines as `\n`. */
+function printable(text: Bytes): Bytes {
+  return text.replace(/[\x00-\x1f\x7f]/g, (char) => {
+    if (char === '\n') return '\\n';
+    if (char === '\t') return ' ';
+    return char === '\x7f' ? '^?' : `^${String.fromCharCode(char.charCodeAt(0) + 64)}`;
+  });
+}
+
+function stackOf(error: unknown): Bytes[] {
+  const lines: Bytes[] = [];
+  for (let at = error; at instanceof Error && lines.length < 100; at = at.cause) {
+    lines.push(...utf8ToBytes(at.stack ?? '').split('\n').map((line) => `  ${line}`));
+  }
+  return lines;
+}
