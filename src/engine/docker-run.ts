@@ -1,7 +1,7 @@
-// `caisson run`: flags and an image to a container, from the id to the clean-up.
-import { compileRun, type CompiledRun } from '../frontends/docker/compile-run.ts';
+// A container from flags: prepares the root, lets the front end compile, starts, waits, cleans up.
+import type { CompiledRun } from '../frontends/docker/compile-run.ts';
 import type { ImageConfig, UserDatabase } from '../frontends/docker/facts.ts';
-import type { RunFlags } from '../frontends/docker/run-flags.ts';
+import type { RootChoice } from '../frontends/docker/filesystem.ts';
 import type { Channel, Port } from '../host/port.ts';
 import { passwdLookup } from '../image/passwd-lookup.ts';
 import type { Bytes } from '../linux/bytes.ts';
@@ -9,29 +9,39 @@ import { bufferBytes, slotValue } from '../plan/encode.ts';
 import { Player } from '../runtime/player.ts';
 import { type Prepared, prepare } from '../runtime/prepare.ts';
 import { recordOf, type RunOptions, runAttached } from '../runtime/run.ts';
-import { claim } from '../runtime/state.ts';
 import type { Exit, Running } from '../runtime/start.ts';
+import { claim } from '../runtime/state.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import { attach } from './attach.ts';
-import { frontendFacts, newId } from './frontend-facts.ts';
+import { explainForeignRoot } from './platform.ts';
 import { importTar } from './rootfs-import.ts';
 import { directoryImageRoot, hostImageRoot } from './roots.ts';
 
-/** What `caisson run` was asked for. */
+/** What was found in the root, for the front end. */
+export interface RootFacts {
+  /** The directory that the specification names as root.path. */
+  readonly rootfs: Bytes;
+  readonly users: UserDatabase | undefined;
+  readonly image: ImageConfig;
+}
+
+/** One container: the root is prepared first, then `compile` is called with what was found in it. */
 export interface DockerRun {
-  readonly flags: RunFlags;
-  /** `host`; undefined with --rootfs or --rootfs-tar. */
-  readonly image: Bytes | undefined;
-  readonly command: readonly Bytes[];
+  readonly id: Bytes;
+  readonly choice: RootChoice;
+  readonly upper: Bytes | undefined;
+  readonly compile: (root: RootFacts, stateDirectory: Bytes) => CompiledRun;
+}
+
+export interface DockerRunOptions {
   readonly stateRoot: Bytes;
   readonly warn: (message: string) => void;
-  /** Called with the running container, for the trace. */
+  /** Called once the program runs, with the time stamps of a traced start. */
   readonly started?: (running: Running, prepared: Prepared) => void;
 }
 
 /** A run that is compiled and not started: what `caisson plan` prints. */
 export interface CompiledDockerRun {
-  readonly id: Bytes;
   readonly compiled: CompiledRun;
   readonly prepared: Prepared;
 }
@@ -42,17 +52,14 @@ const HOST_IMAGE: ImageConfig = {
   Cmd: ['/bin/sh'],
 };
 
-/** Throws CaissonError for an image that is not there: registries come with the image issue. */
-function imageOf({ flags, image }: DockerRun): ImageConfig {
-  if (flags.rootfs !== undefined || flags.rootfsTar !== undefined) return { Env: HOST_IMAGE.Env ?? [] };
-  if (image === 'host') return HOST_IMAGE;
-  throw new CaissonError(`image ${image}: the only image so far is the built-in \`host\`; or use --rootfs DIR, --rootfs-tar FILE`, {
-    code: 'ENOIMAGE',
-  });
-}
+/** A directory or an archive has no configuration but the usual PATH. */
+const BARE_IMAGE: ImageConfig = { Env: HOST_IMAGE.Env ?? [] };
+
+/** More than the largest passwd that is accepted. */
+const PASSWD_ROOM = 1 << 20;
 
 async function readUsers(port: Port, channel: Channel, root: Bytes): Promise<UserDatabase> {
-  const lookup = passwdLookup(root, '/process/user', 1 << 20);
+  const lookup = passwdLookup(root, '/process/user', PASSWD_ROOM);
   const { batch, answer } = await new Player(port, channel).play(lookup.steps);
   const content = ({ length, content: buffer }: typeof lookup.passwd) => {
     const count = slotValue(batch, answer, length);
@@ -62,44 +69,53 @@ async function readUsers(port: Port, channel: Channel, root: Bytes): Promise<Use
 }
 
 /** The directory whose passwd is read, and which the specification names as root. */
-async function rootDirectory(port: Port, run: DockerRun, stateDirectory: Bytes): Promise<Bytes> {
-  const { rootfs, rootfsTar } = run.flags;
-  const absolute = (path: Bytes) => (path.startsWith('/') ? path : `${port.cwd}/${path}`);
-  if (rootfs !== undefined) return absolute(rootfs);
-  if (rootfsTar === undefined) return '/';
+async function rootDirectory(port: Port, { choice }: DockerRun, stateDirectory: Bytes): Promise<Bytes> {
+  if (choice.kind === 'directory') return choice.path;
+  if (choice.kind !== 'archive') return '/';
   const target = `${stateDirectory}/rootfs`;
   port.makeDirectory(target);
-  await importTar(port, absolute(rootfsTar), target);
+  await importTar(port, choice.path, target);
   return target;
 }
 
 /** Compiles a run. Files that it refers to (hosts, resolv.conf) are not written yet. */
-export async function compileDockerRun(port: Port, channel: Channel, run: DockerRun, id: Bytes): Promise<CompiledDockerRun> {
-  const image = imageOf(run);
-  const stateDirectory = `${run.stateRoot}/${id}`;
+export async function compileDockerRun(
+  port: Port,
+  channel: Channel,
+  run: DockerRun,
+  stateDirectory: Bytes,
+): Promise<CompiledDockerRun> {
+  const { id, choice } = run;
   const rootfs = await rootDirectory(port, run, stateDirectory);
+  const own = choice.kind === 'image' || choice.kind === 'inherited';
+  const rootOf = own ? undefined : directoryImageRoot(port, rootfs);
   const users = await readUsers(port, channel, rootfs);
-  const facts = frontendFacts(port, run.flags, { id, rootfs, stateDirectory, users });
-  const compiled = compileRun(run.flags, run.command, image, facts);
+  const compiled = run.compile({ rootfs, users, image: own ? HOST_IMAGE : BARE_IMAGE }, stateDirectory);
   const { spec, settings } = compiled;
-  const root = run.image === 'host' ? hostImageRoot(port, spec, settings.upper) : directoryImageRoot(port, rootfs);
-  const prepared = prepare(port, spec, {
-    id,
-    root,
-    dieWithParent: true,
-    init: settings.init,
-    trace: settings.trace,
-    showSecrets: settings.showSecrets,
-    ownFiles: compiled.files.map(({ path }) => path),
-  });
-  return { id, compiled, prepared };
+  try {
+    const prepared = prepare(port, spec, {
+      id,
+      root: rootOf ?? hostImageRoot(port, spec, settings.upper),
+      dieWithParent: true,
+      init: settings.init,
+      trace: settings.trace,
+      showSecrets: settings.showSecrets,
+      ownFiles: compiled.files.map(({ path }) => path),
+    });
+    return { compiled, prepared };
+  } catch (error) {
+    throw withSources(error, compiled.sources);
+  }
 }
 
 /** Names the flag beside the field where an error comes from a field of the compiled specification. */
 export function withSources(error: unknown, sources: ReadonlyMap<Pointer, string>): unknown {
   if (!(error instanceof CaissonError) || error.sources.length > 0) return error;
   const found = error.provenance.flatMap((pointer) => sourceOf(pointer, sources) ?? []);
-  return found.length === 0 ? error : new CaissonError(error.message, { ...error, sources: [...new Set(found)] });
+  if (found.length === 0) return error;
+  const { code, errno, syscall, provenance, details, exitCode, cause } = error;
+  const rest = { ...(errno === undefined ? {} : { errno }), ...(syscall === undefined ? {} : { syscall }) };
+  return new CaissonError(error.message, { code, provenance, details, exitCode, cause, ...rest, sources: [...new Set(found)] });
 }
 
 /** The flag of the field itself, or of the nearest field above or below it. */
@@ -112,53 +128,56 @@ function sourceOf(pointer: Pointer, sources: ReadonlyMap<Pointer, string>): stri
 }
 
 /** Runs a container in the foreground. Throws CaissonError; the result is the container's own exit otherwise. */
-export async function dockerRun(port: Port, run: DockerRun): Promise<Exit> {
+export async function dockerRun(port: Port, run: DockerRun, options: DockerRunOptions): Promise<Exit> {
   const channel = await port.openChannel();
-  const id = newId(port);
-  const options = { stateRoot: run.stateRoot, claimed: true, ...(run.flags.name === undefined ? {} : { name: run.flags.name }) };
+  const { stateRoot } = options;
+  const stateDirectory = `${stateRoot}/${run.id}`;
+  claim(port, stateRoot, recordOf(port, { id: run.id, cgroups: [] }, { stateRoot }));
   try {
-    claim(port, run.stateRoot, recordOf(port, { id, cgroups: [] }, options));
-    const made = await compileDockerRun(port, channel, run, id);
-    for (const warning of [...made.compiled.warnings, ...made.prepared.warnings]) run.warn(warning);
+    const made = await compileDockerRun(port, channel, run, stateDirectory);
+    for (const warning of [...made.compiled.warnings, ...made.prepared.warnings]) options.warn(warning);
     return await runCompiled(port, channel, run, made, options);
   } finally {
     await channel.close();
-    port.remove(`${run.stateRoot}/${id}`);
+    port.remove(stateDirectory);
   }
+}
+
+function refuseTakenIdFile(port: Port, path: Bytes | undefined): void {
+  if (path === undefined || port.stat(path) === undefined) return;
+  throw new CaissonError(`container ID file found, make sure the other container isn't running or delete ${path}`, {
+    code: 'ECONFLICT',
+    sources: [`--cidfile ${path}`],
+  });
 }
 
 async function runCompiled(
   port: Port,
   channel: Channel,
   run: DockerRun,
-  made: CompiledDockerRun,
-  options: RunOptions,
+  { compiled, prepared }: CompiledDockerRun,
+  options: DockerRunOptions,
 ): Promise<Exit> {
-  const { compiled, prepared, id } = made;
   const { settings } = compiled;
-  if (settings.cidfile !== undefined && port.stat(settings.cidfile) !== undefined) {
-    throw new CaissonError(`container ID file found, make sure the other container isn't running or delete ${settings.cidfile}`, {
-      code: 'ECONFLICT',
-      sources: [`--cidfile ${settings.cidfile}`],
-    });
-  }
+  refuseTakenIdFile(port, settings.cidfile);
   let detach: (() => void) | undefined;
+  const runOptions: RunOptions = {
+    stateRoot: options.stateRoot,
+    claimed: true,
+    trace: settings.trace,
+    files: compiled.files,
+    ...(settings.name === undefined ? {} : { name: settings.name }),
+  };
   try {
-    return await runAttached(
-      port,
-      channel,
-      prepared,
-      { ...options, trace: settings.trace, files: compiled.files },
-      {
-        started: (running) => {
-          if (settings.cidfile !== undefined) port.replaceFile(settings.cidfile, id, 0o644);
-          run.started?.(running, prepared);
-          detach = attach(port, running, settings);
-        },
+    return await runAttached(port, channel, prepared, runOptions, {
+      started: (running) => {
+        if (settings.cidfile !== undefined) port.replaceFile(settings.cidfile, run.id, 0o644);
+        options.started?.(running, prepared);
+        detach = attach(port, running, settings);
       },
-    );
+    });
   } catch (error) {
-    throw withSources(error, compiled.sources);
+    throw withSources(await explainForeignRoot(port, channel, error, prepared), compiled.sources);
   } finally {
     detach?.();
   }

@@ -8,6 +8,8 @@ import { FRAME_SIZE, HEADER_SIZE, RECORD, RECORD_SIZE, WIRE } from './wire.ts';
 
 /** A batch ready to be sent, and what is needed to understand the answers to it. */
 export interface Batch {
+  /** What was encoded. */
+  readonly steps: readonly Step[];
   readonly bytes: Uint8Array;
   /** The call and its step behind every record; END records have none. */
   readonly records: readonly ({ readonly step: Step; readonly call: Call } | undefined)[];
@@ -254,6 +256,7 @@ export function encode(steps: readonly Step[], arch: Arch, options: EncodeOption
     encoder.record(view, RECORD_SIZE * index, call, child);
   });
   return {
+    steps,
     bytes: encoder.finish(bytes, replyLength, options.trace ? traceOffset : WIRE.NONE),
     records,
     replyLength,

@@ -1,6 +1,7 @@
 // Turns a failing record into an error that names the step, the field that caused it, the system call and the errno.
 import { errnoName, errnoText } from '../linux/errno.ts';
 import type { Answer, Batch } from '../plan/encode.ts';
+import { readingOrder } from '../plan/step.ts';
 import { CaissonError } from '../spec/error.ts';
 
 /** The error behind a `failed` or `refused` answer. `total` counts the steps that the batch was made from. */
@@ -10,14 +11,14 @@ export function failure(batch: Batch, answer: Answer, exitCode = 125): CaissonEr
     return new CaissonError(`the launcher refused the plan at record ${answer.index}`, { code: 'EPLAN' });
   }
   const { step, call } = record;
-  const steps = [...new Set(batch.records.flatMap((entry) => (entry === undefined ? [] : [entry.step])))];
+  const steps = readingOrder(batch);
   const syscall = call.name === 'FORK' ? 'clone3' : call.name;
   return new CaissonError(`${step.title}: ${errnoText(answer.errno)} (${errnoName(answer.errno)})`, {
     code: 'ESYSCALL',
     errno: answer.errno,
     syscall,
     provenance: step.provenance,
-    details: [`step ${steps.indexOf(step) + 1} of ${steps.length}, system call ${syscall}`],
+    details: [`step ${steps.findIndex((entry) => entry.step === step) + 1} of ${steps.length}, system call ${syscall}`],
     exitCode,
   });
 }

@@ -1,0 +1,36 @@
+// Says why a root of another processor or operating system cannot run: containers share this host's kernel.
+import type { Channel, Port } from '../host/port.ts';
+import { foreignPlatform, platformProbe } from '../image/platform.ts';
+import { ERRNO } from '../linux/errno.ts';
+import { bufferBytes, slotValue } from '../plan/encode.ts';
+import { Player } from '../runtime/player.ts';
+import type { Prepared } from '../runtime/prepare.ts';
+import { CaissonError } from '../spec/error.ts';
+
+/** What execve(2) answers to a foreign program: no format, or no interpreter (its ELF one is for no root of ours). */
+const SUSPICIOUS: readonly (number | undefined)[] = [ERRNO.ENOEXEC, ERRNO.ENOENT];
+
+/**
+ * The failure with its reason, where the programs of the root tell one. The launcher looks at them, inside the root;
+ * where they cannot be looked at, the failure is all there is.
+ */
+export async function explainForeignRoot(
+  port: Port,
+  channel: Channel,
+  error: unknown,
+  { spec }: Prepared,
+): Promise<unknown> {
+  if (!(error instanceof CaissonError) || error.syscall !== 'execve' || !SUSPICIOUS.includes(error.errno)) return error;
+  const probe = platformProbe(spec.root?.path ?? '/', spec.process?.args?.[0], '/root/path');
+  try {
+    const { batch, answer } = await new Player(port, channel).play(probe.steps);
+    const witnesses = probe.witnesses.flatMap(({ path, length, content }) => {
+      const count = slotValue(batch, answer, length);
+      return count > 0 ? [{ path, header: bufferBytes(batch, answer, content, count) }] : [];
+    });
+    const system = probe.systems.find(({ opened }) => slotValue(batch, answer, opened) >= 0)?.name;
+    return foreignPlatform({ witnesses, system }, port.arch, '/root/path') ?? error;
+  } catch {
+    return error;
+  }
+}
