@@ -43,10 +43,10 @@ test('hybrid, everything there already: one mkdir and one open per hierarchy, an
     'mkdirat(AT_FDCWD, "/sys/fs/cgroup/cpuset/caisson/id1", 0755)',
     'mkdirat(AT_FDCWD, "/sys/fs/cgroup/cpu/caisson/id1", 0755)',
     'mkdirat(AT_FDCWD, "/sys/fs/cgroup/unified/caisson/id1", 0755)',
-    'openat(AT_FDCWD, "/sys/fs/cgroup/systemd/caisson/id1/cgroup.procs", O_WRONLY|O_CLOEXEC) = <cgroup.procs of systemd>',
-    'openat(AT_FDCWD, "/sys/fs/cgroup/memory/caisson/id1/cgroup.procs", O_WRONLY|O_CLOEXEC) = <cgroup.procs of memory>',
-    'openat(AT_FDCWD, "/sys/fs/cgroup/cpuset/caisson/id1/cgroup.procs", O_WRONLY|O_CLOEXEC) = <cgroup.procs of cpuset>',
-    'openat(AT_FDCWD, "/sys/fs/cgroup/cpu/caisson/id1/cgroup.procs", O_WRONLY|O_CLOEXEC) = <cgroup.procs of cpu>',
+    'openat(AT_FDCWD, "/sys/fs/cgroup/systemd/caisson/id1/tasks", O_WRONLY|O_CLOEXEC) = <tasks of systemd>',
+    'openat(AT_FDCWD, "/sys/fs/cgroup/memory/caisson/id1/tasks", O_WRONLY|O_CLOEXEC) = <tasks of memory>',
+    'openat(AT_FDCWD, "/sys/fs/cgroup/cpuset/caisson/id1/tasks", O_WRONLY|O_CLOEXEC) = <tasks of cpuset>',
+    'openat(AT_FDCWD, "/sys/fs/cgroup/cpu/caisson/id1/tasks", O_WRONLY|O_CLOEXEC) = <tasks of cpu>',
     'openat(AT_FDCWD, "/sys/fs/cgroup/unified/caisson/id1", O_RDONLY|O_CLOEXEC) = <cgroup unified>',
     'openat(AT_FDCWD, "/sys/fs/cgroup/cpu/caisson/id1/cpu.shares", O_WRONLY|O_CLOEXEC) = <cpu.shares>',
     'write(<cpu.shares>, "512", 3)',
@@ -60,10 +60,10 @@ test('hybrid, everything there already: one mkdir and one open per hierarchy, an
 test('v1: the process joins by itself, and the descriptors are closed after the fork', () => {
   const plan = cgroupSteps({}, hybridHost(), cgroupPath('/x', ''));
   assert.deepEqual(printed(plan.join), [
-    'write(<cgroup.procs of systemd>, "0", 1)',
-    'write(<cgroup.procs of memory>, "0", 1)',
-    'write(<cgroup.procs of cpuset>, "0", 1)',
-    'write(<cgroup.procs of cpu>, "0", 1)',
+    'write(<tasks of systemd>, "0", 1)',
+    'write(<tasks of memory>, "0", 1)',
+    'write(<tasks of cpuset>, "0", 1)',
+    'write(<tasks of cpu>, "0", 1)',
   ]);
   assert.ok(plan.join.every(({ actor }) => actor === 'child'));
   assert.ok([...plan.steps, ...plan.release].every(({ actor }) => actor === 'parent'));
@@ -187,7 +187,7 @@ test('an existing cgroup must be empty and not frozen', () => {
   assert.ok(v1.includes('mkdirat(AT_FDCWD, "/sys/fs/cgroup/freezer/a", 0755) /* or EEXIST */'));
   assert.ok(
     v1.includes(
-      'openat(AT_FDCWD, "/sys/fs/cgroup/cpu,cpuacct/a/cgroup.procs", O_RDWR|O_CLOEXEC) = <cgroup.procs of cpu,cpuacct>',
+      'openat(AT_FDCWD, "/sys/fs/cgroup/cpu,cpuacct/a/tasks", O_RDWR|O_CLOEXEC) = <tasks of cpu,cpuacct>',
     ),
   );
   assert.equal(v1.filter((text) => text === 'CHECK <length of cgroup.procs> == 0 else EBUSY').length, 5);

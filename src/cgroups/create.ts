@@ -19,6 +19,7 @@ import { deviceProgram } from './device-program.ts';
 import { deviceStepsV1 } from './devices-v1.ts';
 import { deviceStepsV2 } from './devices-v2.ts';
 import { emptyCheck, thawedCheck } from './fitness.ts';
+import { joinFile } from './join.ts';
 import { type CgroupLayout, hierarchyName, hierarchyOf } from './layout.ts';
 import { type IgnoredField, limitStep, unsupported } from './limit.ts';
 import { type Cgroup, type CgroupPath, cgroupsAt } from './path.ts';
@@ -95,7 +96,7 @@ export function cgroupSteps(
   const doors = cgroups.map((cgroup): Door => {
     const name = hierarchyName(cgroup);
     const enter = cgroup.version === 2 && options.unified !== 'write' ? 'clone' : 'write';
-    return { cgroup, name, enter, directory: slot(`cgroup ${name}`), procs: slot(`cgroup.procs of ${name}`) };
+    return { cgroup, name, enter, directory: slot(`cgroup ${name}`), procs: slot(`${joinFile(cgroup)} of ${name}`) };
   });
   const into = doors.find(({ enter }) => enter === 'clone');
   const context: Context = { layout, path, options, known: options.files ?? new Map(), limits };
@@ -227,7 +228,7 @@ function openStep(doors: readonly Door[], { path, options }: Context): Step {
     if (enter === 'write') {
       const mode = check && cgroup.version === 1 ? O_RDWR : O_WRONLY;
       opened.push(
-        openat(AT_FDCWD, `${cgroup.directory}/cgroup.procs`, mode | O_CLOEXEC, 0, { result: procs }),
+        openat(AT_FDCWD, `${cgroup.directory}/${joinFile(cgroup)}`, mode | O_CLOEXEC, 0, { result: procs }),
       );
     }
     return [
