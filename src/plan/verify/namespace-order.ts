@@ -1,9 +1,10 @@
 // Constraints on the launcher, the clone, namespaces, identity maps and cgroups.
 import { CLOSE_RANGE_CLOEXEC } from '../../linux/constants/open.ts';
 import { CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER, CLONE_NEWUTS } from '../../linux/constants/process.ts';
+import { ERRNO } from '../../linux/errno.ts';
 import { before, type Constraint, describe, every, needs, never } from './constraint.ts';
 import * as is from './recognise.ts';
-import type { Timeline } from './timeline.ts';
+import type { Is, Timeline } from './timeline.ts';
 
 const mapsIds = is.either(is.writesFile('uid_map', 'gid_map'), is.both(is.parent, is.inStep('id-maps'), is.named('PAUSE')));
 const late = is.either(is.unshares(CLONE_NEWNET), is.unshares(CLONE_NEWIPC), is.unshares(CLONE_NEWCGROUP));
@@ -30,7 +31,9 @@ function oneFork(time: Timeline) {
 const ownedByNobody = is.both(is.newUserNamespace, is.either(is.enters(CLONE_NEWNET), is.enters(CLONE_NEWIPC), is.enters(CLONE_NEWCGROUP)));
 
 function leftBehind(time: Timeline) {
-  const makes = is.both(is.parent, is.either(is.makesFiles, is.named('mount', 'move_mount')));
+  // What may be there already is shared, and stays: cgroups above the container's.
+  const shared: Is = ({ call }) => call.tolerate?.includes(ERRNO.EEXIST) === true;
+  const makes = is.both(is.parent, is.either(is.makesFiles, is.named('mount', 'move_mount')), is.not(shared));
   const moment = time.parent.slice(0, time.forkAt).find((each) => makes(each) && each.step.undo === undefined);
   return moment === undefined ? [] : [{ message: `${describe(moment)} has no undo`, moment }];
 }

@@ -1,0 +1,90 @@
+// Golden cases: mounts, devices, masks, root, terminal.
+import { slot } from '../../src/plan/call.ts';
+import { step } from '../../src/plan/step.ts';
+import * as sys from '../../src/plan/syscalls.ts';
+import type { Mount, Spec } from '../../src/spec/runtime-spec.ts';
+import { all, mountOptions, onlyMounts, withLinux, withMounts, withProcess, withUserNamespace } from './fixtures.ts';
+import type { GoldenCase } from './golden-case.ts';
+
+const bind = (destination: string, source: string, ...options: readonly string[]): Mount => ({
+  destination,
+  source,
+  type: 'bind',
+  options: ['bind', ...options],
+});
+const data = (...options: readonly string[]) => withMounts(bind('/data', '/srv/data', ...options));
+const tmpfs = (destination: string, ...options: readonly string[]): Mount => ({ destination, type: 'tmpfs', source: 'tmpfs', options });
+const root = (change: Partial<NonNullable<Spec['root']>>) => (spec: Spec) => ({ ...spec, root: { path: 'rootfs', ...spec.root, ...change } });
+
+/** A user namespace that the run has opened for an id-mapped mount. */
+const userns = slot('userns');
+const opensUserns = {
+  create: [
+    step('parent', 'open-namespace', 'open the user namespace of the mapping', '/mounts/7', [
+      sys.openat(sys.AT_FDCWD, '/proc/78/ns/user', 0o2000000, 0, { result: userns }),
+    ]),
+  ],
+  join: [],
+  release: [],
+  hierarchies: [],
+};
+const idmapped = { cgroup: opensUserns, idmapped: new Map([['/mounts/7', userns]]) };
+const mappings = { uidMappings: [{ containerID: 0, hostID: 1000, size: 1 }], gidMappings: [{ containerID: 0, hostID: 1000, size: 1 }] };
+
+export const MOUNT_CASES: readonly GoldenCase[] = [
+  { name: 'mount-tmpfs', purpose: 'a tmpfs with size, mode and flags', change: withMounts(tmpfs('/tmp', 'nosuid', 'nodev', 'size=64k', 'mode=1777')) },
+  { name: 'mount-tmpfs-nested', purpose: 'each missing directory of the way is made and held', change: withMounts(tmpfs('/a/b/c')) },
+  { name: 'mount-below-mount', purpose: 'the second mount is below the first: its directory is made in the first', change: withMounts(tmpfs('/a'), tmpfs('/a/b')) },
+  { name: 'mount-dots', purpose: 'a destination with dots and doubled slashes', change: withMounts(tmpfs('//a/./b/')) },
+  { name: 'mount-parent-dots', purpose: 'a destination with ..: kept inside the root by openat2', change: withMounts(tmpfs('/a/../../b')) },
+  { name: 'mount-over-mount', purpose: 'two mounts at one place: the second covers the first', change: withMounts(tmpfs('/a'), tmpfs('/a')) },
+  { name: 'mount-proc-options', purpose: 'data of procfs', change: mountOptions('/proc', ['hidepid=2', 'subset=pid', 'ro']) },
+  { name: 'mount-flags', purpose: 'super block flags go to fsconfig, access times to fsmount', change: withMounts(tmpfs('/x', 'sync', 'dirsync', 'noatime', 'nodiratime', 'noexec')) },
+  { name: 'mount-times', purpose: 'the last access time option holds', change: withMounts(tmpfs('/x', 'noatime', 'relatime')) },
+  { name: 'mount-sysfs-writable', purpose: 'sysfs without ro', change: mountOptions('/sys', ['nosuid']) },
+  { name: 'mount-overlay', purpose: 'a file system with data of its own', change: withMounts({ destination: '/o', type: 'overlay', source: 'overlay', options: ['lowerdir=/a:/b', 'volatile'] }) },
+  { name: 'mount-propagation', purpose: 'propagation after the mount is attached', change: withMounts(tmpfs('/x', 'rshared')) },
+  { name: 'mount-none', purpose: 'no mounts at all', change: all(onlyMounts(), withLinux({ maskedPaths: [], readonlyPaths: [] })), show: 'full' },
+  { name: 'mount-bytes', purpose: 'paths are bytes: Latin-1, quotes, newline, escape', change: withMounts(bind('/caf\xe9', '/srv/caf\xe9'), tmpfs('/a"b\\c'), tmpfs('/new\nline\x1b[31m')) },
+
+  { name: 'bind-directory', purpose: 'a clone of the tree, moved onto a descriptor', change: data() },
+  { name: 'bind-recursive', purpose: 'with what is mounted below', change: withMounts({ ...bind('/data', '/srv/data'), options: ['rbind'] }) },
+  { name: 'bind-file', purpose: 'an empty file is made to mount on', change: withMounts(bind('/etc/hosts', '/etc/hosts', 'ro')) },
+  { name: 'bind-socket', purpose: 'a socket is bound as a file is', change: withMounts(bind('/run/shared.sock', '/run/shared.sock')) },
+  { name: 'bind-read-only', purpose: 'read-only before it is attached', change: data('ro', 'nosuid', 'nodev', 'noexec') },
+  { name: 'bind-read-only-recursive', purpose: 'rro: with AT_RECURSIVE', change: data('rbind', 'rro') },
+  { name: 'bind-clears', purpose: 'rw and exec clear flags of the source', change: data('rw', 'exec', 'suid') },
+  { name: 'bind-times', purpose: 'an access time mode clears the old one', change: data('noatime') },
+  { name: 'bind-propagation', purpose: 'rslave, then shared', change: data('rbind', 'rslave', 'shared') },
+  { name: 'bind-missing', purpose: 'a source that is not there is taken for a directory; open_tree says ENOENT', change: withMounts(bind('/x', '/no/such')) },
+  { name: 'bind-cpuinfo', purpose: 'a file of /proc that only informs', change: withMounts(bind('/proc/cpuinfo', '/etc/hosts')) },
+  { name: 'bind-idmapped', purpose: 'mapped before it is attached', options: idmapped, change: withMounts({ ...bind('/data', '/srv/data', 'idmap'), ...mappings }) },
+  { name: 'bind-idmapped-recursive', purpose: 'ridmap', options: idmapped, change: withMounts({ ...bind('/data', '/srv/data', 'rbind', 'ridmap'), ...mappings }) },
+
+  { name: 'devices-more', purpose: 'a character device with owner, a block device, a fifo', change: withLinux({ devices: [{ path: '/dev/fuse', type: 'c', major: 10, minor: 229, fileMode: 0o660, uid: 1000, gid: 1000 }, { path: '/dev/sdz', type: 'b', major: 8, minor: 400, fileMode: 0o600 }, { path: '/dev/pipe', type: 'p' }, { path: '/dev/u', type: 'u', major: 1, minor: 11 }] }) },
+  { name: 'devices-nested', purpose: 'a directory is made for it', change: withLinux({ devices: [{ path: '/dev/net/tun', type: 'c', major: 10, minor: 200 }] }) },
+  { name: 'devices-replaced', purpose: 'the configuration has its own /dev/null', change: withLinux({ devices: [{ path: '/dev/null', type: 'c', major: 1, minor: 3, fileMode: 0o600 }] }) },
+  { name: 'devices-bound-dev', purpose: 'a bound /dev is left alone', change: all(onlyMounts(bind('/dev', '/srv/data')), withLinux({ maskedPaths: [], readonlyPaths: [] })) },
+  { name: 'devices-user-namespace', purpose: "in a user namespace the host's nodes are bound", change: all(withUserNamespace, withLinux({ devices: [{ path: '/dev/fuse', type: 'c', major: 10, minor: 229 }] })) },
+
+  { name: 'masks-none', purpose: 'nothing is masked', change: withLinux({ maskedPaths: [] }) },
+  { name: 'masks-file', purpose: 'a file is covered by the null device', change: withLinux({ maskedPaths: ['/proc/kcore'] }) },
+  { name: 'masks-directory', purpose: 'a directory is covered by an empty tmpfs', change: withLinux({ maskedPaths: ['/proc/acpi'] }) },
+  { name: 'masks-absent', purpose: 'what this kernel does not have is no step', change: withLinux({ maskedPaths: ['/proc/latency_stats'] }) },
+  { name: 'masks-unknown', purpose: 'a path of the image may be anything, or nothing', change: withLinux({ maskedPaths: ['/usr/lib/secret'] }) },
+  { name: 'masks-unknown-6.1', purpose: 'the same on 6.1', level: '6.1', change: withLinux({ maskedPaths: ['/usr/lib/secret'] }) },
+  { name: 'readonly-paths', purpose: 'a clone of the tree, read-only, over itself', change: withLinux({ readonlyPaths: ['/proc/sys', '/etc'] }) },
+
+  { name: 'root-writable', purpose: 'the root is left writable', change: root({ readonly: false }) },
+  ...(['shared', 'rshared', 'slave', 'rslave', 'private', 'rprivate', 'unbindable', 'runbindable'] as const).map((propagation) => ({
+    name: `root-${propagation}`,
+    purpose: `rootfsPropagation ${propagation}: what the build keeps from the host, and what the root is in the end`,
+    change: withLinux({ rootfsPropagation: propagation }),
+  })),
+  { name: 'root-no-pivot', purpose: 'move and chroot, when pivot_root cannot be', options: { noPivot: true } },
+
+  { name: 'terminal', purpose: 'a terminal of the container, its master sent to the launcher', change: withProcess({ terminal: true }) },
+  { name: 'terminal-size', purpose: 'a window size from the start', change: withProcess({ terminal: true, consoleSize: { height: 24, width: 80 } }) },
+  { name: 'terminal-user', purpose: 'the terminal belongs to the user', change: withProcess({ terminal: true, user: { uid: 1000, gid: 1000 } }) },
+  { name: 'terminal-rootless', purpose: 'a terminal for an ordinary user', rootless: true, change: withProcess({ terminal: true }) },
+];
