@@ -71,7 +71,9 @@ function strings(steps: readonly Step[], name: string): string[][] {
 
 test('which directories of the host must be listed', () => {
   assert.deepEqual(directoriesToList(MOUNTS, false), []);
-  assert.deepEqual(directoriesToList(MOUNTS, true), ['/', '/boot', '/etc', '/srv', '/srv/a']);
+  assert.deepEqual(directoriesToList(MOUNTS, true), ['/', '/boot', '/etc', '/srv', '/srv/a', '/var']);
+  const home = ['/srv/home/me', '/proc/1', 'relative'];
+  assert.deepEqual(directoriesToList(MOUNTS.slice(0, 2), true, home), ['/', '/srv', '/srv/home', '/var']);
   assert.deepEqual(mountsToStat(MOUNTS), ['/boot/efi', '/etc/hosts', '/srv/a/data']);
 });
 

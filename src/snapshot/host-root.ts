@@ -39,19 +39,31 @@ import {
   readOnlyBind,
 } from './host-view.ts';
 import { DIRECTORY, DIRECTORY_OR_LINK, ONTO } from './mount-flags.ts';
-import { treatment, visibleMounts } from './mount-table.ts';
+import { prefixes, treatment, visibleMounts } from './mount-table.ts';
 import { canBeLower, overlayCalls } from './overlay.ts';
 import { splitRoot } from './split-root.ts';
 
-/** Host directories whose entries `hostRoot` wants: `/` and all directories that have mounts below them. */
-export function directoriesToList(mounts: readonly MountEntry[], userNamespace: boolean): Bytes[] {
+/** Writable by everybody on every machine, and not at the top. */
+const WRITABLE: readonly Bytes[] = ['/var/tmp'];
+
+/**
+ * Host directories whose entries `hostRoot` wants. In a user namespace: those that are taken apart, because something
+ * is mounted below them, or because `writable`, a directory that its user wants to change (a home, a working
+ * directory), is.
+ */
+export function directoriesToList(
+  mounts: readonly MountEntry[],
+  userNamespace: boolean,
+  writable: readonly Bytes[] = [],
+): Bytes[] {
   if (!userNamespace) return [];
   const wanted = new Set<Bytes>(['/']);
-  for (const { mountPoint } of mounts) {
-    for (let at = mountPoint.indexOf('/', 1); at > 0; at = mountPoint.indexOf('/', at + 1)) {
-      const above = mountPoint.slice(0, at);
+  for (const path of [...mounts.map(({ mountPoint }) => mountPoint), ...WRITABLE, ...writable]) {
+    for (const above of prefixes(path)) {
       // Nothing below the mount point of a file system that is left out is looked at.
-      if (mounts.some((mount) => mount.mountPoint === above && treatment(mount) === 'empty')) break;
+      const left =
+        above !== '/' && mounts.some((mount) => mount.mountPoint === above && treatment(mount) !== 'overlay');
+      if (left || above === path) break;
       wanted.add(above);
     }
   }

