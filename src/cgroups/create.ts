@@ -96,7 +96,13 @@ export function cgroupSteps(
   const doors = cgroups.map((cgroup): Door => {
     const name = hierarchyName(cgroup);
     const enter = cgroup.version === 2 && options.unified !== 'write' ? 'clone' : 'write';
-    return { cgroup, name, enter, directory: slot(`cgroup ${name}`), procs: slot(`${joinFile(cgroup)} of ${name}`) };
+    return {
+      cgroup,
+      name,
+      enter,
+      directory: slot(`cgroup ${name}`),
+      procs: slot(`${joinFile(cgroup)} of ${name}`),
+    };
   });
   const into = doors.find(({ enter }) => enter === 'clone');
   const context: Context = { layout, path, options, known: options.files ?? new Map(), limits };

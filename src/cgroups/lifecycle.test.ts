@@ -72,9 +72,14 @@ test('out of memory', () => {
     (...texts: string[]) =>
     (files: readonly Bytes[]) =>
       new Map(files.map((file, at) => [file, texts[at]]));
-  const v1 = contents('oom_kill_disable 0\nunder_oom 0\noom_kill 2\n', '17\n', '67108864\n')(oomFiles(BOTH));
-  assert.deepEqual(oomReport(BOTH, v1), { kills: 2, limitHits: 17, limit: 67108864 });
-  const v2 = contents('low 0\nmax 9\noom 1\noom_kill 1\n', 'max 8\n', 'max\n')(oomFiles(V2));
+  const v1 = contents(
+    'oom_kill_disable 0\nunder_oom 0\noom_kill 2\n',
+    '67108864\n',
+    '17\n',
+    '3\n',
+  )(oomFiles(BOTH));
+  assert.deepEqual(oomReport(BOTH, v1), { kills: 2, limitHits: 20, limit: 67108864 });
+  const v2 = contents('low 0\nmax 9\noom 1\noom_kill 1\n', 'max\n', 'max 8\n')(oomFiles(V2));
   assert.deepEqual(oomReport(V2, v2), { kills: 1, limitHits: 8, limit: undefined });
   assert.equal(oomReport(V2, new Map()), undefined);
   assert.equal(oomReport(V1, new Map()), undefined);

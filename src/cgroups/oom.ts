@@ -11,14 +11,14 @@ import { MAX, parseFlatKeyed, parseNumber } from './statistics-files.ts';
 export interface OomReport {
   /** Processes killed, by a limit of this container's cgroup or of an ancestor. */
   readonly kills: Int64;
-  /** How often an allocation ran into the container's own limit. */
+  /** How often an allocation ran into the container's own limit; v1 of Linux 6.18 was seen to count nothing. */
   readonly limitHits: Int64;
   /** The container's own limit in bytes; undefined for none. */
   readonly limit: Int64 | undefined;
 }
 
-const V1 = ['memory.oom_control', 'memory.failcnt', 'memory.limit_in_bytes'] as const;
-const V2 = ['memory.events', 'memory.events.local', 'memory.max'] as const;
+const V1 = ['memory.oom_control', 'memory.limit_in_bytes', 'memory.failcnt', 'memory.memsw.failcnt'] as const;
+const V2 = ['memory.events', 'memory.max', 'memory.events.local'] as const;
 
 /** The files that `oomReport` wants. They go with the cgroup: read them before it is removed. */
 export function oomFiles(cgroups: readonly Cgroup[]): Bytes[] {
@@ -30,14 +30,17 @@ export function oomFiles(cgroups: readonly Cgroup[]): Bytes[] {
 /** Undefined without a memory controller, or after the cgroup is gone. */
 export function oomReport(cgroups: readonly Cgroup[], contents: Contents): OomReport | undefined {
   const memory = hierarchyOf(cgroups, 'memory');
-  const [first, second, third] = oomFiles(cgroups).map((file) => contents.get(file));
-  if (memory === undefined || first === undefined) return undefined;
-  const events = parseFlatKeyed(first);
-  const limit = parseNumber(third);
+  const [counts, size, ...hits] = oomFiles(cgroups).map((file) => contents.get(file));
+  if (memory === undefined || counts === undefined) return undefined;
+  const limit = parseNumber(size);
   const unlimited = limit === undefined || limit === MAX || limit >= NO_LIMIT_V1;
   return {
-    kills: events.get('oom_kill') ?? 0,
-    limitHits: memory.version === 1 ? (parseNumber(second) ?? 0) : (parseFlatKeyed(second).get('max') ?? 0),
+    kills: parseFlatKeyed(counts).get('oom_kill') ?? 0,
+    // Where swap is limited to the same size, v1 counts what runs into the limit there alone.
+    limitHits:
+      memory.version === 1
+        ? hits.reduce((sum, text) => sum + Number(parseNumber(text) ?? 0), 0)
+        : (parseFlatKeyed(hits[0]).get('max') ?? 0),
     limit: unlimited ? undefined : limit,
   };
 }
