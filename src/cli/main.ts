@@ -7,7 +7,8 @@ import { VERSION } from './version.ts';
 function answerVersion(): boolean {
   const [first, second] = process.argv.slice(2);
   if (second !== undefined || (first !== '--version' && first !== '-v') || isOci()) return false;
-  process.stdout.write(`caisson version ${VERSION}\n`);
+  // process.stdout is a stream, and making it takes Bun 9 ms (measured); this does not make it.
+  console.log(`caisson version ${VERSION}`);
   return true;
 }
 
