@@ -99,6 +99,19 @@ export function platformProbe(rootDir: Bytes, program: Bytes | undefined, cause:
   };
 }
 
+/** What the answer to a probe says: `value` reads a reply slot, `bytes` the start of a reply buffer. */
+export function platformFindings(
+  probe: PlatformProbe,
+  value: (of: Slot) => number,
+  bytes: (of: OutBuffer, length: number) => Bytes,
+): PlatformFindings {
+  const there = probe.witnesses.filter(({ length }) => value(length) > 0);
+  return {
+    witnesses: there.map(({ path, length, content }) => ({ path, header: bytes(content, value(length)) })),
+    system: probe.systems.find(({ opened }) => value(opened) >= 0)?.name,
+  };
+}
+
 const HOST: Readonly<Record<Arch, string>> = { x86_64: 'x86-64', aarch64: 'arm64' };
 
 /** What each kernel runs beside its own: the 32-bit programs of the same family. */
