@@ -13,7 +13,7 @@ import { devices, terminal, terminalOwner } from './compile/devices.ts';
 import { type Execution, execute, labels, resetSignals, seccomp, signalMask } from './compile/execute.ts';
 import { masks, readonlyRoot } from './compile/masks.ts';
 import { mounts } from './compile/mounts.ts';
-import { enterNamespaces, fork, loopback, openJoinedNamespaces, PAUSE_STARTED, timeNamespace } from './compile/namespaces.ts';
+import { enterNamespaces, fork, joinBeforeFork, loopback, openJoinedNamespaces, PAUSE_STARTED, timeNamespace } from './compile/namespaces.ts';
 import * as process from './compile/process.ts';
 import { openProcfsEarly, privateProcfs } from './compile/procfs.ts';
 import { attachRoot, chrootOnly, isolateMounts, pivotRoot, rootPropagation } from './compile/root.ts';
@@ -44,6 +44,7 @@ export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): 
   openJoinedNamespaces(c);
   c.steps.push(...(options.cgroup?.create ?? []));
   const sockets = terminalSockets(c);
+  joinBeforeFork(c);
   const { pid, pidfd, executed } = fork(c);
   c.steps.push(...(options.cgroup?.release ?? []));
   const execution = child(c, sockets?.child);

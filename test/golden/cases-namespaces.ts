@@ -54,6 +54,9 @@ export const NAMESPACE_CASES: readonly GoldenCase[] = [
   { name: 'join-time', purpose: 'a time namespace by path', change: withNamespace('time', '/proc/77/ns/time') },
   { name: 'join-mount', purpose: 'the mount namespace of another: its root is taken, nothing is mounted', change: all(withoutMounts, withNamespace('mount', '/proc/77/ns/mnt'), (spec) => ({ ...spec, root: { path: '/' } })), show: 'full' },
   { name: 'join-user', purpose: 'the user namespace of another', change: withNamespace('user', '/proc/77/ns/user') },
+  { name: 'join-network-user', purpose: "a new user namespace: the host's network is joined before, with the host's privilege", change: all(withUserNamespace, withNamespace('network', '/run/netns/blue')) },
+  { name: 'join-network-rootless', purpose: 'an ordinary user joins inside of the own user namespace', rootless: true, change: withNamespace('network', '/run/netns/blue') },
+  { name: 'join-pod', purpose: 'user, network and pid namespaces of another', change: all(withNamespace('user', '/proc/77/ns/user'), withNamespace('network', '/proc/77/ns/net'), withNamespace('pid', '/proc/77/ns/pid')) },
   { name: 'join-two', purpose: 'a pod: network and ipc of another container', change: all(withNamespace('network', '/proc/77/ns/net'), withNamespace('ipc', '/proc/77/ns/ipc')) },
 
   { name: 'rootless-network', purpose: 'own network: unshared after the map; sysfs can be mounted', rootless: true, change: withNamespace('network') },

@@ -45,8 +45,10 @@ export const mountOptions =
 export const withNamespace =
   (type: LinuxNamespaceType, path?: string): Change =>
   (spec) => {
-    const others = (spec.linux?.namespaces ?? []).filter((namespace) => namespace.type !== type);
-    return withLinux({ namespaces: [...others, path === undefined ? { type } : { type, path }] })(spec);
+    const own = path === undefined ? { type } : { type, path };
+    const namespaces = spec.linux?.namespaces ?? [];
+    const replaced = namespaces.map((namespace) => (namespace.type === type ? own : namespace));
+    return withLinux({ namespaces: replaced.includes(own) ? replaced : [...namespaces, own] })(spec);
   };
 
 export const withoutNamespace =

@@ -14,6 +14,7 @@ import {
   CLONE_NEWUSER,
   CLONE_NEWUTS,
   CLONE_PIDFD,
+  PR_SET_DUMPABLE,
 } from '../../linux/constants/process.ts';
 import { O_CLOEXEC, O_RDONLY, O_WRONLY } from '../../linux/constants/open.ts';
 import { NS_GET_NSTYPE } from '../../linux/constants/filesystem.ts';
@@ -79,14 +80,17 @@ function bornInCgroup(c: Context): boolean {
   return c.options.cgroup?.intoCgroup !== undefined && c.options.cgroup.join.length === 0;
 }
 
+/** The new namespaces that clone3 makes; the others are unshared by the child. */
+function clonedNamespaces(c: Context): LinuxNamespaceType[] {
+  return [...c.namespaces.keys()].filter((type) => {
+    if (type === 'time' || !c.isNew(type)) return false;
+    if (type === 'cgroup' && !bornInCgroup(c)) return false;
+    return !(c.isNew('user') && AFTER_MAP.includes(type));
+  });
+}
+
 function cloneFlags(c: Context): number {
-  let flags = CLONE_PIDFD;
-  for (const type of Object.keys(CLONE_FLAG) as LinuxNamespaceType[]) {
-    if (type === 'time' || !c.isNew(type)) continue;
-    if (type === 'cgroup' && !bornInCgroup(c)) continue;
-    if (c.isNew('user') && AFTER_MAP.includes(type)) continue;
-    flags += CLONE_FLAG[type];
-  }
+  const flags = clonedNamespaces(c).reduce((sum, type) => sum + CLONE_FLAG[type], CLONE_PIDFD);
   return c.options.cgroup?.intoCgroup === undefined ? flags : flags + CLONE_INTO_CGROUP;
 }
 
@@ -98,7 +102,7 @@ export function fork(c: Context): ForkSlots {
   const pidfd = slot('pidfd', { width: 4, reply: true });
   const mapped = slot('mapped', { width: 4 });
   const mappedEnd = slot('mapped_end', { width: 4 });
-  const causes = [...c.namespaces].filter(([, mode]) => mode.kind === 'new').map(([type]) => namespacePointer(c.spec, type));
+  const causes = clonedNamespaces(c).map((type) => namespacePointer(c.spec, type));
   const pipes = [sys.pipe2(executed, executedEnd, O_CLOEXEC)];
   if (c.isNew('user')) pipes.push(sys.pipe2(mapped, mappedEnd, O_CLOEXEC));
   c.parent('pipes', 'pipes by which parent and child wait for each other', 'default: synchronisation', pipes);
@@ -112,7 +116,7 @@ export function fork(c: Context): ForkSlots {
 }
 
 function forkTitle(c: Context): string {
-  const types = [...c.namespaces].filter(([, mode]) => mode.kind === 'new').map(([type]) => type);
+  const types = clonedNamespaces(c);
   return types.length === 0 ? 'clone the process' : `clone the process with new namespaces: ${types.join(', ')}`;
 }
 
@@ -165,20 +169,39 @@ export function writeFile(directory: sys.Fd, name: Bytes, content: Bytes): Call[
   ];
 }
 
-/** In the child, after the map: root of the new user namespace, joins, and the namespaces that wait for the map. */
-export function enterNamespaces(c: Context): void {
+/** Joined by setns(2) one after the other; the mount namespace last, because it changes root and directory. */
+const JOINED: readonly LinuxNamespaceType[] = ['network', 'ipc', 'uts', 'cgroup', 'time', 'mount'];
+
+/**
+ * Joins of the launcher itself, right before the clone. A user namespace takes away the privilege over namespaces of
+ * the host, so that these are joined first; and what clone3 makes belongs to the user namespace of its caller.
+ */
+export function joinBeforeFork(c: Context): void {
   const slots = joined.get(c) ?? new Map<LinuxNamespaceType, Slot>();
   const user = slots.get('user');
-  const late: LinuxNamespaceType[] = ['network', 'ipc', 'uts', 'cgroup', 'time', 'mount'];
-  if (user !== undefined) {
-    c.child('join-user', 'join the user namespace', namespacePointer(c.spec, 'user'), [sys.setns(user, CLONE_NEWUSER)]);
+  // A process of the joined namespaces could otherwise look into this one (CVE-2016-9962). The map of a new user
+  // namespace is written through /proc/PID, which only root may do for such a process.
+  if (user !== undefined || (slots.has('pid') && !(c.isNew('user') && !c.facts.privileged))) {
+    c.parent('not-dumpable', 'keep joined processes from looking in', 'default: CVE-2016-9962', [sys.prctl(PR_SET_DUMPABLE, 0)]);
   }
+  if (c.inUserNamespace && c.facts.privileged) {
+    for (const type of JOINED) if (type !== 'mount') joinOne(c, 'parent', type);
+  }
+  if (user === undefined) return;
+  c.parent('join-user', 'join the user namespace', namespacePointer(c.spec, 'user'), [sys.setns(user, CLONE_NEWUSER)]);
+}
+
+function joinOne(c: Context, actor: 'parent' | 'child', type: LinuxNamespaceType): void {
+  const fd = joined.get(c)?.get(type);
+  if (fd === undefined) return;
+  c[actor]('join-namespace', `join the ${type} namespace`, namespacePointer(c.spec, type), [sys.setns(fd, CLONE_FLAG[type])]);
+}
+
+/** In the child, after the map: root of the user namespace, joins, and the namespaces that wait for the map. */
+export function enterNamespaces(c: Context): void {
   if (c.inUserNamespace) becomeRoot(c);
-  for (const type of late) {
-    const fd = slots.get(type);
-    if (fd === undefined) continue;
-    c.child('join-namespace', `join the ${type} namespace`, namespacePointer(c.spec, type), [sys.setns(fd, CLONE_FLAG[type])]);
-  }
+  const done = c.inUserNamespace && c.facts.privileged;
+  for (const type of JOINED) if (type === 'mount' || !done) joinOne(c, 'child', type);
   unshareLate(c);
 }
 

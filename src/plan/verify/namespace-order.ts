@@ -71,6 +71,17 @@ export const NAMESPACE_ORDER: readonly Constraint[] = [
     ),
   },
   {
+    id: 'user-joined-last-by-parent',
+    order: "the parent's other joins, then setns(CLONE_NEWUSER) by the parent, then clone3",
+    reason: "what clone3 makes belongs to the caller's user namespace, in which nothing of the host may be joined",
+    source: 'launcher.md 4.4, Joining existing namespaces; user_namespaces(7)',
+    check: every(
+      never(is.both(is.child, is.joins(CLONE_NEWUSER))),
+      before(is.both(is.parent, is.named('setns'), is.not(is.joins(CLONE_NEWUSER))), is.joins(CLONE_NEWUSER)),
+      before(is.joins(CLONE_NEWUSER), is.named('FORK')),
+    ),
+  },
+  {
     id: 'joined-before-mount-namespace',
     order: 'other joins before setns(CLONE_NEWNS)',
     reason: 'the mount namespace changes root and directory; paths of the caller are gone',
