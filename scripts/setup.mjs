@@ -151,6 +151,8 @@ function compileExecutable() {
     '--minify',
     '--bytecode',
     '--format=esm',
+    // In chunks, so that a command loads what it uses and nothing else.
+    '--splitting',
     ENTRY,
     '--outfile',
     'dist/caisson',
