@@ -132,14 +132,17 @@ export async function dockerRun(port: Port, run: DockerRun, options: DockerRunOp
   const channel = await port.openChannel();
   const { stateRoot } = options;
   const stateDirectory = `${stateRoot}/${run.id}`;
-  claim(port, stateRoot, recordOf(port, { id: run.id, cgroups: [] }, { stateRoot }));
+  claim(port, stateRoot, recordOf(port, { id: run.id, cgroups: [] }, { stateRoot }, channel.pid));
   try {
     const made = await compileDockerRun(port, channel, run, stateDirectory);
     for (const warning of [...made.compiled.warnings, ...made.prepared.warnings]) options.warn(warning);
     return await runCompiled(port, channel, run, made, options);
+  } catch (error) {
+    // The record of what could not be taken away is for `system repair`.
+    if (!(error instanceof CaissonError && error.code === 'ECGROUPBUSY')) port.remove(stateDirectory);
+    throw error;
   } finally {
     await channel.close();
-    port.remove(stateDirectory);
   }
 }
 

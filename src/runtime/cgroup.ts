@@ -4,20 +4,10 @@ import { type CgroupLayout, cgroupLayout, hierarchyName, unifiedMountPoint } fro
 import { type Cgroup, cgroupPath, cgroupsAt } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
-import { AT_REMOVEDIR } from '../linux/constants/open.ts';
-import { ERRNO } from '../linux/errno.ts';
 import type { MountEntry } from '../linux/mountinfo.ts';
-import * as F from '../linux/flags.ts';
-import { SIGNALS } from '../linux/signals.ts';
-import { call, NULL, number, pointer, type Slot, slot, struct } from '../plan/call.ts';
 import type { CgroupPlan } from '../plan/compile/context.ts';
-import { slotValue } from '../plan/encode.ts';
 import type { HostFacts } from '../plan/facts.ts';
-import { type Step, step } from '../plan/step.ts';
-import * as sys from '../plan/syscalls.ts';
-import { CaissonError } from '../spec/error.ts';
 import type { LinuxDeviceCgroup, LinuxResources, Spec } from '../spec/runtime-spec.ts';
-import type { Player } from './player.ts';
 
 /** What every container may use, as runc allows it: nodes may be made, the harmless ones opened. */
 const DEFAULT_RULES: readonly LinuxDeviceCgroup[] = [
@@ -93,47 +83,4 @@ export function planCgroups(port: Port, spec: Spec, facts: HostFacts, layout: Cg
 function mountName(layout: CgroupLayout, cgroup: Cgroup): Bytes {
   const mount = layout.hierarchies.find(({ mountPoint }) => cgroup.directory.startsWith(`${mountPoint}/`));
   return mount?.mountPoint.split('/').at(-1) ?? hierarchyName(cgroup);
-}
-
-/** How often a busy cgroup is tried again, 2 ms apart: 2 s, in which a killed process is gone. */
-const ATTEMPTS = 1000;
-const PAUSE_NANOSECONDS = 2_000_000;
-
-/**
- * Removes the directories; processes that are still inside (a container without a pid namespace leaves them) are
- * killed first. Throws CaissonError ECGROUPBUSY when they do not go within 2 s.
- */
-export async function removeCgroups(port: Port, player: Player, cgroups: readonly Cgroup[]): Promise<void> {
-  let left = cgroups;
-  for (let attempt = 0; left.length > 0; attempt++) {
-    if (attempt > ATTEMPTS) {
-      throw new CaissonError(`cgroup ${left[0]?.directory} is busy: its processes do not end`, { code: 'ECGROUPBUSY' });
-    }
-    const results = left.map(({ directory }) => slot(directory, { reply: true }));
-    const { batch, answer } = await player.play(removalSteps(left, results));
-    left = left.filter((_, index) => slotValue(batch, answer, results[index] as Slot) === -ERRNO.EBUSY);
-    if (left.length > 0) await player.play([killStep(port, left)]);
-  }
-}
-
-function removalSteps(cgroups: readonly Cgroup[], results: readonly Slot[]): Step[] {
-  return cgroups.map(({ directory }, index) =>
-    step('parent', 'remove-cgroup', `remove ${directory}`, 'default: clean up', [
-      sys.unlinkat(sys.AT_FDCWD, directory, AT_REMOVEDIR, {
-        result: results[index] as Slot,
-        tolerate: [ERRNO.ENOENT, ERRNO.EBUSY],
-      }),
-    ]),
-  );
-}
-
-/** Kills what is in the cgroups, then waits a moment. A process in a frozen v1 cgroup dies only when it is thawed. */
-function killStep(port: Port, cgroups: readonly Cgroup[]): Step {
-  const pids = new Set(cgroups.flatMap(({ directory }) => (port.readFile(`${directory}/cgroup.procs`) ?? '').split('\n')));
-  const calls = [...pids]
-    .filter((pid) => Number(pid) > 1)
-    .map((pid) => call('kill', [number(Number(pid)), number(SIGNALS.SIGKILL, F.SIGNALS)], { tolerate: [ERRNO.ESRCH] }));
-  const pause = struct({ name: 'tv_sec', width: 8, value: 0 }, { name: 'tv_nsec', width: 8, value: PAUSE_NANOSECONDS });
-  calls.push(call('ppoll', [NULL, number(0), pointer(pause, 'fixed'), NULL, number(0)]));
-  return step('parent', 'kill-cgroup', 'kill what is left in the cgroups', 'default: clean up', calls);
 }

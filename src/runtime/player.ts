@@ -1,7 +1,17 @@
 // A conversation with one launcher: plays batches of steps, receives their answers, keeps frames and plans together.
+import type { Replies } from '../cgroups/reading.ts';
 import type { Channel, Port } from '../host/port.ts';
 import type { Arch } from '../linux/abi/index.ts';
-import { type Answer, type Batch, continueBytes, decodeAnswer, type EncodeOptions, encode } from '../plan/encode.ts';
+import {
+  type Answer,
+  type Batch,
+  bufferBytes,
+  continueBytes,
+  decodeAnswer,
+  type EncodeOptions,
+  encode,
+  slotValue,
+} from '../plan/encode.ts';
 import type { Step } from '../plan/step.ts';
 import { CaissonError } from '../spec/error.ts';
 import { failure } from './failure.ts';
@@ -9,6 +19,14 @@ import { failure } from './failure.ts';
 export interface Played {
   readonly batch: Batch;
   readonly answer: Answer;
+}
+
+/** What src/cgroups and src/image ask of an answer. */
+export function repliesOf({ batch, answer }: Played): Replies {
+  return {
+    value: (slot) => slotValue(batch, answer, slot),
+    bytes: (buffer, length) => bufferBytes(batch, answer, buffer, length),
+  };
 }
 
 export class Player {

@@ -1,9 +1,10 @@
 // An attached run from claim to clean-up: record, start, wait, and taking back whatever the start has made.
 import type { Channel, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
-import { removeCgroups } from './cgroup.ts';
+import { outOfMemory } from './oom.ts';
 import { Player } from './player.ts';
 import type { Prepared } from './prepare.ts';
+import { takeBack } from './removal.ts';
 import { type Exit, type Running, start } from './start.ts';
 import { bootId, type ContainerRecord, claim, identify, STATE_VERSION, write } from './state.ts';
 
@@ -25,12 +26,18 @@ export interface RunOptions {
 }
 
 /** The record of a container that is about to be started. */
-export function recordOf(port: Port, prepared: Pick<Prepared, 'id' | 'cgroups'>, options: RunOptions): ContainerRecord {
+export function recordOf(
+  port: Port,
+  prepared: Pick<Prepared, 'id' | 'cgroups'>,
+  options: RunOptions,
+  launcher: number,
+): ContainerRecord {
   return {
     version: STATE_VERSION,
     id: prepared.id,
     bootId: bootId(port),
     keeper: identify(port, port.pid),
+    launcher: identify(port, launcher),
     cgroups: prepared.cgroups,
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.bundle === undefined ? {} : { bundle: options.bundle }),
@@ -47,16 +54,18 @@ export async function runAttached(
 ): Promise<Exit> {
   const { id, cgroups } = prepared;
   const player = new Player(port, channel);
-  const record = recordOf(port, prepared, options);
+  const record = recordOf(port, prepared, options, player.pid);
   if (options.claimed) write(port, options.stateRoot, record);
   else claim(port, options.stateRoot, record);
   try {
     for (const { path, content } of options.files ?? []) port.replaceFile(path, content, 0o644);
     const running = await start(port, player, prepared.spec, prepared.plan, options.trace);
     await events.started?.(running);
-    return await running.wait();
+    const exit = await running.wait();
+    const oom = await outOfMemory(player, cgroups, exit);
+    return oom === undefined ? exit : { ...exit, oom };
   } finally {
-    await removeCgroups(port, player, cgroups);
+    await takeBack(port, player, cgroups);
     port.remove(`${options.stateRoot}/${id}`);
   }
 }

@@ -14,6 +14,7 @@ import { type Watch, waitCalls, watchFor } from '../plan/wait.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
 import { failure } from './failure.ts';
+import type { OutOfMemory } from './oom.ts';
 import type { Player } from './player.ts';
 
 /** How a container ended (waitid(2)). */
@@ -22,6 +23,8 @@ export interface Exit {
   readonly code: number;
   /** The signal, 0 when it exited by itself. */
   readonly signal: number;
+  /** The kernel killed it for want of memory. */
+  readonly oom?: OutOfMemory;
 }
 
 /** One time stamp of a traced start: when the call had returned, nanoseconds of CLOCK_MONOTONIC. */

@@ -16,8 +16,10 @@ export interface ContainerRecord {
   readonly version: number;
   readonly id: Bytes;
   readonly bootId: Bytes;
-  /** The process that keeps this container: caisson itself, or its launcher once that is known. */
+  /** The process that keeps this container: caisson itself, or the program that uses the library. */
   readonly keeper: ProcessIdentity;
+  /** Ends when the keeper does, a moment later, in which it may still make what the record names. */
+  readonly launcher: ProcessIdentity;
   readonly cgroups: readonly Cgroup[];
   readonly pid?: number;
   readonly name?: Bytes;

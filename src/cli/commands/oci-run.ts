@@ -4,6 +4,7 @@ import { ociRun } from '../../engine/oci-run.ts';
 import { boolean, value } from '../../frontends/flag.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { type Command, flagOn, flagText } from '../command.ts';
+import { outcome } from '../outcome.ts';
 import { stateRoot } from '../state-root.ts';
 
 const LATER = { later: 'the OCI runtime (issue 3)' };
@@ -40,6 +41,6 @@ export const command: Command = {
         if (context.globals.debug) context.warn(message);
       },
     });
-    return exit.code;
+    return outcome(context, exit);
   },
 };

@@ -2,6 +2,7 @@
 
 import { dockerRun } from '../../engine/docker-run.ts';
 import { type Command, flagOn } from '../command.ts';
+import { outcome } from '../outcome.ts';
 import { stateRoot } from '../state-root.ts';
 import { CONTAINER_FLAGS, dockerRunOf } from './run-shape.ts';
 
@@ -25,7 +26,7 @@ export const command: Command = {
   run: async (parsed, context) => {
     const options = { stateRoot: stateRoot(context), warn: context.warn };
     const run = dockerRunOf('run', parsed, context);
-    if (!flagOn(parsed, 'trace')) return (await dockerRun(context.port, run, options)).code;
+    if (!flagOn(parsed, 'trace')) return outcome(context, await dockerRun(context.port, run, options));
     const { waterfall } = await import('../waterfall.ts');
     const exit = await dockerRun(context.port, run, {
       ...options,
@@ -33,6 +34,6 @@ export const command: Command = {
         context.port.write(2, `${waterfall(stamps, new Map())}\n`);
       },
     });
-    return exit.code;
+    return outcome(context, exit);
   },
 };

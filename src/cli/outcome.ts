@@ -1,0 +1,11 @@
+// How the end of a container reaches the caller: its exit code, and a line where the kernel killed it.
+
+import { describeOutOfMemory } from '../runtime/oom.ts';
+import type { Exit } from '../runtime/start.ts';
+import type { Context } from './context.ts';
+
+/** The exit code of the command. */
+export function outcome({ port }: Pick<Context, 'port'>, { code, oom }: Exit): number {
+  if (oom !== undefined) port.write(2, `caisson: ${describeOutOfMemory(oom)}\n`);
+  return code;
+}
