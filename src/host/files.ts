@@ -101,8 +101,18 @@ export function entries(path: Bytes): DirectoryEntry[] | undefined {
 /** Pieces of the largest size that one batch of the launcher carries with ease. */
 const CHUNK = 256 << 10;
 
-export function readChunks(path: Bytes): AsyncIterable<Uint8Array> {
-  return fs.createReadStream(nodePath(path), { highWaterMark: CHUNK });
+export async function* readChunks(path: Bytes): AsyncIterable<Uint8Array> {
+  const fd = fs.openSync(nodePath(path), 'r');
+  try {
+    for (;;) {
+      const buffer = new Uint8Array(CHUNK);
+      const got = fs.readSync(fd, buffer);
+      if (got === 0) return;
+      yield buffer.subarray(0, got);
+    }
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 export function makeDirectory(path: Bytes): boolean {
