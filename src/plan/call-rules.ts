@@ -2,8 +2,8 @@
 import { CAPABILITIES } from '../linux/capabilities.ts';
 import { O_CREAT, S_IFBLK, S_IFCHR, S_IFMT } from '../linux/constants/open.ts';
 import { openFlags } from '../linux/abi/index.ts';
-import { F_ADD_SEALS, F_SETFD } from '../linux/constants/open.ts';
-import { POLL_EVENTS, FD_STATE, SEALS, formatFlags, SIGNALS } from '../linux/flags.ts';
+import { F_ADD_SEALS, F_SETFD, F_SETFL } from '../linux/constants/open.ts';
+import { FD_STATE, formatFlags, OPEN_FLAGS, POLL_EVENTS, SEALS, SIGNALS } from '../linux/flags.ts';
 import {
   PR_CAPBSET_DROP,
   PR_SET_DUMPABLE,
@@ -143,6 +143,7 @@ const fcntl: Rule = (text) => {
   const [fd = '', command = '', argument = ''] = text.args();
   const operation = numberAt(text.call, 1);
   const value = numberAt(text.call, 2);
+  if (operation === F_SETFL) return [fd, command, formatFlags(value, OPEN_FLAGS)];
   if (operation === F_ADD_SEALS) return [fd, command, formatFlags(value, SEALS)];
   return [fd, command, operation === F_SETFD ? formatFlags(value, FD_STATE) : argument];
 };

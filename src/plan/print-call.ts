@@ -128,7 +128,7 @@ export function numberText(value: number | bigint, format: NumberFormat): string
   return value === 0 || value === 0n ? '0' : `0x${(value < 0 ? BigInt.asUintN(64, BigInt(value)) : value).toString(16)}`;
 }
 
-/** Control characters would act on the terminal, and come from paths and names of a configuration. */
+/** Names of slots are made of paths: bytes beyond ASCII and control characters as strace has them. */
 export function escapeText(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\\<>]/g, (char) => `\\${char.charCodeAt(0).toString(8)}`);
+  return text.replace(/[\u0000-\u001f\u007f-\u00ff\\<>]/g, (char) => `\\${char.charCodeAt(0).toString(8)}`);
 }

@@ -35,7 +35,7 @@ export function labels(c: Context): void {
 function writeLabel(c: Context, path: Bytes, content: Bytes, module: string, cause: string): void {
   const procfs = privateProcfs(c);
   const file = slot(`${module}_exec`);
-  c.child('label', `run under ${content}`, cause, [
+  c.child('label', `run under ${content.replace(/^exec /, '')}`, cause, [
     sys.openat(procfs, path, O_WRONLY | O_CLOEXEC, 0, { result: file }),
     sys.write(file, content),
     sys.close(file),

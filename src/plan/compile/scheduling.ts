@@ -69,19 +69,17 @@ function memoryPolicy(c: Context): void {
   const mode = (wanted.flags ?? []).reduce((sum, flag) => sum | MEMORY_FLAGS[flag], MEMORY_MODES[wanted.mode]);
   const nodes = wanted.nodes === undefined || wanted.nodes === '' ? [] : parseCpuList(wanted.nodes);
   const words = nodes.length === 0 ? 0 : Math.floor(Math.max(...nodes) / WORD) + 1;
-  const mask = struct(
-    ...Array.from({ length: words }, (_, index) => ({
-      name: String(index),
-      width: 8,
-      value: nodes.filter((node) => Math.floor(node / WORD) === index).reduce((sum, node) => sum | (1n << BigInt(node % WORD)), 0n),
-      format: 'hex' as const,
-    })),
-  );
+  const fields = Array.from({ length: words }, (_, index) => ({
+    name: String(index),
+    width: 8,
+    value: nodes.filter((node) => Math.floor(node / WORD) === index).reduce((sum, node) => sum | (1n << BigInt(node % WORD)), 0n),
+    format: 'hex' as const,
+  }));
   // maxnode counts one more than the bits that the kernel reads (set_mempolicy(2), BUGS).
   c.child('memory-policy', `allocate memory by ${wanted.mode}`, '/linux/memoryPolicy', [
     call('set_mempolicy', [
       number(mode, F.MPOL),
-      words === 0 ? NULL : pointer(mask, 'fixed'),
+      words === 0 ? NULL : pointer({ kind: 'struct', fields, array: true }, 'fixed'),
       number(words === 0 ? 0 : words * WORD + 1),
     ]),
   ]);
