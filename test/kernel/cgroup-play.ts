@@ -48,10 +48,17 @@ function exitStatus(status: number): number {
 
 /** A launcher, and the cgroups of one test: taken away at its end. */
 export class CgroupBench {
-  readonly layout = hostCgroups();
+  readonly layout: CgroupLayout;
   readonly base = `/caisson-test-${process.pid}`;
   private readonly launcher = new Launcher();
   private readonly made: Cgroup[] = [];
+
+  /** With `version` only the hierarchies of that version are used. */
+  constructor(version?: 1 | 2) {
+    const layout = hostCgroups();
+    const hierarchies = layout.hierarchies.filter((one) => version === undefined || one.version === version);
+    this.layout = version === undefined ? layout : { mode: version === 1 ? 'v1' : 'v2', hierarchies };
+  }
 
   files(name: string): Map<Bytes, Bytes | undefined> {
     const path = cgroupPath(`${this.base}/${name}`, '');
