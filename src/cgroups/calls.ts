@@ -16,13 +16,13 @@ import {
 } from '../plan/call.ts';
 import type { Fd } from '../plan/syscalls.ts';
 
-const BPF_COMMANDS = enumTable('bpf', {
+const BPF_COMMANDS = enumTable('bpf', () => ({
   BPF_PROG_LOAD: BPF.BPF_PROG_LOAD,
   BPF_PROG_ATTACH: BPF.BPF_PROG_ATTACH,
   BPF_PROG_DETACH: BPF.BPF_PROG_DETACH,
   BPF_PROG_GET_FD_BY_ID: BPF.BPF_PROG_GET_FD_BY_ID,
   BPF_PROG_QUERY: BPF.BPF_PROG_QUERY,
-});
+}));
 
 /** bpf(2); `attributes` is union bpf_attr as far as it is filled. */
 export const bpf = (command: number, attributes: Memory, options?: CallOptions): Call =>

@@ -9,10 +9,10 @@ import { check, close } from '../plan/syscalls.ts';
 import type { Pointer } from '../spec/error.ts';
 import { bpf } from './calls.ts';
 
-const ATTACH_FLAGS = flagTable('BPF_PROG_ATTACH', {
+const ATTACH_FLAGS = flagTable('BPF_PROG_ATTACH', () => ({
   BPF_F_ALLOW_MULTI: BPF.BPF_F_ALLOW_MULTI,
   BPF_F_REPLACE: BPF.BPF_F_REPLACE,
-});
+}));
 
 const u32 = (name: string, value: Field['value'], format?: Field['format']): Field =>
   format === undefined ? { name, width: 4, value } : { name, width: 4, value, format };

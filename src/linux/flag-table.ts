@@ -3,15 +3,18 @@
 /** Names for the values of one kind of argument. */
 export interface FlagTable {
   readonly name: string;
-  /** In the order in which strace 6.1 prints them; an entry of several bits matches when all are set. */
-  readonly entries: readonly (readonly [string, number])[];
+  /**
+   * In the order in which strace 6.1 prints them; an entry of several bits matches when all are set. Made only where
+   * something is printed: a start that builds all tables at import would pay half a millisecond for them.
+   */
+  readonly values: () => FlagValues;
   /** What 0 is printed as, `0` by default. */
   readonly zero?: string;
   /** Whether the whole value is one entry (`F_DUPFD`) rather than a union of bits. */
   readonly exact?: boolean;
   /** Bits that hold a number, not flags (O_ACCMODE): always printed first, by this name for each value. */
   readonly field?: { readonly mask: number; readonly names: Readonly<Record<number, string>> };
-  /** For values that follow a rule of their own; the entries are then empty. */
+  /** For values that follow a rule of their own; there are then no others. */
   readonly print?: (value: number) => string;
 }
 
@@ -19,18 +22,22 @@ export interface FlagTable {
 export type FlagValues = Readonly<Record<string, number>>;
 
 /** A table of bits, printed in the order of `values`. */
-export function flagTable(name: string, values: FlagValues, more?: Partial<FlagTable>): FlagTable {
-  return { name, entries: Object.entries(values), ...more };
+export function flagTable(name: string, values: () => FlagValues, more?: Partial<FlagTable>): FlagTable {
+  return { name, values, ...more };
 }
 
 /** A table of which a value is exactly one entry. */
-export function enumTable(name: string, values: FlagValues): FlagTable {
-  return { name, entries: Object.entries(values), exact: true };
+export function enumTable(name: string, values: () => FlagValues): FlagTable {
+  return { name, values, exact: true };
+}
+
+function noValues(): FlagValues {
+  return {};
 }
 
 /** A table for values that follow a rule of their own. */
 export function ruleTable(name: string, print: (value: number) => string): FlagTable {
-  return { name, entries: [], print };
+  return { name, values: noValues, print };
 }
 
 /**
@@ -46,7 +53,7 @@ export function formatFlags(value: number | bigint, table: FlagTable): string {
     words.push(table.field.names[low & table.field.mask] ?? hex(low & table.field.mask));
     low = (low & ~table.field.mask) >>> 0;
   }
-  for (const [name, bits] of table.entries) {
+  for (const [name, bits] of Object.entries(table.values())) {
     const bitsHigh = Math.floor(bits / 2 ** 32);
     const bitsLow = bits >>> 0;
     if (bits === 0 || (low & bitsLow) >>> 0 !== bitsLow || (high & bitsHigh) >>> 0 !== bitsHigh) continue;
@@ -59,7 +66,7 @@ export function formatFlags(value: number | bigint, table: FlagTable): string {
 }
 
 function formatExact(value: number, table: FlagTable): string {
-  for (const [name, known] of table.entries) if (known === value) return name;
+  for (const [name, known] of Object.entries(table.values())) if (known === value) return name;
   if (value === 0) return table.zero ?? '0';
   return value < 0 ? String(value) : hex(value);
 }

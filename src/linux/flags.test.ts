@@ -94,5 +94,5 @@ test('enumerated arguments and values with a rule', () => {
   assert.equal(F.formatFlags(0x8002, F.MPOL), 'MPOL_BIND|MPOL_F_STATIC_NODES');
   assert.equal(F.formatFlags(0o2000003, F.SOCKET_TYPES), 'SOCK_RAW|SOCK_CLOEXEC');
   assert.equal(F.formatFlags(4, F.WAIT_FLAGS), 'WEXITED');
-  assert.equal(F.formatFlags(0, { name: 'pointer', entries: [], zero: 'NULL' }), 'NULL');
+  assert.equal(F.formatFlags(0, { name: 'pointer', values: () => ({}), zero: 'NULL' }), 'NULL');
 });

@@ -3,7 +3,7 @@ import * as M from './constants/mount.ts';
 import * as O from './constants/open.ts';
 import { enumTable, flagTable } from './flag-table.ts';
 
-export const MOUNT_FLAGS = flagTable('mount', {
+export const MOUNT_FLAGS = flagTable('mount', () => ({
   MS_RDONLY: M.MS_RDONLY,
   MS_NOSUID: M.MS_NOSUID,
   MS_NODEV: M.MS_NODEV,
@@ -28,25 +28,25 @@ export const MOUNT_FLAGS = flagTable('mount', {
   MS_I_VERSION: M.MS_I_VERSION,
   MS_STRICTATIME: M.MS_STRICTATIME,
   MS_LAZYTIME: M.MS_LAZYTIME,
-});
+}));
 
 /** The propagation field of struct mount_attr. */
-export const PROPAGATION = enumTable('propagation', {
+export const PROPAGATION = enumTable('propagation', () => ({
   MS_UNBINDABLE: M.MS_UNBINDABLE,
   MS_PRIVATE: M.MS_PRIVATE,
   MS_SLAVE: M.MS_SLAVE,
   MS_SHARED: M.MS_SHARED,
-});
+}));
 
-export const UMOUNT_FLAGS = flagTable('umount2', {
+export const UMOUNT_FLAGS = flagTable('umount2', () => ({
   MNT_FORCE: M.MNT_FORCE,
   MNT_DETACH: M.MNT_DETACH,
   MNT_EXPIRE: M.MNT_EXPIRE,
   UMOUNT_NOFOLLOW: M.UMOUNT_NOFOLLOW,
-});
+}));
 
 /** attr_set of mount_setattr(2) and fsmount(2). MOUNT_ATTR__ATIME, a mask, prints as strace does: NOATIME|STRICTATIME|0x40. */
-export const MOUNT_ATTR_FLAGS = flagTable('mount attributes', {
+export const MOUNT_ATTR_FLAGS = flagTable('mount attributes', () => ({
   MOUNT_ATTR_RDONLY: M.MOUNT_ATTR_RDONLY,
   MOUNT_ATTR_NOSUID: M.MOUNT_ATTR_NOSUID,
   MOUNT_ATTR_NODEV: M.MOUNT_ATTR_NODEV,
@@ -56,19 +56,19 @@ export const MOUNT_ATTR_FLAGS = flagTable('mount attributes', {
   MOUNT_ATTR_NODIRATIME: M.MOUNT_ATTR_NODIRATIME,
   MOUNT_ATTR_IDMAP: M.MOUNT_ATTR_IDMAP,
   MOUNT_ATTR_NOSYMFOLLOW: M.MOUNT_ATTR_NOSYMFOLLOW,
-});
+}));
 
 /** Flags of open_tree(2), its own and those of the *at() family. */
-export const OPEN_TREE_FLAGS = flagTable('open_tree', {
+export const OPEN_TREE_FLAGS = flagTable('open_tree', () => ({
   OPEN_TREE_CLONE: M.OPEN_TREE_CLONE,
   OPEN_TREE_CLOEXEC: M.OPEN_TREE_CLOEXEC,
   AT_SYMLINK_NOFOLLOW: O.AT_SYMLINK_NOFOLLOW,
   AT_NO_AUTOMOUNT: O.AT_NO_AUTOMOUNT,
   AT_EMPTY_PATH: O.AT_EMPTY_PATH,
   AT_RECURSIVE: O.AT_RECURSIVE,
-});
+}));
 
-export const MOVE_MOUNT_FLAGS = flagTable('move_mount', {
+export const MOVE_MOUNT_FLAGS = flagTable('move_mount', () => ({
   MOVE_MOUNT_F_SYMLINKS: M.MOVE_MOUNT_F_SYMLINKS,
   MOVE_MOUNT_F_AUTOMOUNTS: M.MOVE_MOUNT_F_AUTOMOUNTS,
   MOVE_MOUNT_F_EMPTY_PATH: M.MOVE_MOUNT_F_EMPTY_PATH,
@@ -77,24 +77,24 @@ export const MOVE_MOUNT_FLAGS = flagTable('move_mount', {
   MOVE_MOUNT_T_EMPTY_PATH: M.MOVE_MOUNT_T_EMPTY_PATH,
   MOVE_MOUNT_SET_GROUP: M.MOVE_MOUNT_SET_GROUP,
   MOVE_MOUNT_BENEATH: M.MOVE_MOUNT_BENEATH,
-});
+}));
 
-export const FSOPEN_FLAGS = flagTable('fsopen', {
+export const FSOPEN_FLAGS = flagTable('fsopen', () => ({
   FSOPEN_CLOEXEC: M.FSOPEN_CLOEXEC,
-});
+}));
 
-export const FSMOUNT_FLAGS = flagTable('fsmount', {
+export const FSMOUNT_FLAGS = flagTable('fsmount', () => ({
   FSMOUNT_CLOEXEC: M.FSMOUNT_CLOEXEC,
-});
+}));
 
-export const FSPICK_FLAGS = flagTable('fspick', {
+export const FSPICK_FLAGS = flagTable('fspick', () => ({
   FSPICK_CLOEXEC: M.FSPICK_CLOEXEC,
   FSPICK_SYMLINK_NOFOLLOW: M.FSPICK_SYMLINK_NOFOLLOW,
   FSPICK_NO_AUTOMOUNT: M.FSPICK_NO_AUTOMOUNT,
   FSPICK_EMPTY_PATH: M.FSPICK_EMPTY_PATH,
-});
+}));
 
-export const FSCONFIG_COMMANDS = enumTable('fsconfig', {
+export const FSCONFIG_COMMANDS = enumTable('fsconfig', () => ({
   FSCONFIG_SET_FLAG: M.FSCONFIG_SET_FLAG,
   FSCONFIG_SET_STRING: M.FSCONFIG_SET_STRING,
   FSCONFIG_SET_BINARY: M.FSCONFIG_SET_BINARY,
@@ -104,4 +104,4 @@ export const FSCONFIG_COMMANDS = enumTable('fsconfig', {
   FSCONFIG_CMD_CREATE: M.FSCONFIG_CMD_CREATE,
   FSCONFIG_CMD_RECONFIGURE: M.FSCONFIG_CMD_RECONFIGURE,
   FSCONFIG_CMD_CREATE_EXCL: M.FSCONFIG_CMD_CREATE_EXCL,
-});
+}));

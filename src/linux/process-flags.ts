@@ -14,7 +14,7 @@ import { rlimitName } from './rlimits.ts';
 import { signalName } from './signals.ts';
 
 /** Flags of clone3(2). */
-export const CLONE_FLAGS = flagTable('clone', {
+export const CLONE_FLAGS = flagTable('clone', () => ({
   CLONE_VM: P.CLONE_VM,
   CLONE_FS: P.CLONE_FS,
   CLONE_FILES: P.CLONE_FILES,
@@ -41,10 +41,10 @@ export const CLONE_FLAGS = flagTable('clone', {
   CLONE_NEWTIME: P.CLONE_NEWTIME,
   CLONE_CLEAR_SIGHAND: P.CLONE_CLEAR_SIGHAND,
   CLONE_INTO_CGROUP: P.CLONE_INTO_CGROUP,
-});
+}));
 
 /** Flags of unshare(2) and setns(2), where strace puts CLONE_NEWTIME first. */
-export const NAMESPACE_FLAGS = flagTable('unshare', {
+export const NAMESPACE_FLAGS = flagTable('unshare', () => ({
   CLONE_NEWTIME: P.CLONE_NEWTIME,
   CLONE_VM: P.CLONE_VM,
   CLONE_FS: P.CLONE_FS,
@@ -59,7 +59,7 @@ export const NAMESPACE_FLAGS = flagTable('unshare', {
   CLONE_NEWUSER: P.CLONE_NEWUSER,
   CLONE_NEWPID: P.CLONE_NEWPID,
   CLONE_NEWNET: P.CLONE_NEWNET,
-});
+}));
 
 /** A signal number; 0 asks only whether the process exists (kill(2)). */
 export const SIGNALS = ruleTable('signal', (value) => (value === 0 ? '0' : signalName(value)));
@@ -68,12 +68,12 @@ export const SIGNALS = ruleTable('signal', (value) => (value === 0 ? '0' : signa
 export const ERRNOS = ruleTable('errno', (value) => (value === 0 ? '0' : errnoName(value)));
 
 /** A capability number, as prctl(2) takes it. */
-export const CAPABILITY = enumTable('capability', CAPABILITIES);
+export const CAPABILITY = enumTable('capability', () => CAPABILITIES);
 
 /** A resource limit's number. */
 export const RLIMIT = ruleTable('rlimit', (value) => rlimitName(value) ?? String(value));
 
-export const PRCTL_OPERATIONS = enumTable('prctl', {
+export const PRCTL_OPERATIONS = enumTable('prctl', () => ({
   PR_SET_PDEATHSIG: P.PR_SET_PDEATHSIG,
   PR_GET_PDEATHSIG: P.PR_GET_PDEATHSIG,
   PR_GET_DUMPABLE: P.PR_GET_DUMPABLE,
@@ -100,16 +100,16 @@ export const PRCTL_OPERATIONS = enumTable('prctl', {
   PR_SCHED_CORE: P.PR_SCHED_CORE,
   PR_SET_MDWE: P.PR_SET_MDWE,
   PR_SET_MEMORY_MERGE: P.PR_SET_MEMORY_MERGE,
-});
+}));
 
-export const AMBIENT_OPERATIONS = enumTable('PR_CAP_AMBIENT', {
+export const AMBIENT_OPERATIONS = enumTable('PR_CAP_AMBIENT', () => ({
   PR_CAP_AMBIENT_IS_SET: P.PR_CAP_AMBIENT_IS_SET,
   PR_CAP_AMBIENT_RAISE: P.PR_CAP_AMBIENT_RAISE,
   PR_CAP_AMBIENT_LOWER: P.PR_CAP_AMBIENT_LOWER,
   PR_CAP_AMBIENT_CLEAR_ALL: P.PR_CAP_AMBIENT_CLEAR_ALL,
-});
+}));
 
-export const SECUREBITS = flagTable('securebits', {
+export const SECUREBITS = flagTable('securebits', () => ({
   SECBIT_NOROOT: P.SECBIT_NOROOT,
   SECBIT_NOROOT_LOCKED: P.SECBIT_NOROOT_LOCKED,
   SECBIT_NO_SETUID_FIXUP: P.SECBIT_NO_SETUID_FIXUP,
@@ -118,28 +118,28 @@ export const SECUREBITS = flagTable('securebits', {
   SECBIT_KEEP_CAPS_LOCKED: P.SECBIT_KEEP_CAPS_LOCKED,
   SECBIT_NO_CAP_AMBIENT_RAISE: P.SECBIT_NO_CAP_AMBIENT_RAISE,
   SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED: P.SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
-});
+}));
 
-export const WAIT_FLAGS = flagTable('waitid', {
+export const WAIT_FLAGS = flagTable('waitid', () => ({
   WNOHANG: P.WNOHANG,
   WEXITED: P.WEXITED,
   WSTOPPED: P.WSTOPPED,
   WCONTINUED: P.WCONTINUED,
   WNOWAIT: P.WNOWAIT,
-});
+}));
 
-export const WAIT_TYPES = enumTable('waitid type', {
+export const WAIT_TYPES = enumTable('waitid type', () => ({
   P_ALL: P.P_ALL,
   P_PID: P.P_PID,
   P_PGID: P.P_PGID,
   P_PIDFD: P.P_PIDFD,
-});
+}));
 
-export const PIDFD_FLAGS = flagTable('pidfd_open', {
+export const PIDFD_FLAGS = flagTable('pidfd_open', () => ({
   PIDFD_NONBLOCK: P.PIDFD_NONBLOCK,
-});
+}));
 
-export const KEYCTL_OPERATIONS = enumTable('keyctl', {
+export const KEYCTL_OPERATIONS = enumTable('keyctl', () => ({
   KEYCTL_GET_KEYRING_ID: P.KEYCTL_GET_KEYRING_ID,
   KEYCTL_JOIN_SESSION_KEYRING: P.KEYCTL_JOIN_SESSION_KEYRING,
   KEYCTL_REVOKE: P.KEYCTL_REVOKE,
@@ -149,16 +149,16 @@ export const KEYCTL_OPERATIONS = enumTable('keyctl', {
   KEYCTL_LINK: P.KEYCTL_LINK,
   KEYCTL_UNLINK: P.KEYCTL_UNLINK,
   KEYCTL_SESSION_TO_PARENT: P.KEYCTL_SESSION_TO_PARENT,
-});
+}));
 
-export const KEYRINGS = enumTable('keyring', {
+export const KEYRINGS = enumTable('keyring', () => ({
   KEY_SPEC_PROCESS_KEYRING: P.KEY_SPEC_PROCESS_KEYRING,
   KEY_SPEC_SESSION_KEYRING: P.KEY_SPEC_SESSION_KEYRING,
   KEY_SPEC_USER_KEYRING: P.KEY_SPEC_USER_KEYRING,
   KEY_SPEC_USER_SESSION_KEYRING: P.KEY_SPEC_USER_SESSION_KEYRING,
-});
+}));
 
-export const SCHED_POLICIES = enumTable('scheduling policy', {
+export const SCHED_POLICIES = enumTable('scheduling policy', () => ({
   SCHED_OTHER: P.SCHED_NORMAL,
   SCHED_FIFO: P.SCHED_FIFO,
   SCHED_RR: P.SCHED_RR,
@@ -167,9 +167,9 @@ export const SCHED_POLICIES = enumTable('scheduling policy', {
   SCHED_IDLE: P.SCHED_IDLE,
   SCHED_DEADLINE: P.SCHED_DEADLINE,
   SCHED_EXT: P.SCHED_EXT,
-});
+}));
 
-export const SCHED_FLAGS = flagTable('sched_setattr', {
+export const SCHED_FLAGS = flagTable('sched_setattr', () => ({
   SCHED_FLAG_RESET_ON_FORK: P.SCHED_FLAG_RESET_ON_FORK,
   SCHED_FLAG_RECLAIM: P.SCHED_FLAG_RECLAIM,
   SCHED_FLAG_DL_OVERRUN: P.SCHED_FLAG_DL_OVERRUN,
@@ -177,13 +177,13 @@ export const SCHED_FLAGS = flagTable('sched_setattr', {
   SCHED_FLAG_KEEP_PARAMS: P.SCHED_FLAG_KEEP_PARAMS,
   SCHED_FLAG_UTIL_CLAMP_MIN: P.SCHED_FLAG_UTIL_CLAMP_MIN,
   SCHED_FLAG_UTIL_CLAMP_MAX: P.SCHED_FLAG_UTIL_CLAMP_MAX,
-});
+}));
 
-export const IOPRIO_WHO = enumTable('ioprio_set', {
+export const IOPRIO_WHO = enumTable('ioprio_set', () => ({
   IOPRIO_WHO_PROCESS: P.IOPRIO_WHO_PROCESS,
   IOPRIO_WHO_PGRP: P.IOPRIO_WHO_PGRP,
   IOPRIO_WHO_USER: P.IOPRIO_WHO_USER,
-});
+}));
 
 /** The value of ioprio_set(2): class and level. */
 export const IOPRIO = ruleTable('ioprio', (value) => {
@@ -206,7 +206,7 @@ export const PERSONALITY = ruleTable('personality', (value) => {
   return flags === 0 ? name : `${name}|${formatFlags(flags, PERSONALITY_FLAGS)}`;
 });
 
-const PERSONALITY_FLAGS = flagTable('personality flags', {
+const PERSONALITY_FLAGS = flagTable('personality flags', () => ({
   UNAME26: P.UNAME26,
   ADDR_NO_RANDOMIZE: P.ADDR_NO_RANDOMIZE,
   FDPIC_FUNCPTRS: P.FDPIC_FUNCPTRS,
@@ -218,7 +218,7 @@ const PERSONALITY_FLAGS = flagTable('personality flags', {
   WHOLE_SECONDS: P.WHOLE_SECONDS,
   STICKY_TIMEOUTS: P.STICKY_TIMEOUTS,
   ADDR_LIMIT_3GB: P.ADDR_LIMIT_3GB,
-});
+}));
 
 /** The mode of set_mempolicy(2): a policy and its mode flags. */
 export const MPOL = ruleTable('mempolicy', (value) => {
@@ -227,7 +227,7 @@ export const MPOL = ruleTable('mempolicy', (value) => {
   return flags === 0 ? policy : `${policy}|${formatFlags(flags, MPOL_FLAGS)}`;
 });
 
-const MPOL_POLICIES = enumTable('policy', {
+const MPOL_POLICIES = enumTable('policy', () => ({
   MPOL_DEFAULT: M.MPOL_DEFAULT,
   MPOL_PREFERRED: M.MPOL_PREFERRED,
   MPOL_BIND: M.MPOL_BIND,
@@ -235,37 +235,37 @@ const MPOL_POLICIES = enumTable('policy', {
   MPOL_LOCAL: M.MPOL_LOCAL,
   MPOL_PREFERRED_MANY: M.MPOL_PREFERRED_MANY,
   MPOL_WEIGHTED_INTERLEAVE: M.MPOL_WEIGHTED_INTERLEAVE,
-});
+}));
 
-const MPOL_FLAGS = flagTable('policy flags', {
+const MPOL_FLAGS = flagTable('policy flags', () => ({
   MPOL_F_STATIC_NODES: M.MPOL_F_STATIC_NODES,
   MPOL_F_RELATIVE_NODES: M.MPOL_F_RELATIVE_NODES,
   MPOL_F_NUMA_BALANCING: M.MPOL_F_NUMA_BALANCING,
-});
+}));
 
-export const SECCOMP_OPERATIONS = enumTable('seccomp', {
+export const SECCOMP_OPERATIONS = enumTable('seccomp', () => ({
   SECCOMP_SET_MODE_STRICT: SECCOMP.SECCOMP_SET_MODE_STRICT,
   SECCOMP_SET_MODE_FILTER: SECCOMP.SECCOMP_SET_MODE_FILTER,
   SECCOMP_GET_ACTION_AVAIL: SECCOMP.SECCOMP_GET_ACTION_AVAIL,
   SECCOMP_GET_NOTIF_SIZES: SECCOMP.SECCOMP_GET_NOTIF_SIZES,
-});
+}));
 
-export const SECCOMP_FLAGS = flagTable('seccomp flags', {
+export const SECCOMP_FLAGS = flagTable('seccomp flags', () => ({
   SECCOMP_FILTER_FLAG_TSYNC: SECCOMP.SECCOMP_FILTER_FLAG_TSYNC,
   SECCOMP_FILTER_FLAG_LOG: SECCOMP.SECCOMP_FILTER_FLAG_LOG,
   SECCOMP_FILTER_FLAG_SPEC_ALLOW: SECCOMP.SECCOMP_FILTER_FLAG_SPEC_ALLOW,
   SECCOMP_FILTER_FLAG_NEW_LISTENER: SECCOMP.SECCOMP_FILTER_FLAG_NEW_LISTENER,
   SECCOMP_FILTER_FLAG_TSYNC_ESRCH: SECCOMP.SECCOMP_FILTER_FLAG_TSYNC_ESRCH,
   SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: SECCOMP.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-});
+}));
 
-export const SIGMASK_HOW = enumTable('rt_sigprocmask', {
+export const SIGMASK_HOW = enumTable('rt_sigprocmask', () => ({
   SIG_BLOCK: SIGNAL.SIG_BLOCK,
   SIG_UNBLOCK: SIGNAL.SIG_UNBLOCK,
   SIG_SETMASK: SIGNAL.SIG_SETMASK,
-});
+}));
 
-export const POLL_EVENTS = flagTable('poll', {
+export const POLL_EVENTS = flagTable('poll', () => ({
   POLLIN: POLL.POLLIN,
   POLLPRI: POLL.POLLPRI,
   POLLOUT: POLL.POLLOUT,
@@ -273,9 +273,9 @@ export const POLL_EVENTS = flagTable('poll', {
   POLLHUP: POLL.POLLHUP,
   POLLNVAL: POLL.POLLNVAL,
   POLLRDHUP: POLL.POLLRDHUP,
-});
+}));
 
-export const IOCTL_COMMANDS = enumTable('ioctl', {
+export const IOCTL_COMMANDS = enumTable('ioctl', () => ({
   TCGETS: T.TCGETS,
   TCSETS: T.TCSETS,
   TCSETSW: T.TCSETSW,
@@ -299,9 +299,9 @@ export const IOCTL_COMMANDS = enumTable('ioctl', {
   NS_GET_NSTYPE: FS.NS_GET_NSTYPE,
   NS_GET_OWNER_UID: FS.NS_GET_OWNER_UID,
   FICLONE: FS.FICLONE,
-});
+}));
 
-export const ADDRESS_FAMILIES = enumTable('socket family', {
+export const ADDRESS_FAMILIES = enumTable('socket family', () => ({
   AF_UNSPEC: SOCKET.AF_UNSPEC,
   AF_UNIX: SOCKET.AF_UNIX,
   AF_INET: SOCKET.AF_INET,
@@ -309,21 +309,21 @@ export const ADDRESS_FAMILIES = enumTable('socket family', {
   AF_NETLINK: SOCKET.AF_NETLINK,
   AF_PACKET: SOCKET.AF_PACKET,
   AF_VSOCK: SOCKET.AF_VSOCK,
-});
+}));
 
 /** The type argument of socket(2). */
 export const SOCKET_TYPES = flagTable(
   'socket type',
-  { SOCK_CLOEXEC: SOCKET.SOCK_CLOEXEC, SOCK_NONBLOCK: SOCKET.SOCK_NONBLOCK },
+  () => ({ SOCK_CLOEXEC: SOCKET.SOCK_CLOEXEC, SOCK_NONBLOCK: SOCKET.SOCK_NONBLOCK }),
   { field: { mask: 0xf, names: ['0', 'SOCK_STREAM', 'SOCK_DGRAM', 'SOCK_RAW', '4', 'SOCK_SEQPACKET'] } },
 );
 
 /** Flags of sendmsg(2) and recvmsg(2). */
-export const MESSAGE_FLAGS = flagTable('message', { MSG_CMSG_CLOEXEC: SOCKET.MSG_CMSG_CLOEXEC });
+export const MESSAGE_FLAGS = flagTable('message', () => ({ MSG_CMSG_CLOEXEC: SOCKET.MSG_CMSG_CLOEXEC }));
 
-export const NETLINK_PROTOCOLS = enumTable('netlink protocol', {
+export const NETLINK_PROTOCOLS = enumTable('netlink protocol', () => ({
   NETLINK_ROUTE: SOCKET.NETLINK_ROUTE,
   NETLINK_AUDIT: SOCKET.NETLINK_AUDIT,
   NETLINK_NETFILTER: SOCKET.NETLINK_NETFILTER,
   NETLINK_KOBJECT_UEVENT: SOCKET.NETLINK_KOBJECT_UEVENT,
-});
+}));

@@ -98,7 +98,7 @@ export function string(bytes: Bytes, secret = false): Arg {
   return pointer({ kind: 'string', bytes, secret }, 'terminated');
 }
 
-export const NULL: Arg = { kind: 'number', value: 0, format: { name: 'pointer', entries: [], zero: 'NULL' } };
+export const NULL: Arg = { kind: 'number', value: 0, format: { name: 'pointer', values: () => ({}), zero: 'NULL' } };
 
 export function struct(...fields: Field[]): Memory {
   return { kind: 'struct', fields };

@@ -358,10 +358,10 @@ export const prctl = (operation: number, argument: number | Memory = 0, options?
 
 // The player's own operations (docs/plan.md)
 
-export const CHECK_OPERATORS = enumTable('check', { EQ: 0, NE: 1, GE: 2 });
+export const CHECK_OPERATORS = enumTable('check', () => ({ EQ: 0, NE: 1, GE: 2 }));
 
 /** Names of the pauses: identity maps by helpers, the program has been executed, time stamps of the child. */
-export const PAUSES = enumTable('pause', { 'id-maps': 1, started: 2, trace: 3, hooks: 4 });
+export const PAUSES = enumTable('pause', () => ({ 'id-maps': 1, started: 2, trace: 3, hooks: 4 }));
 
 /** Fails with `errno` unless (left & mask) == right; the result is `left`. */
 export const check = (
