@@ -5,10 +5,10 @@ import type { Bytes } from '../linux/bytes.ts';
 import { encode } from '../plan/encode.ts';
 import type { LinuxResources } from '../spec/runtime-spec.ts';
 import { type CgroupOptions, cgroupFiles, cgroupSteps } from './create.ts';
+import { hybridHost, mountedTogether, printed, unifiedHost } from './hosts.testing.ts';
 import { joinCgroups } from './join.ts';
 import type { CgroupLayout } from './layout.ts';
 import { cgroupPath } from './path.ts';
-import { hybridHost, mountedTogether, printed, unifiedHost } from './test-hosts.ts';
 
 const RESOURCES: LinuxResources = {
   memory: { limit: 67108864 },
@@ -194,7 +194,7 @@ test('an existing cgroup must be empty and not frozen', () => {
   // "THAWED\n" as a number.
   assert.ok(v1.includes(`CHECK <freezer.state> == ${0x0a444557414854n} else EBUSY`));
   const v2 = calls(unifiedHost(), '/a', {}, { leaf: 'empty' });
-  // "d 0\nfroz" and "en 0\n".
+  // The two digits, with what stands around them.
   assert.ok(v2.includes(`CHECK <cgroup.events 8> == ${0x7a6f72660a302064n} else EBUSY`));
   assert.ok(v2.includes(`CHECK (<cgroup.events 16> & 0xffffffffff) == ${0x0a30206e65n} else EBUSY`));
   assert.equal(calls(unifiedHost(), '/a', {}).filter((text) => text.startsWith('CHECK')).length, 1);

@@ -10,7 +10,7 @@ import { deviceList, deviceText, parseDeviceList } from './device-list.ts';
 import { deviceProgram } from './device-program.ts';
 import { deviceStepsV1 } from './devices-v1.ts';
 import { deviceStepsV2 } from './devices-v2.ts';
-import { printed } from './test-hosts.ts';
+import { printed } from './hosts.testing.ts';
 
 const DENY: LinuxDeviceCgroup = { allow: false, access: 'rwm' };
 const ALLOW: LinuxDeviceCgroup = { allow: true, access: 'rwm' };

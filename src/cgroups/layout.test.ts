@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseMountinfo } from '../linux/mountinfo.ts';
+import { HYBRID, HYBRID_SELF, UNIFIED } from './hosts.testing.ts';
 import { cgroupLayout, directoryOf, hierarchyName, hierarchyOf, unifiedMountPoint } from './layout.ts';
 import { parseMemberships } from './membership.ts';
-import { HYBRID, HYBRID_SELF, UNIFIED } from './test-hosts.ts';
 
 test('a hybrid host: single v1 controllers, a named hierarchy, v2 beside them', () => {
   const layout = cgroupLayout(parseMountinfo(HYBRID), HYBRID_SELF, 'hugetlb\n');
@@ -83,5 +83,7 @@ test('memberships', () => {
     { id: 1, controllers: ['name=systemd'], path: '/' },
     { id: 0, controllers: [], path: '/gone' },
   ]);
-  assert.throws(() => parseMemberships('nonsense\n'), SyntaxError);
+  for (const line of ['nonsense', ':cpu:/', '1:cpu', '1:cpu:a', 'x:cpu:/']) {
+    assert.throws(() => parseMemberships(`${line}\n`), SyntaxError, line);
+  }
 });

@@ -7,11 +7,11 @@ import type { OutBuffer, Slot } from '../plan/call.ts';
 import { type RemovalOptions, removeCgroups } from './destroy.ts';
 import { parseDirectoryEntries } from './directory-entries.ts';
 import { freezerState, freezerStateFile, freezeStep, thawStep } from './freezer.ts';
+import { hybridHost, mountedTogether, printed, unifiedHost } from './hosts.testing.ts';
 import { killStep, parseProcesses, processFiles, signalStep } from './kill.ts';
 import { moveSteps } from './move.ts';
 import { oomFiles, oomReport, oomStep } from './oom.ts';
 import { type Cgroup, cgroupPath, cgroupsAt } from './path.ts';
-import { hybridHost, mountedTogether, printed, unifiedHost } from './test-hosts.ts';
 import { updateFiles, updateSteps } from './update.ts';
 
 const AT = cgroupPath('/c', '');

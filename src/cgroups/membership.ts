@@ -18,11 +18,16 @@ export function parseMemberships(text: Bytes): Membership[] {
   const found: Membership[] = [];
   for (const line of text.split('\n')) {
     if (line === '') continue;
-    const fields = /^(\d+):([^:]*):(\/.*)$/s.exec(line);
-    if (fields === null) throw new SyntaxError(`not a line of /proc/PID/cgroup: ${line}`);
-    const [, id = '', list = '', path = ''] = fields;
+    const list = line.indexOf(':') + 1;
+    const at = line.indexOf(':', list) + 1;
+    const id = Number(line.slice(0, Math.max(list - 1, 0)));
+    if (list < 2 || at === 0 || !Number.isInteger(id) || line[at] !== '/') {
+      throw new SyntaxError(`not a line of /proc/PID/cgroup: ${line}`);
+    }
+    const controllers = at - 1 === list ? [] : line.slice(list, at - 1).split(',');
+    const path = line.slice(at);
     const whole = path.endsWith(DELETED) ? path.slice(0, -DELETED.length) : path;
-    found.push({ id: Number(id), controllers: list === '' ? [] : list.split(','), path: whole });
+    found.push({ id, controllers, path: whole });
   }
   return found;
 }

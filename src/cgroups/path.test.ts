@@ -1,8 +1,8 @@
 // Tests of cgroupsPath.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { hybridHost, unifiedHost } from './hosts.testing.ts';
 import { cgroupPath, cgroupsAt } from './path.ts';
-import { hybridHost, unifiedHost } from './test-hosts.ts';
 
 function directories(
   layout: ReturnType<typeof hybridHost>,

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CaissonError } from '../spec/error.ts';
 import type { LinuxResources } from '../spec/runtime-spec.ts';
+import { hybridHost, mountedTogether, unifiedHost } from './hosts.testing.ts';
 import type { CurrentLimits, IgnoredField } from './limit.ts';
 import { cgroupPath, cgroupsAt } from './path.ts';
 import { refuseLimits, resourceLimits } from './resources.ts';
 import { LIMITS_V1 } from './resources-v1.ts';
-import { hybridHost, mountedTogether, unifiedHost } from './test-hosts.ts';
 
 const AT = cgroupPath('/c', '');
 

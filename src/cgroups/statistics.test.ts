@@ -1,6 +1,7 @@
 // Tests of what is read about a container's use of resources, and of the limits that bind a process.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { hybridHost, mountedTogether, unifiedHost } from './hosts.testing.ts';
 import { effectiveLimits, limitFiles, processCgroups } from './inspect.ts';
 import { cgroupPath, cgroupsAt } from './path.ts';
 import { statistics, statisticsFiles } from './statistics.ts';
@@ -13,7 +14,6 @@ import {
   parseNumber,
   parsePressure,
 } from './statistics-files.ts';
-import { hybridHost, mountedTogether, unifiedHost } from './test-hosts.ts';
 
 const AT = cgroupPath('/c', '');
 
