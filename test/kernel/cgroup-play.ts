@@ -105,7 +105,18 @@ export class CgroupBench {
         execve('/bin/sh', ['sh', '-c', script], { kind: 'pointers', items: [environment] }),
       ]),
     ]);
+    await this.joined(replies.value(pid), plan);
     return replies.value(pid);
+  }
+
+  /** On v1 the child joins by itself, after the parent's batch is done. */
+  private async joined(pid: number, plan: CgroupPlan): Promise<void> {
+    const ended = () => / Z /.test(contentOf(`/proc/${pid}/stat`) ?? ' Z ');
+    const isIn = ({ directory }: Cgroup) =>
+      `\n${contentOf(`${directory}/cgroup.procs`) ?? ''}`.includes(`\n${pid}\n`);
+    for (let tries = 0; tries < 1000 && !ended() && !plan.cgroups.every(isIn); tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
   }
 
   /** Waits for a process that `start` started. */
