@@ -2,15 +2,34 @@
 
 import { CaissonError } from '../spec/error.ts';
 import type { EngineCalls } from './context.ts';
+import { stateRoot } from './state-root.ts';
 
 export const engineCalls: EngineCalls = {
   planScript: () => missing('plan --sh'),
-  ociDelete: () => missing('oci delete'),
+  ociDelete: async (id, force, context) =>
+    (await import('../engine/oci-delete.ts')).deleteContainer(context.port, {
+      stateRoot: stateRoot(context),
+      id,
+      force,
+    }),
   doctor: () => missing('doctor'),
-  cgroupList: () => missing('cgroup ls'),
-  cgroupMove: () => missing('cgroup move'),
-  cgroupInspect: () => missing('cgroup inspect'),
-  repair: () => missing('system repair'),
+  cgroupList: async (all, context) =>
+    (await import('../engine/cgroup-list.ts')).cgroupList(context.port, stateRoot(context), all),
+  cgroupMove: async (pid, target, context) =>
+    (await import('../engine/cgroup-move.ts')).cgroupMove(context.port, stateRoot(context), pid, target),
+  cgroupInspect: async (target, asJson, context) =>
+    (await import('../engine/cgroup-inspect.ts')).cgroupInspect(
+      context.port,
+      stateRoot(context),
+      target,
+      asJson,
+    ),
+  repair: async (dryRun, context) =>
+    (
+      await (
+        await import('../engine/repair.ts')
+      ).repair(context.port, { stateRoot: stateRoot(context), dryRun })
+    ).join('\n'),
 };
 
 function missing(what: string): never {

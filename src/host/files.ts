@@ -12,9 +12,11 @@ export function nodePath(path: Bytes): Buffer {
   return Buffer.from(path, 'latin1');
 }
 
+/** ESRCH and ENODEV: files of a process or of a cgroup that has gone since they were opened. */
+const ABSENT: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR', 'ESRCH', 'ENODEV'];
+
 function isAbsent(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOENT' || code === 'ENOTDIR';
+  return ABSENT.includes((error as NodeJS.ErrnoException).code);
 }
 
 export function readFile(path: Bytes, limit = DEFAULT_LIMIT): Bytes | undefined {

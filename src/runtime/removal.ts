@@ -67,7 +67,7 @@ async function attempt(player: Player, cgroups: readonly Cgroup[], rounds: numbe
  * Sends SIGKILL to everybody inside. Where there is cgroup v2 the kernel does it, forks in flight included. The
  * others are listed, which loses against processes that fork all the time unless they are frozen meanwhile.
  */
-async function killInside(port: Port, player: Player, cgroups: readonly Cgroup[]): Promise<void> {
+export async function killInside(port: Port, player: Player, cgroups: readonly Cgroup[]): Promise<void> {
   const kill = killStep(cgroups.filter(({ directory }) => port.stat(directory) !== undefined));
   if (kill !== undefined) await player.play([kill]);
   const v1 = cgroups.filter(({ version, directory }) => version === 1 && port.stat(directory) !== undefined);

@@ -69,9 +69,25 @@ export function bootId(port: Port): Bytes {
   return (port.readFile('/proc/sys/kernel/random/boot_id') ?? '').trim();
 }
 
-/** Takes the id. Throws CaissonError ECONFLICT when a container has it. */
+/**
+ * The directory of the records must be the caller's own: below /tmp another user may have made it first.
+ * Throws CaissonError EPERMISSION.
+ */
+export function checkStateRoot(port: Port, root: Bytes): void {
+  const stat = port.stat(root);
+  if (stat === undefined || (stat.type === 'directory' && stat.uid === port.uid && (stat.mode & OTHERS_WRITE) === 0)) return;
+  throw new CaissonError(`${root} is not a directory that only you can write to: remove it, or choose another with --runtime-root`, {
+    code: 'EPERMISSION',
+  });
+}
+
+/** S_IWGRP | S_IWOTH of inode(7). */
+const OTHERS_WRITE = 0o022;
+
+/** Takes the id. Throws CaissonError ECONFLICT when a container has it, EPERMISSION when others can write to `root`. */
 export function claim(port: Port, root: Bytes, record: ContainerRecord): void {
   checkId(record.id);
+  checkStateRoot(port, root);
   if (!port.makeDirectory(`${root}/${record.id}`)) {
     throw new CaissonError(`container ${record.id} exists already: choose another name, or run \`caisson system repair\``, {
       code: 'ECONFLICT',
@@ -87,9 +103,25 @@ export function claim(port: Port, root: Bytes, record: ContainerRecord): void {
   });
 }
 
-/** The other container of that name. */
+/** The other container of that name. What a dead run has left does not keep a name, and a damaged record has none. */
 function named(port: Port, root: Bytes, name: Bytes, id: Bytes): Bytes | undefined {
-  return port.list(root).find((other) => other !== id && load(port, root, other)?.name === name);
+  return port.list(root).find((other) => other !== id && keptRecord(port, root, other)?.name === name);
+}
+
+/** The record of a container that somebody keeps; a damaged one is none. */
+export function keptRecord(port: Port, root: Bytes, id: Bytes): ContainerRecord | undefined {
+  try {
+    const record = load(port, root, id);
+    return record !== undefined && isKept(port, record) ? record : undefined;
+  } catch (error) {
+    if (error instanceof CaissonError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether somebody still keeps this container. */
+export function isKept(port: Port, record: ContainerRecord): boolean {
+  return record.bootId === bootId(port) && isAlive(port, record.keeper);
 }
 
 export function write(port: Port, root: Bytes, record: ContainerRecord): void {
@@ -101,14 +133,56 @@ export function load(port: Port, root: Bytes, id: Bytes): ContainerRecord | unde
   const path = `${root}/${id}/state.json`;
   const text = port.readFile(path);
   if (text === undefined) return undefined;
-  const value = parseJson(text, path) as unknown as ContainerRecord;
-  if (typeof value !== 'object' || value === null || typeof value.version !== 'number') {
-    throw new CaissonError(`${path} is damaged: it has no version`, { code: 'ESTATE' });
-  }
-  if (value.version > STATE_VERSION) {
-    throw new CaissonError(`${path} was written by a newer caisson (format ${value.version}, this one knows ${STATE_VERSION})`, {
+  const value = parseRecord(text, path);
+  const version = isObject(value) ? value.version : undefined;
+  if (typeof version !== 'number') throw damaged(path, 'it has no version');
+  if (version > STATE_VERSION) {
+    throw new CaissonError(`${path} was written by a newer caisson (format ${version}, this one knows ${STATE_VERSION})`, {
       code: 'ESTATE',
     });
   }
+  if (!isRecord(value)) throw damaged(path, 'a field is missing, or not what it should be');
+  if (value.id !== id) throw damaged(path, `it is the record of container ${value.id}`);
   return value;
+}
+
+function parseRecord(text: Bytes, path: Bytes): unknown {
+  try {
+    return parseJson(text, path);
+  } catch (error) {
+    throw damaged(path, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function damaged(path: Bytes, why: string): CaissonError {
+  return new CaissonError(`${path} is damaged: ${why}`, { code: 'ESTATE' });
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isRecord(value: unknown): value is ContainerRecord {
+  if (!isObject(value)) return false;
+  const { id, bootId: boot, keeper, launcher, cgroups } = value;
+  if (typeof id !== 'string' || typeof boot !== 'string') return false;
+  return isIdentity(keeper) && isIdentity(launcher) && Array.isArray(cgroups) && cgroups.every(isCgroup);
+}
+
+function isIdentity(value: unknown): value is ProcessIdentity {
+  return isObject(value) && typeof value.pid === 'number' && typeof value.startTime === 'number';
+}
+
+/**
+ * Who cleans up kills everybody inside of the directories that a record names: they must lie below a hierarchy, and
+ * never be its root.
+ */
+function isCgroup(value: unknown): value is Cgroup {
+  if (!isObject(value)) return false;
+  const { version, controllers, directory, parents, base } = value;
+  const strings = (list: unknown): boolean => Array.isArray(list) && list.every((item) => typeof item === 'string');
+  if ((version !== 1 && version !== 2) || !strings(controllers) || !strings(parents)) return false;
+  if (typeof directory !== 'string' || typeof base !== 'string' || !base.startsWith('/')) return false;
+  const rest = directory.slice(base.length);
+  return directory.startsWith(base) && /^(\/[^/]+)+$/s.test(rest) && !rest.split('/').includes('..') && !rest.split('/').includes('.');
 }

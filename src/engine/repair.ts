@@ -1,0 +1,94 @@
+// `caisson system repair`: takes away what runs have left that were killed together with their keeper.
+import type { Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { cgroupsInUse, clear, lockStateRoot, type Tell } from '../runtime/abandoned.ts';
+import type { Player } from '../runtime/player.ts';
+import { sleep, withLauncher } from '../runtime/removal.ts';
+import { checkStateRoot, type ContainerRecord, isKept, load } from '../runtime/state.ts';
+import { CaissonError } from '../spec/error.ts';
+
+export interface RepairOptions {
+  readonly stateRoot: Bytes;
+  /** Only says what would be done. */
+  readonly dryRun: boolean;
+}
+
+/**
+ * A run makes its directory and then, within microseconds, writes its record into it. A directory that is still empty
+ * after so many milliseconds has no maker any more; if it has, its run fails before it has made anything else.
+ */
+const GRACE = 1000;
+
+interface Found {
+  readonly records: readonly ContainerRecord[];
+  /** Directories without a record. */
+  readonly empty: readonly Bytes[];
+}
+
+/**
+ * Looks at every record: one whose keeper lives is left alone, a damaged or newer one is reported. The result is one
+ * line for each thing done.
+ */
+export async function repair(port: Port, { stateRoot, dryRun }: RepairOptions): Promise<Bytes[]> {
+  const lines: Bytes[] = [];
+  const tell: Tell = (line) => {
+    lines.push(line);
+  };
+  if (port.stat(stateRoot) === undefined) return lines;
+  checkStateRoot(port, stateRoot);
+  await withLauncher(port, async (player) => {
+    await lockStateRoot(player, stateRoot);
+    const found = survey(port, stateRoot, tell);
+    await clearDead(port, player, found.records, { stateRoot, dryRun }, tell);
+    await clearEmpty(port, found.empty, { stateRoot, dryRun }, tell);
+  });
+  return lines;
+}
+
+function survey(port: Port, stateRoot: Bytes, tell: Tell): Found {
+  const records: ContainerRecord[] = [];
+  const empty: Bytes[] = [];
+  for (const id of [...port.list(stateRoot)].sort()) {
+    if (port.stat(`${stateRoot}/${id}`)?.type !== 'directory') {
+      tell(`${id}: left alone: not a directory`);
+      continue;
+    }
+    try {
+      const record = load(port, stateRoot, id);
+      if (record === undefined) empty.push(id);
+      else records.push(record);
+    } catch (error) {
+      if (!(error instanceof CaissonError)) throw error;
+      tell(`${id}: left alone: ${error.message}`);
+    }
+  }
+  return { records, empty };
+}
+
+async function clearDead(
+  port: Port,
+  player: Player,
+  records: readonly ContainerRecord[],
+  { stateRoot, dryRun }: RepairOptions,
+  tell: Tell,
+): Promise<void> {
+  const taken = cgroupsInUse(port, stateRoot);
+  for (const record of records.filter((one) => !isKept(port, one))) {
+    try {
+      await clear(port, player, record, { stateRoot, taken, rehearsal: dryRun }, tell);
+    } catch (error) {
+      if (!(error instanceof CaissonError)) throw error;
+      tell(`${record.id}: left for the next time: ${error.message}`);
+    }
+  }
+}
+
+async function clearEmpty(port: Port, ids: readonly Bytes[], { stateRoot, dryRun }: RepairOptions, tell: Tell): Promise<void> {
+  if (ids.length > 0 && !dryRun) await sleep(port, GRACE);
+  for (const id of ids) {
+    const directory = `${stateRoot}/${id}`;
+    if (port.stat(`${directory}/state.json`) !== undefined) continue;
+    if (!dryRun) port.remove(directory);
+    tell(`${id}: ${dryRun ? 'would remove' : 'removed'} ${directory}, which has no record`);
+  }
+}

@@ -1,0 +1,113 @@
+// What a run leaves whose keeper was killed: its launcher for a moment, processes in its cgroups, cgroups, files.
+import { pidfdOpen, pidfdSendSignal } from '../cgroups/calls.ts';
+import type { Cgroup } from '../cgroups/path.ts';
+import type { Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { LOCK_EX, O_CLOEXEC, O_RDONLY } from '../linux/constants/open.ts';
+import { ERRNO } from '../linux/errno.ts';
+import { LOCK_OPERATIONS } from '../linux/flags.ts';
+import { SIGNALS } from '../linux/signals.ts';
+import { call, number, slot, value } from '../plan/call.ts';
+import { slotValue } from '../plan/encode.ts';
+import { step } from '../plan/step.ts';
+import * as sys from '../plan/syscalls.ts';
+import type { Player } from './player.ts';
+import { processesInside, removeCgroups, sleep } from './removal.ts';
+import { bootId, type ContainerRecord, isAlive, keptRecord, type ProcessIdentity } from './state.ts';
+
+/** A killed process is gone within milliseconds; one that sleeps uninterruptibly is not waited for longer. */
+const PATIENCE = 2000;
+const PAUSE = 2;
+
+/** What was done, or in a rehearsal would be done, as one line. */
+export type Tell = (line: string) => void;
+
+/**
+ * Keeps others who take things away out of this state directory, until the launcher ends. Under it a record stays
+ * what it is: no run can take the id of a record that exists.
+ */
+export async function lockStateRoot(player: Player, root: Bytes): Promise<void> {
+  const directory = slot('state root');
+  await player.play([
+    step('parent', 'lock', `lock ${root}`, 'default: one clean-up at a time', [
+      sys.openat(sys.AT_FDCWD, root, O_RDONLY | O_CLOEXEC, 0, { result: directory }),
+      call('flock', [value(directory), number(LOCK_EX, LOCK_OPERATIONS)]),
+    ]),
+  ]);
+}
+
+/**
+ * Ends a process by SIGKILL and waits for it, at most 2 s. The descriptor is opened before the identity is compared,
+ * so that no later process of the same number is hit.
+ */
+export async function endProcess(port: Port, player: Player, identity: ProcessIdentity): Promise<void> {
+  const opened = slot('process', { reply: true });
+  const { batch, answer } = await player.play([
+    step('parent', 'find', `find process ${identity.pid}`, 'default: clean up', [
+      pidfdOpen(identity.pid, { result: opened, tolerate: [ERRNO.ESRCH, ERRNO.EINVAL] }),
+    ]),
+  ]);
+  const process = slotValue(batch, answer, opened);
+  if (process < 0) return;
+  const kill = isAlive(port, identity) ? [pidfdSendSignal(process, SIGNALS.SIGKILL, { tolerate: [ERRNO.ESRCH] })] : [];
+  await player.play([step('parent', 'kill', `kill process ${identity.pid}`, 'default: clean up', [...kill, sys.close(process)])]);
+  for (let waited = 0; waited < PATIENCE && isAlive(port, identity); waited += PAUSE) await sleep(port, PAUSE);
+}
+
+/** The cgroups of containers that live: a later run may have been given the path of a dead one. */
+export function cgroupsInUse(port: Port, stateRoot: Bytes): Bytes[] {
+  return port
+    .list(stateRoot)
+    .flatMap((id) => keptRecord(port, stateRoot, id)?.cgroups ?? [])
+    .map(({ directory }) => directory);
+}
+
+/** Whether the cgroup, or one below it, belongs to a container that lives. */
+function isTaken({ directory }: Cgroup, taken: readonly Bytes[]): boolean {
+  return taken.some((other) => other === directory || other.startsWith(`${directory}/`));
+}
+
+/** What `clear` must know beside the record. */
+export interface ClearOptions {
+  readonly stateRoot: Bytes;
+  /** `cgroupsInUse` */
+  readonly taken: readonly Bytes[];
+  /** Nothing is done, only told. */
+  readonly rehearsal?: boolean;
+}
+
+/** Nothing but files outlives a restart of the machine: a process of that number is another one. */
+function sinceBoot(port: Port, record: ContainerRecord): Pick<ContainerRecord, 'launcher' | 'cgroups'> {
+  return record.bootId === bootId(port) ? record : { launcher: { pid: 0, startTime: 0 }, cgroups: [] };
+}
+
+/**
+ * Takes away what the run of this record has left; its keeper must be gone. The launcher first, which could otherwise
+ * make a cgroup that was just removed. Throws CaissonError ECGROUPBUSY; the record then stays.
+ */
+export async function clear(
+  port: Port,
+  player: Player,
+  record: ContainerRecord,
+  options: ClearOptions,
+  tell: Tell,
+): Promise<void> {
+  const { stateRoot, taken, rehearsal = false } = options;
+  const { launcher, cgroups: named } = sinceBoot(port, record);
+  const does = (plain: string, done: string) => (rehearsal ? `would ${plain}` : done);
+  const say = (what: string) => {
+    tell(`${record.id}: ${what}`);
+  };
+  if (isAlive(port, launcher)) {
+    if (!rehearsal) await endProcess(port, player, launcher);
+    say(`${does('kill', 'killed')} its launcher, process ${launcher.pid}`);
+  }
+  const cgroups = named.filter((cgroup) => !isTaken(cgroup, taken));
+  const present = cgroups.filter(({ directory }) => port.stat(directory) !== undefined);
+  const inside = processesInside(port, present);
+  if (!rehearsal) await removeCgroups(port, player, cgroups);
+  if (inside.length > 0) say(`${does('kill', 'killed')} process ${inside.join(', ')}`);
+  for (const { directory } of present) say(`${does('remove', 'removed')} cgroup ${directory}`);
+  if (!rehearsal) port.remove(`${stateRoot}/${record.id}`);
+  say(`${does('remove', 'removed')} ${stateRoot}/${record.id}`);
+}
