@@ -59,7 +59,17 @@ export interface CommandGroup {
 }
 
 /** An entry of the top list: a command, or a group of them. */
-export type RootEntry = CommandEntry | { readonly name: string; readonly summary: string; readonly group: CommandGroup };
+export type RootEntry =
+  | CommandEntry
+  | { readonly name: string; readonly summary: string; readonly group: CommandGroup };
+
+/** All of a command line: what help, completion and manual pages are made from. */
+export interface Catalogue {
+  readonly summary: string;
+  /** The options before the command. */
+  readonly flags: readonly Flag[];
+  readonly entries: readonly RootEntry[];
+}
 
 /** A flag's value of the wanted type; the grammar has put it there. */
 export function flagOn(parsed: Parsed, name: string): boolean {

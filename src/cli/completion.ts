@@ -21,7 +21,9 @@ export function completionScript(shell: Shell, nodes: readonly CommandNode[]): s
 
 /** `--memory -m` for all flags. */
 function spellings(flags: readonly Flag[]): string[] {
-  return flags.flatMap(({ name, short }) => (short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`]));
+  return flags.flatMap(({ name, short }) =>
+    short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`],
+  );
 }
 
 function caseLabel(node: CommandNode): string {
@@ -35,7 +37,8 @@ function bashScript(nodes: readonly CommandNode[]): string {
     return `    ${caseLabel(node)}) words='${[...below, ...own].join(' ')}'; flags='${spellings(node.flags).join(' ')}' ;;`;
   });
   const takers = nodes.map(
-    (node) => `    ${caseLabel(node)}) takes=' ${spellings(node.flags.filter(({ type }) => type !== 'boolean')).join(' ')} ' ;;`,
+    (node) =>
+      `    ${caseLabel(node)}) takes=' ${spellings(node.flags.filter(({ type }) => type !== 'boolean')).join(' ')} ' ;;`,
   );
   return `# bash completion of caisson. Load it with: source <(caisson completion bash)
 
@@ -129,7 +132,10 @@ function zshScript(nodes: readonly CommandNode[]): string {
     const specs = node.flags.flatMap(zshFlag).map((spec) => `    '${quote(spec)}'`);
     const rest =
       node.below.length > 0
-        ? [`    '1:command:((${node.below.map(({ word, summary }) => `${word}\\:"${quote(zshText(summary))}"`).join(' ')}))'`, "    '*::argument:->below'"]
+        ? [
+            `    '1:command:((${node.below.map(({ word, summary }) => `${word}\\:"${quote(zshText(summary))}"`).join(' ')}))'`,
+            "    '*::argument:->below'",
+          ]
         : [`    '*:argument:${zshWords(node.command?.completes)}'`];
     const stop = node.command?.stopsAtPositional === true || node.below.length > 0 ? ' -A "-*"' : '';
     const dispatch =
@@ -151,7 +157,9 @@ function zshFlag(flag: Flag): string[] {
   const equals = flag.type === 'boolean' ? '' : '=';
   const text = `[${zshText(flag.help)}]${takes}`;
   const long = `${repeat}--${flag.name}${equals}${text}`;
-  return flag.short === undefined ? [long] : [long, `${repeat}-${flag.short}${flag.type === 'boolean' ? '' : '+'}${text}`];
+  return flag.short === undefined
+    ? [long]
+    : [long, `${repeat}-${flag.short}${flag.type === 'boolean' ? '' : '+'}${text}`];
 }
 
 function zshText(text: string): string {
@@ -167,7 +175,8 @@ function fishScript(nodes: readonly CommandNode[]): string {
   const lines = nodes.flatMap((node) => {
     const condition = fishCondition(node, nodes);
     const below = node.below.map(
-      ({ word, summary }) => `complete -c caisson -f -n '${condition}' -a '${word}' -d '${fishQuote(summary)}'`,
+      ({ word, summary }) =>
+        `complete -c caisson -f -n '${condition}' -a '${word}' -d '${fishQuote(summary)}'`,
     );
     const own = Array.isArray(node.command?.completes)
       ? [`complete -c caisson -n '${condition}' -a '${node.command.completes.join(' ')}'`]
@@ -180,7 +189,8 @@ function fishScript(nodes: readonly CommandNode[]): string {
 function fishCondition(node: CommandNode, nodes: readonly CommandNode[]): string {
   if (node.name === '') return '__fish_use_subcommand';
   const [group, word] = node.name.split(' ');
-  if (word !== undefined) return `__fish_seen_subcommand_from ${group}; and __fish_seen_subcommand_from ${word}`;
+  if (word !== undefined)
+    return `__fish_seen_subcommand_from ${group}; and __fish_seen_subcommand_from ${word}`;
   const own = nodes.find(({ name }) => name === node.name)?.below.map((each) => each.word) ?? [];
   const seen = `__fish_seen_subcommand_from ${node.name}`;
   return own.length === 0 ? seen : `${seen}; and not __fish_seen_subcommand_from ${own.join(' ')}`;
@@ -189,7 +199,8 @@ function fishCondition(node: CommandNode, nodes: readonly CommandNode[]): string
 function fishFlag(flag: Flag, condition: string): string {
   const parts = ['complete -c caisson', `-n '${condition}'`, `-l ${flag.name}`];
   if (flag.short !== undefined) parts.push(`-s ${flag.short}`);
-  if (flag.type !== 'boolean') parts.push(Array.isArray(flag.completes) ? `-x -a '${flag.completes.join(' ')}'` : '-r');
+  if (flag.type !== 'boolean')
+    parts.push(Array.isArray(flag.completes) ? `-x -a '${flag.completes.join(' ')}'` : '-r');
   parts.push(`-d '${fishQuote(flag.help)}'`);
   return parts.join(' ');
 }

@@ -3,6 +3,7 @@
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import type { Prepared } from '../runtime/prepare.ts';
+import type { Catalogue } from './command.ts';
 
 /** `caisson [OPTIONS] COMMAND`. */
 export interface GlobalOptions {
@@ -17,6 +18,7 @@ export interface GlobalOptions {
 export interface Context {
   readonly port: Port;
   readonly globals: GlobalOptions;
+  readonly catalogue: Catalogue;
   /** Columns of the terminal. */
   readonly width: number;
   /** Writes bytes to standard output, a line each. */

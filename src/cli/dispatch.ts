@@ -8,8 +8,8 @@ import type { Command, CommandEntry, CommandGroup, Parsed } from './command.ts';
 import type { Context, GlobalOptions } from './context.ts';
 import { fullName, parseArguments, usageError } from './grammar.ts';
 import { openPort } from './host.ts';
-import { COMMANDS, GLOBAL_FLAGS, LATER_COMMANDS, SUMMARY } from './registry.ts';
 import type { Log } from './oci-log.ts';
+import { CATALOGUE, COMMANDS, GLOBAL_FLAGS, LATER_COMMANDS } from './registry.ts';
 import { exitCodeOf, reportError, reportWarning } from './report.ts';
 
 /** What is known before a command is: enough to report its errors. */
@@ -28,7 +28,8 @@ export async function dispatch(oci: boolean): Promise<number> {
     return await runArguments(oci ? ['oci', ...port.arguments] : port.arguments, session);
   } catch (error) {
     port.write(2, reportError(error, { colour: (await import('node:tty')).isatty(2), debug: session.debug }));
-    if (session.log !== undefined) (await import('./oci-log.ts')).appendLog(port, session.log, error, new Date());
+    if (session.log !== undefined)
+      (await import('./oci-log.ts')).appendLog(port, session.log, error, new Date());
     return exitCodeOf(error);
   }
 }
@@ -39,10 +40,11 @@ async function runArguments(args: readonly Bytes[], session: Session): Promise<n
   session.debug = globals.debug;
   const context = makeContext(session.port, globals);
   const [name, ...rest] = parsed.positionals;
-  if (parsed.flags.get('version') === true) return (await import('./commands/version.ts')).printVersion(context);
+  if (parsed.flags.get('version') === true)
+    return (await import('./commands/version.ts')).printVersion(context);
   if (name === undefined || parsed.flags.get('help') === true) {
     const { rootHelp } = await import('./help.ts');
-    context.out(rootHelp(SUMMARY, GLOBAL_FLAGS, COMMANDS, context.width).trimEnd());
+    context.out(rootHelp(CATALOGUE.summary, GLOBAL_FLAGS, COMMANDS, context.width).trimEnd());
     return 0;
   }
   const entry = COMMANDS.find((each) => each.name === name);
@@ -60,7 +62,8 @@ async function runGroup(
   const parsed = parseGlobals(group.name, group.flags, args, group.singleDash);
   const inner = group.name === 'oci' ? ociContext(parsed, context, session) : context;
   const [name, ...rest] = parsed.positionals;
-  if (parsed.flags.get('version') === true) return (await import('./commands/version.ts')).printOciVersion(context);
+  if (parsed.flags.get('version') === true)
+    return (await import('./commands/version.ts')).printOciVersion(context);
   if (name === undefined || parsed.flags.get('help') === true) {
     const { groupHelp } = await import('./help.ts');
     context.out(groupHelp(group, context.width).trimEnd());
@@ -86,9 +89,17 @@ async function showHelp(command: Command, context: Context): Promise<number> {
   return 0;
 }
 
-function parseGlobals(name: string, flags: readonly Flag[], args: readonly Bytes[], singleDash = false): Parsed {
+function parseGlobals(
+  name: string,
+  flags: readonly Flag[],
+  args: readonly Bytes[],
+  singleDash = false,
+): Parsed {
   const shape = { name, usage: '[OPTIONS] COMMAND', flags, singleDash };
-  return parseArguments({ ...shape, arguments: [0, Number.POSITIVE_INFINITY], stopsAtPositional: true }, args);
+  return parseArguments(
+    { ...shape, arguments: [0, Number.POSITIVE_INFINITY], stopsAtPositional: true },
+    args,
+  );
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'panic'];
@@ -121,6 +132,7 @@ function makeContext(port: Port, globals: GlobalOptions): Context {
   return {
     port,
     globals,
+    catalogue: CATALOGUE,
     // Only help asks: making the stream takes Bun 9 ms (measured).
     get width() {
       return process.stdout.columns ?? 80;

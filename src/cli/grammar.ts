@@ -1,13 +1,16 @@
 // Docker's command line grammar (pflag): clusters, values after `=`, `--`, and a stop at the first positional.
 
+import { parseBoolean } from '../frontends/docker/numbers.ts';
 import type { Flag } from '../frontends/flag.ts';
 import { type Bytes, bytesToUtf8, utf8ToBytes } from '../linux/bytes.ts';
 import { CaissonError } from '../spec/error.ts';
-import { parseBoolean } from '../frontends/docker/numbers.ts';
 import type { CommandShape, Parsed } from './command.ts';
 
 /** What the grammar must know of a command. */
-export type Grammar = Pick<CommandShape, 'name' | 'usage' | 'flags' | 'arguments' | 'stopsAtPositional' | 'singleDash'>;
+export type Grammar = Pick<
+  CommandShape,
+  'name' | 'usage' | 'flags' | 'arguments' | 'stopsAtPositional' | 'singleDash'
+>;
 
 /** Every command has it. */
 export const HELP_FLAG: Flag = { name: 'help', type: 'boolean', help: 'Print usage' };
@@ -120,7 +123,9 @@ class Reader {
     if (flag.type === 'boolean') {
       const on = value === undefined ? true : parseBoolean(value);
       if (on === undefined) {
-        throw this.wrong(`invalid argument ${quoted(value ?? '')} for ${quoted(title(flag))} flag: not a boolean`);
+        throw this.wrong(
+          `invalid argument ${quoted(value ?? '')} for ${quoted(title(flag))} flag: not a boolean`,
+        );
       }
       this.flags.set(flag.name, on);
       return;
@@ -162,7 +167,12 @@ function checkCount({ name, usage, arguments: [least, most] }: Grammar, count: n
         : `requires at most ${plural(most)}`;
   throw new CaissonError(`'${fullName(name)}' ${wanted}`, {
     code: 'EUSAGE',
-    details: ['', `Usage:  ${fullName(name)} ${usage}`.trimEnd(), '', `See '${fullName(name)} --help' for more information`],
+    details: [
+      '',
+      `Usage:  ${fullName(name)} ${usage}`.trimEnd(),
+      '',
+      `See '${fullName(name)} --help' for more information`,
+    ],
   });
 }
 

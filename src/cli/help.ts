@@ -33,7 +33,12 @@ export function groupHelp(group: CommandGroup, width = DEFAULT_WIDTH): string {
 }
 
 /** The help of caisson itself. */
-export function rootHelp(summary: string, flags: readonly Flag[], entries: readonly RootEntry[], width = DEFAULT_WIDTH): string {
+export function rootHelp(
+  summary: string,
+  flags: readonly Flag[],
+  entries: readonly RootEntry[],
+  width = DEFAULT_WIDTH,
+): string {
   const visible = entries.filter((entry) => !('hidden' in entry && entry.hidden));
   const rows = (grouped: boolean): (readonly [string, string])[] =>
     visible.filter((entry) => 'group' in entry === grouped).map(({ name, summary: text }) => [name, text]);
@@ -81,7 +86,10 @@ function table(rows: readonly (readonly [string, string])[], width: number): str
   const left = Math.max(0, ...rows.map(([name]) => name.length));
   const indent = left + 5;
   return rows
-    .map(([name, text]) => `  ${name.padEnd(left)}   ${wrap(text, width - indent).join(`\n${' '.repeat(indent)}`)}`)
+    .map(
+      ([name, text]) =>
+        `  ${name.padEnd(left)}   ${wrap(text, width - indent).join(`\n${' '.repeat(indent)}`)}`,
+    )
     .join('\n');
 }
 

@@ -25,32 +25,32 @@ function page(node: CommandNode): string {
   const lines = [
     `.TH ${title.toUpperCase()} 1 "" "caisson ${VERSION}" "caisson"`,
     '.SH NAME',
-    `${escape(title)} \\- ${escape(node.summary)}`,
+    `${manText(title)} \\- ${manText(node.summary)}`,
     '.SH SYNOPSIS',
-    `.B ${escape(fullName(node.name))}`,
-    escape((node.command?.usage ?? '[OPTIONS] COMMAND').replace(/\s+/g, ' ')),
+    `.B ${manText(fullName(node.name))}`,
+    manText((node.command?.usage ?? '[OPTIONS] COMMAND').replace(/\s+/g, ' ')),
   ];
   const description = node.command?.description;
-  if (description !== undefined) lines.push('.SH DESCRIPTION', escape(description));
+  if (description !== undefined) lines.push('.SH DESCRIPTION', manText(description));
   lines.push('.SH OPTIONS', ...node.flags.flatMap(option));
   if (node.below.length > 0) {
     lines.push('.SH COMMANDS');
-    for (const { word, summary } of node.below) lines.push('.TP', `.B ${escape(word)}`, escape(summary));
+    for (const { word, summary } of node.below) lines.push('.TP', `.B ${manText(word)}`, manText(summary));
   }
   const examples = node.command?.examples ?? [];
-  if (examples.length > 0) lines.push('.SH EXAMPLES', '.nf', ...examples.map(escape), '.fi');
+  if (examples.length > 0) lines.push('.SH EXAMPLES', '.nf', ...examples.map(manText), '.fi');
   return `${lines.join('\n')}\n`;
 }
 
 function option(flag: Flag): string[] {
   const short = flag.short === undefined ? '' : `\\fB\\-${flag.short}\\fR, `;
-  const takes = flag.takes === undefined ? '' : ` \\fI${escape(flag.takes)}\\fR`;
-  const fallback = flag.fallback === undefined ? '' : ` (default ${escape(flag.fallback)})`;
-  return ['.TP', `${short}\\fB${escape(`--${flag.name}`)}\\fR${takes}`, `${escape(flag.help)}${fallback}`];
+  const takes = flag.takes === undefined ? '' : ` \\fI${manText(flag.takes)}\\fR`;
+  const fallback = flag.fallback === undefined ? '' : ` (default ${manText(flag.fallback)})`;
+  return ['.TP', `${short}\\fB${manText(`--${flag.name}`)}\\fR${takes}`, `${manText(flag.help)}${fallback}`];
 }
 
 /** Backslashes, hyphens, and dots or quotes at the start of a line mean something to man(7). */
-function escape(text: string): string {
+function manText(text: string): string {
   return text
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')

@@ -1,15 +1,18 @@
 // All commands: names, summaries, and where each one is loaded from when it is used.
 
-import { type Flag, boolean, value } from '../frontends/flag.ts';
-import type { CommandGroup, RootEntry } from './command.ts';
+import { boolean, type Flag, value } from '../frontends/flag.ts';
+import type { Catalogue, CommandGroup, RootEntry } from './command.ts';
 
 /** What caisson is, in one line. */
-export const SUMMARY = 'A container engine: a container is a printable plan of system calls';
+const SUMMARY = 'A container engine: a container is a printable plan of system calls';
 
 /** The options before the command. */
 export const GLOBAL_FLAGS: readonly Flag[] = [
   value('root', 'Directory of images and containers', { takes: 'DIR', completes: 'directory' }),
-  value('runtime-root', 'Directory of the state of running containers', { takes: 'DIR', completes: 'directory' }),
+  value('runtime-root', 'Directory of the state of running containers', {
+    takes: 'DIR',
+    completes: 'directory',
+  }),
   boolean('debug', 'Show the program stack of an error', { short: 'D' }),
   value('log-level', 'Set the logging level', {
     short: 'l',
@@ -24,8 +27,16 @@ const CGROUP: CommandGroup = {
   summary: 'See and change which cgroups a process is in',
   flags: [],
   commands: [
-    { name: 'cgroup ls', summary: 'List cgroups with their processes and limits', load: () => import('./commands/cgroup-ls.ts') },
-    { name: 'cgroup move', summary: 'Move a process into a cgroup', load: () => import('./commands/cgroup-move.ts') },
+    {
+      name: 'cgroup ls',
+      summary: 'List cgroups with their processes and limits',
+      load: () => import('./commands/cgroup-ls.ts'),
+    },
+    {
+      name: 'cgroup move',
+      summary: 'Move a process into a cgroup',
+      load: () => import('./commands/cgroup-move.ts'),
+    },
     {
       name: 'cgroup inspect',
       summary: 'Show the cgroups of a process or container, and which limit binds',
@@ -48,10 +59,13 @@ const SYSTEM: CommandGroup = {
 };
 
 /** runc's global options. */
-export const OCI_FLAGS: readonly Flag[] = [
+const OCI_FLAGS: readonly Flag[] = [
   boolean('debug', 'Show the program stack of an error'),
   value('log', 'Write errors to the file, too', { takes: 'FILE', completes: 'file' }),
-  value('log-format', "Format of the log: 'text' or 'json'", { fallback: 'text', completes: ['text', 'json'] }),
+  value('log-format', "Format of the log: 'text' or 'json'", {
+    fallback: 'text',
+    completes: ['text', 'json'],
+  }),
   value('root', 'Directory of the state of containers', { takes: 'DIR', completes: 'directory' }),
   boolean('systemd-cgroup', 'Cgroups by systemd', { later: 'the OCI runtime (issue 3)' }),
   value('rootless', "Ignore cgroup permission errors ('true', 'false', 'auto')", { fallback: 'auto' }),
@@ -66,28 +80,66 @@ const OCI: CommandGroup = {
   singleDash: true,
   commands: [
     { name: 'oci run', summary: 'Create and run a container', load: () => import('./commands/oci-run.ts') },
-    { name: 'oci spec', summary: 'Create a new specification file', load: () => import('./commands/oci-spec.ts') },
-    { name: 'oci delete', summary: 'Delete what a container has left', load: () => import('./commands/oci-delete.ts') },
-    { name: 'oci features', summary: 'Show what this runtime can do', load: () => import('./commands/oci-features.ts') },
+    {
+      name: 'oci spec',
+      summary: 'Create a new specification file',
+      load: () => import('./commands/oci-spec.ts'),
+    },
+    {
+      name: 'oci delete',
+      summary: 'Delete what a container has left',
+      load: () => import('./commands/oci-delete.ts'),
+    },
+    {
+      name: 'oci features',
+      summary: 'Show what this runtime can do',
+      load: () => import('./commands/oci-features.ts'),
+    },
   ],
 };
 
 /** The commands in the order of the help. */
 export const COMMANDS: readonly RootEntry[] = [
-  { name: 'run', summary: 'Create and run a new container from an image', load: () => import('./commands/run.ts') },
-  { name: 'plan', summary: 'Show every step of a start, and start nothing', load: () => import('./commands/plan.ts') },
-  { name: 'doctor', summary: 'Show what this host can and cannot do', load: () => import('./commands/doctor.ts') },
-  { name: 'version', summary: 'Show the caisson version information', load: () => import('./commands/version.ts') },
-  { name: 'completion', summary: 'Generate the autocompletion script for a shell', load: () => import('./commands/completion.ts') },
+  {
+    name: 'run',
+    summary: 'Create and run a new container from an image',
+    load: () => import('./commands/run.ts'),
+  },
+  {
+    name: 'plan',
+    summary: 'Show every step of a start, and start nothing',
+    load: () => import('./commands/plan.ts'),
+  },
+  {
+    name: 'doctor',
+    summary: 'Show what this host can and cannot do',
+    load: () => import('./commands/doctor.ts'),
+  },
+  {
+    name: 'version',
+    summary: 'Show the caisson version information',
+    load: () => import('./commands/version.ts'),
+  },
+  {
+    name: 'completion',
+    summary: 'Generate the autocompletion script for a shell',
+    load: () => import('./commands/completion.ts'),
+  },
   { name: 'help', summary: 'Show help for a command', load: () => import('./commands/help.ts') },
   { name: 'cgroup', summary: CGROUP.summary, group: CGROUP },
   { name: 'oci', summary: OCI.summary, group: OCI },
   { name: 'system', summary: SYSTEM.summary, group: SYSTEM },
 ];
 
+/** Everything that the command line has. */
+export const CATALOGUE: Catalogue = { summary: SUMMARY, flags: GLOBAL_FLAGS, entries: COMMANDS };
+
 /** docker's commands that a later issue brings: refused by name. */
 export const LATER_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ...names('images (issue 4)', 'pull push images image rmi tag history save load import search login logout build manifest'),
+  ...names(
+    'images (issue 4)',
+    'pull push images image rmi tag history save load import search login logout build manifest',
+  ),
   ...names(
     'the engine (issue 5)',
     'create start stop kill restart pause unpause wait rm ps inspect logs attach exec top stats rename update cp diff commit export events prune container volume info',

@@ -29,7 +29,8 @@ export function reportError(error: unknown, options: ReportOptions): Bytes {
     for (const source of error.sources) lines.push(`  caused by ${printable(source)}`);
     if (error.sources.length === 0) {
       for (const pointer of error.provenance.slice(0, 5)) {
-        if (pointer !== '' && !error.message.includes(pointer)) lines.push(`  caused by ${printable(pointer)}`);
+        if (pointer !== '' && !error.message.includes(pointer))
+          lines.push(`  caused by ${printable(pointer)}`);
       }
     }
     const plain = error.code === 'EUSAGE' || error.code === 'ELATER';
@@ -58,19 +59,29 @@ function headline(error: unknown, colour: boolean): Bytes {
   return colour ? `${RED}${line}${RESET}` : line;
 }
 
-/** Bytes from outside must not steer the terminal: control characters in caret form, newlines as `\n`. */
-function printable(text: Bytes): Bytes {
-  return text.replace(/[\x00-\x1f\x7f]/g, (char) => {
-    if (char === '\n') return '\\n';
-    if (char === '\t') return ' ';
-    return char === '\x7f' ? '^?' : `^${String.fromCharCode(char.charCodeAt(0) + 64)}`;
-  });
+/**
+ * Bytes from outside must not steer the terminal: control characters in caret form, newlines as `\n`, those above
+ * 0x7f (as UTF-8) as `?`. Text that is no byte string, from a parser's quotation, becomes UTF-8.
+ */
+function printable(text: string): Bytes {
+  return text
+    .replace(/[\u0100-\uffff]+/g, utf8ToBytes)
+    .replace(/\xc2[\x80-\x9f]/g, '?')
+    .replace(/[\x00-\x1f\x7f]/g, (char) => {
+      if (char === '\n') return '\\n';
+      if (char === '\t') return ' ';
+      return char === '\x7f' ? '^?' : `^${String.fromCharCode(char.charCodeAt(0) + 64)}`;
+    });
 }
 
 function stackOf(error: unknown): Bytes[] {
   const lines: Bytes[] = [];
   for (let at = error; at instanceof Error && lines.length < 100; at = at.cause) {
-    lines.push(...utf8ToBytes(at.stack ?? '').split('\n').map((line) => `  ${line}`));
+    lines.push(
+      ...utf8ToBytes(at.stack ?? '')
+        .split('\n')
+        .map((line) => `  ${line}`),
+    );
   }
   return lines;
 }

@@ -1,9 +1,8 @@
 // Every command at once, loaded: for completion, manual pages and the tests of help.
 
 import type { Flag } from '../frontends/flag.ts';
-import type { CommandGroup, CommandShape } from './command.ts';
+import type { Catalogue, CommandGroup, CommandShape } from './command.ts';
 import { HELP_FLAG } from './grammar.ts';
-import { COMMANDS, GLOBAL_FLAGS, SUMMARY } from './registry.ts';
 
 /** A node of the tree: caisson itself, a group, or a command. */
 export interface CommandNode {
@@ -18,17 +17,21 @@ export interface CommandNode {
 }
 
 /** All nodes, parents before children. */
-export async function loadTree(): Promise<readonly CommandNode[]> {
+export async function loadTree({
+  summary: about,
+  flags,
+  entries,
+}: Catalogue): Promise<readonly CommandNode[]> {
   const nodes: CommandNode[] = [
     {
       name: '',
-      summary: SUMMARY,
-      flags: held(GLOBAL_FLAGS),
-      below: COMMANDS.map(({ name, summary }) => ({ word: name, summary })),
+      summary: about,
+      flags: held(flags),
+      below: entries.map(({ name, summary }) => ({ word: name, summary })),
       command: undefined,
     },
   ];
-  for (const entry of COMMANDS) {
+  for (const entry of entries) {
     if ('group' in entry) nodes.push(...(await groupNodes(entry.group)));
     else nodes.push(leaf((await entry.load()).command));
   }
@@ -42,7 +45,10 @@ async function groupNodes(group: CommandGroup): Promise<CommandNode[]> {
       name: group.name,
       summary: group.summary,
       flags: held(group.flags),
-      below: group.commands.map(({ name, summary }) => ({ word: name.slice(group.name.length + 1), summary })),
+      below: group.commands.map(({ name, summary }) => ({
+        word: name.slice(group.name.length + 1),
+        summary,
+      })),
       command: undefined,
     },
     ...commands.map(({ command }) => leaf(command)),
@@ -54,5 +60,7 @@ function leaf(command: CommandShape): CommandNode {
 }
 
 function held(flags: readonly Flag[]): Flag[] {
-  return [...flags.filter(({ later }) => later === undefined), HELP_FLAG].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...flags.filter(({ later }) => later === undefined), HELP_FLAG].sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  );
 }

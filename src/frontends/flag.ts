@@ -71,7 +71,10 @@ export type FlagValues<Table extends readonly Flag[]> = {
 export type RawFlags = ReadonlyMap<string, boolean | string | readonly string[]>;
 
 /** The values in `raw` of the flags of `table`, under their camel-case names. */
-export function flagValues<const Table extends readonly Flag[]>(table: Table, raw: RawFlags): FlagValues<Table> {
+export function flagValues<const Table extends readonly Flag[]>(
+  table: Table,
+  raw: RawFlags,
+): FlagValues<Table> {
   const values: Record<string, boolean | string | readonly string[]> = {};
   for (const flag of table) {
     const found = raw.get(flag.name);

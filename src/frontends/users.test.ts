@@ -56,8 +56,16 @@ test('what is no user is refused, never root', () => {
     ['ana:nobody', 'unable to find group nobody: no matching entries in group file'],
     ['ana:4294967295', 'group id 4294967295 is out of range: 0 to 4294967294'],
   ];
-  for (const [spec, message] of cases) assert.equal(messageOf(() => resolveUser(spec, databases)), message, spec);
-  assert.equal(messageOf(() => resolveUser('ana', undefined)), 'unable to find user ana: the root has no passwd file');
+  for (const [spec, message] of cases)
+    assert.equal(
+      messageOf(() => resolveUser(spec, databases)),
+      message,
+      spec,
+    );
+  assert.equal(
+    messageOf(() => resolveUser('ana', undefined)),
+    'unable to find user ana: the root has no passwd file',
+  );
 });
 
 test('lines that are no entries are skipped', () => {
@@ -77,11 +85,17 @@ test('lines that are no entries are skipped', () => {
 
 test('a huge file is read up to the limit, and a cut line is no entry', () => {
   const filler = 'x:x:1:1::/:/bin/sh\n'.repeat(Math.ceil(DATABASE_LIMIT / 19));
-  assert.equal(findPasswd(`${filler}late:x:0:0::/:\n`, (entry) => entry.name === 'late'), undefined);
+  assert.equal(
+    findPasswd(`${filler}late:x:0:0::/:\n`, (entry) => entry.name === 'late'),
+    undefined,
+  );
   const long = `${'a'.repeat(70_000)}:x:0:0::/:\nana:x:5:5::/:\n`;
   assert.equal(findPasswd(long, () => true)?.name, 'ana');
   const cut = `${'#\n'.repeat(DATABASE_LIMIT / 2 - 5)}ana:x:0:0::/:\n`;
-  assert.equal(findPasswd(cut, () => true), undefined);
+  assert.equal(
+    findPasswd(cut, () => true),
+    undefined,
+  );
 });
 
 test('a group is a name or a number', () => {

@@ -58,10 +58,7 @@ export function parseId(text: Bytes, what: 'user' | 'group'): number | undefined
 }
 
 /** The first entry of passwd that `matches`; lines that are not entries are skipped. */
-export function findPasswd(
-  passwd: Bytes,
-  matches: (entry: PasswdEntry) => boolean,
-): PasswdEntry | undefined {
+export function findPasswd(passwd: Bytes, matches: (entry: PasswdEntry) => boolean): PasswdEntry | undefined {
   for (const line of lines(passwd)) {
     const [name, , uid, gid, , home] = line.split(':', 7);
     const entry = { name: name ?? '', uid: idField(uid), gid: idField(gid), home: home ?? '' };
@@ -128,7 +125,8 @@ function memberships(name: Bytes, databases: Databases | undefined): number[] {
 }
 
 function notFound(what: string, name: Bytes, file: string, databases: Databases | undefined): CaissonError {
-  const reason = databases === undefined ? `the root has no ${file} file` : `no matching entries in ${file} file`;
+  const reason =
+    databases === undefined ? `the root has no ${file} file` : `no matching entries in ${file} file`;
   return new CaissonError(`unable to find ${what} ${name}: ${reason}`, { code: 'EUSAGE' });
 }
 

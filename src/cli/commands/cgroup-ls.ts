@@ -10,7 +10,9 @@ export const command: Command = {
   flags: [boolean('all', "Also those that are not caisson's", { short: 'a' })],
   arguments: [0, 0],
   run: async (parsed, context) => {
-    context.out((await (await context.engine()).cgroupList(flagOn(parsed, 'all'), context)).replace(/\n$/, ''));
+    context.out(
+      (await (await context.engine()).cgroupList(flagOn(parsed, 'all'), context)).replace(/\n$/, ''),
+    );
     return 0;
   },
 };

@@ -17,7 +17,9 @@ export const command: Command = {
   arguments: [2, 2],
   run: async ({ positionals }, context) => {
     const [pid, target] = positionals as [Bytes, Bytes];
-    context.out((await (await context.engine()).cgroupMove(parsePid(pid), target, context)).replace(/\n$/, ''));
+    context.out(
+      (await (await context.engine()).cgroupMove(parsePid(pid), target, context)).replace(/\n$/, ''),
+    );
     return 0;
   },
 };

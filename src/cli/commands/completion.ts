@@ -3,8 +3,8 @@
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Command } from '../command.ts';
 import { completionScript, SHELLS } from '../completion.ts';
-import { loadTree } from '../tree.ts';
 import { usageError } from '../grammar.ts';
+import { loadTree } from '../tree.ts';
 
 export const command: Command = {
   name: 'completion',
@@ -21,8 +21,9 @@ export const command: Command = {
   run: async ({ positionals }, context) => {
     const [name] = positionals as [Bytes];
     const shell = SHELLS.find((each) => each === name);
-    if (shell === undefined) throw usageError('completion', `unknown shell: ${name}; known are ${SHELLS.join(', ')}`);
-    context.out(completionScript(shell, await loadTree()).trimEnd());
+    if (shell === undefined)
+      throw usageError('completion', `unknown shell: ${name}; known are ${SHELLS.join(', ')}`);
+    context.out(completionScript(shell, await loadTree(context.catalogue)).trimEnd());
     return 0;
   },
 };

@@ -1,9 +1,8 @@
 // `caisson help [COMMAND...]`.
 
 import { CaissonError } from '../../spec/error.ts';
-import type { Command } from '../command.ts';
+import type { Catalogue, Command } from '../command.ts';
 import { commandHelp, groupHelp, rootHelp } from '../help.ts';
-import { COMMANDS, GLOBAL_FLAGS, SUMMARY } from '../registry.ts';
 
 export const command: Command = {
   name: 'help',
@@ -11,18 +10,22 @@ export const command: Command = {
   usage: '[COMMAND...]',
   flags: [],
   arguments: [0, 2],
-  completes: COMMANDS.map(({ name }) => name),
-  run: async ({ positionals }, context) => {
-    context.out((await helpText(positionals, context.width)).trimEnd());
+  run: async ({ positionals }, { catalogue, width, out }) => {
+    out((await helpText(catalogue, positionals, width)).trimEnd());
     return 0;
   },
 };
 
 /** The help for the names of a command. Throws CaissonError for an unknown one. */
-export async function helpText(names: readonly string[], width: number): Promise<string> {
+export async function helpText(
+  catalogue: Catalogue,
+  names: readonly string[],
+  width: number,
+): Promise<string> {
+  const { summary, flags, entries } = catalogue;
   const [first, second] = names;
-  if (first === undefined) return rootHelp(SUMMARY, GLOBAL_FLAGS, COMMANDS, width);
-  const entry = COMMANDS.find(({ name }) => name === first);
+  if (first === undefined) return rootHelp(summary, flags, entries, width);
+  const entry = entries.find(({ name }) => name === first);
   if (entry !== undefined && 'group' in entry) {
     if (second === undefined) return groupHelp(entry.group, width);
     const inner = entry.group.commands.find(({ name }) => name === `${first} ${second}`);

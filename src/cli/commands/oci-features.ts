@@ -1,9 +1,9 @@
 // `caisson oci features`: what this runtime can do, as JSON (runtime-spec features.md).
 
 import { CAPABILITIES } from '../../linux/capabilities.ts';
+import { stringifyJson } from '../../spec/json.ts';
 import { mountOptionNames } from '../../spec/mount-options.ts';
 import { OCI_VERSION } from '../../spec/validate.ts';
-import { stringifyJson } from '../../spec/json.ts';
 import type { Command } from '../command.ts';
 import { VERSION } from '../version.ts';
 
@@ -62,7 +62,11 @@ function seccompFeatures(arch: 'x86_64' | 'aarch64'): object {
     actions: actions.map((name) => `SCMP_ACT_${name}`),
     operators: operators.map((name) => `SCMP_CMP_${name}`),
     archs: SECCOMP_ARCHITECTURES[arch],
-    knownFlags: ['LOG', 'SPEC_ALLOW', 'TSYNC', 'WAIT_KILLABLE_RECV'].map((name) => `SECCOMP_FILTER_FLAG_${name}`),
-    supportedFlags: ['LOG', 'SPEC_ALLOW', 'TSYNC', 'WAIT_KILLABLE_RECV'].map((name) => `SECCOMP_FILTER_FLAG_${name}`),
+    knownFlags: ['LOG', 'SPEC_ALLOW', 'TSYNC', 'WAIT_KILLABLE_RECV'].map(
+      (name) => `SECCOMP_FILTER_FLAG_${name}`,
+    ),
+    supportedFlags: ['LOG', 'SPEC_ALLOW', 'TSYNC', 'WAIT_KILLABLE_RECV'].map(
+      (name) => `SECCOMP_FILTER_FLAG_${name}`,
+    ),
   };
 }

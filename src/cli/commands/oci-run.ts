@@ -14,7 +14,12 @@ export const command: Command = {
   summary: 'Create and run a container',
   usage: '[OPTIONS] CONTAINER',
   flags: [
-    value('bundle', 'Directory of the bundle', { short: 'b', takes: 'DIR', fallback: '.', completes: 'directory' }),
+    value('bundle', 'Directory of the bundle', {
+      short: 'b',
+      takes: 'DIR',
+      fallback: '.',
+      completes: 'directory',
+    }),
     value('pid-file', 'Write the process id to the file', { takes: 'FILE', completes: 'file' }),
     boolean('no-pivot', 'Do not use pivot_root; for a root on a ramdisk'),
     boolean('no-new-keyring', 'Keep the session keyring of the caller'),

@@ -11,7 +11,12 @@ export const command: Command = {
   summary: 'Create a new specification file',
   usage: '[OPTIONS]',
   flags: [
-    value('bundle', 'Directory of the bundle', { short: 'b', takes: 'DIR', fallback: '.', completes: 'directory' }),
+    value('bundle', 'Directory of the bundle', {
+      short: 'b',
+      takes: 'DIR',
+      fallback: '.',
+      completes: 'directory',
+    }),
     boolean('rootless', 'For an ordinary user'),
   ],
   arguments: [0, 0],

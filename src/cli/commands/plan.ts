@@ -31,7 +31,11 @@ export const command: Command = {
     'caisson plan --bundle . --sh',
   ],
   flags: [
-    value('bundle', 'Plan the start of the OCI bundle in DIR', { takes: 'DIR', completes: 'directory', ...GROUP }),
+    value('bundle', 'Plan the start of the OCI bundle in DIR', {
+      takes: 'DIR',
+      completes: 'directory',
+      ...GROUP,
+    }),
     boolean('calls', 'Show the system calls of each step', GROUP),
     boolean('json', 'Print the plan as JSON', GROUP),
     boolean('sh', 'Print a shell script that does nearly the same by hand', GROUP),
@@ -43,7 +47,8 @@ export const command: Command = {
   run: async (parsed, context) => {
     const form = planForm(parsed);
     const bundle = flagText(parsed, 'bundle');
-    const planned = bundle === undefined ? await planRun(parsed, context) : planBundle(bundle, parsed, context);
+    const planned =
+      bundle === undefined ? await planRun(parsed, context) : planBundle(bundle, parsed, context);
     for (const warning of planned.warnings) context.warn(warning);
     context.out((await printed(planned, form, parsed, context)).replace(/\n$/, ''));
     return 0;
@@ -82,7 +87,8 @@ async function planRun(parsed: Parsed, context: Context): Promise<Planned> {
 }
 
 function planBundle(directory: Bytes, parsed: Parsed, { port }: Context): Planned {
-  if (parsed.positionals.length > 0) throw usageError('plan', 'with --bundle there is neither image nor command');
+  if (parsed.positionals.length > 0)
+    throw usageError('plan', 'with --bundle there is neither image nor command');
   const other = [...parsed.flags.keys()].find((name) => !BUNDLE_FLAGS.includes(name));
   if (other !== undefined) throw usageError('plan', `conflicting options: --bundle and --${other}`);
   const absolute = directory.startsWith('/') ? directory : `${port.cwd}/${directory}`;
@@ -95,6 +101,7 @@ async function printed(planned: Planned, form: Form, parsed: Parsed, context: Co
   const { prepared, sources } = planned;
   const showSecrets = flagOn(parsed, 'show-secrets');
   if (form === 'sh') return (await context.engine()).planScript(prepared, context);
-  if (form === 'json') return planJson(prepared.plan, { arch: context.port.arch, showSecrets, sources, indent: '  ' });
+  if (form === 'json')
+    return planJson(prepared.plan, { arch: context.port.arch, showSecrets, sources, indent: '  ' });
   return utf8ToBytes(printPlan(prepared.plan, { showSecrets, sources, calls: form === 'calls' }));
 }

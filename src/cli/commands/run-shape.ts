@@ -1,6 +1,7 @@
 // What `run` and `plan` have in common: the flags of a container, and what they ask of the engine.
 
 import type { DockerRun } from '../../engine/docker-run.ts';
+import { hostPart } from '../../engine/host-part.ts';
 import { compileRun } from '../../frontends/docker/compile-run.ts';
 import { rootChoice } from '../../frontends/docker/filesystem.ts';
 import { comesLater } from '../../frontends/docker/flag-error.ts';
@@ -12,7 +13,6 @@ import { type Flag, flagValues } from '../../frontends/flag.ts';
 import type { Parsed } from '../command.ts';
 import type { Context } from '../context.ts';
 import { usageError } from '../grammar.ts';
-import { hostPart } from '../host-part.ts';
 
 /** The flags of a container, those of later issues too. */
 export const CONTAINER_FLAGS: readonly Flag[] = [...RUN_FLAGS, ...LATER_RUN_FLAGS];
@@ -34,7 +34,10 @@ export function dockerRunOf(name: string, parsed: Parsed, context: Context): Doc
   const withImage = flags.rootfs === undefined && flags.rootfsTar === undefined;
   const [image, ...rest] = parsed.positionals;
   if (withImage && image === undefined) {
-    throw usageError(name, `'caisson ${name}' requires at least 1 argument: an image (the built-in one is host)`);
+    throw usageError(
+      name,
+      `'caisson ${name}' requires at least 1 argument: an image (the built-in one is host)`,
+    );
   }
   if (withImage && image !== HOST_IMAGE) throw comesLater(`the image ${image}`, 'images (issue 4)');
   const facts = hostPart(context.port, flags);

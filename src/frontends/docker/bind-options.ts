@@ -66,7 +66,9 @@ export function bindOptions(words: readonly Bytes[], source: Bytes, topOnly = fa
   if (suid === undefined) options.push('nosuid');
   if (dev === undefined && !/^\/dev(?:\/|$)/.test(source)) options.push('nodev');
   options.push(propagation ?? 'rprivate');
-  const rest = chosen.filter((word, index) => word !== undefined && index !== 0 && index !== 4 && index !== 5);
+  const rest = chosen.filter(
+    (word, index) => word !== undefined && index !== 0 && index !== 4 && index !== 5,
+  );
   const actions: HostAction['kind'][] = [];
   for (const word of rest as Bytes[]) {
     const action = ACTIONS[word];

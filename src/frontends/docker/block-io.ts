@@ -1,11 +1,7 @@
 // `--blkio-weight*` and `--device-read-bps` and the like.
 
 import type { Bytes } from '../../linux/bytes.ts';
-import type {
-  LinuxBlockIO,
-  LinuxThrottleDevice,
-  LinuxWeightDevice,
-} from '../../spec/runtime-spec.ts';
+import type { LinuxBlockIO, LinuxThrottleDevice, LinuxWeightDevice } from '../../spec/runtime-spec.ts';
 import { requireController } from './controllers.ts';
 import type { FrontendFacts } from './facts.ts';
 import { flagRefused, flagSource, invalidArgument } from './flag-error.ts';
@@ -18,11 +14,22 @@ type Draft = { -readonly [K in keyof LinuxBlockIO]: LinuxBlockIO[K] };
 const WEIGHT_RANGE = 'range of blkio weight is from 10 to 1000';
 
 /** `linux.resources.blockIO`; undefined when no flag asks for it. */
-export function compileBlockIO(flags: RunFlags, facts: FrontendFacts, recorder: Recorder): LinuxBlockIO | undefined {
+export function compileBlockIO(
+  flags: RunFlags,
+  facts: FrontendFacts,
+  recorder: Recorder,
+): LinuxBlockIO | undefined {
   const blockIO: Draft = {};
   const weight = compileWeight(flags, facts, recorder);
   if (weight !== undefined) blockIO.weight = weight;
-  const weights = compileList('blkio-weight-device', flags.blkioWeightDevice, weightDevice, 'weightDevice', facts, recorder);
+  const weights = compileList(
+    'blkio-weight-device',
+    flags.blkioWeightDevice,
+    weightDevice,
+    'weightDevice',
+    facts,
+    recorder,
+  );
   if (weights !== undefined) blockIO.weightDevice = weights;
   for (const [name, texts, field] of [
     ['device-read-bps', flags.deviceReadBps, 'throttleReadBpsDevice'],
@@ -71,7 +78,7 @@ function throttleDevice(name: RunFlagName, text: Bytes, facts: FrontendFacts): L
   const rate = isBytes ? parseSize(rest) : parseInteger(rest, 0n);
   if (rate === undefined) {
     const form = isBytes ? '<device-path>:<number>[<unit>]' : '<device-path>:<number>';
-    const units = isBytes ? ". Unit is optional and can be kb, mb, or gb" : '';
+    const units = isBytes ? '. Unit is optional and can be kb, mb, or gb' : '';
     throw invalidArgument(
       name,
       text,

@@ -39,9 +39,7 @@ export function capabilitySet(flags: RunFlags, facts: FrontendFacts): Capability
   const drop = names('cap-drop', flags.capDrop ?? [], known);
   if (flags.privileged === true) return { all: known.filter((name) => !drop.named.has(name)), added: [] };
   const base = add.every ? known : drop.every ? [] : DEFAULT_CAPABILITIES;
-  const all = known.filter(
-    (name) => add.named.has(name) || (base.includes(name) && !drop.named.has(name)),
-  );
+  const all = known.filter((name) => add.named.has(name) || (base.includes(name) && !drop.named.has(name)));
   return { all, added: [...add.named] };
 }
 

@@ -14,7 +14,8 @@ export function cgroupsPath(flags: RunFlags, facts: FrontendFacts, recorder: Rec
   if (text.includes('\0') || text.split('/').includes('..')) {
     throw invalidArgument('cgroup-parent', text, 'a path without .. is wanted');
   }
-  if (!facts.cgroups.available) throw flagRefused('cgroup-parent', text, 'no cgroup is delegated to this user');
+  if (!facts.cgroups.available)
+    throw flagRefused('cgroup-parent', text, 'no cgroup is delegated to this user');
   recorder.note('/linux/cgroupsPath', 'cgroup-parent', text);
   return `${cleanPath(text) === '/' ? '' : cleanPath(text)}/${facts.id}`;
 }

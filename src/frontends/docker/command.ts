@@ -24,10 +24,13 @@ export function compileArgs(
   const rest = command.length > 0 || entrypoint !== undefined ? command : (image.Cmd ?? []);
   const args = [...first, ...rest];
   if (args.length === 0) {
-    throw new CaissonError('no command specified: give one, or use an image that has one', { code: 'EUSAGE' });
+    throw new CaissonError('no command specified: give one, or use an image that has one', {
+      code: 'EUSAGE',
+    });
   }
   if (args[0] === '') throw new CaissonError('the command is empty', { code: 'EUSAGE', exitCode: 127 });
-  if (entrypoint !== undefined) recorder.note('/process/args', 'entrypoint', entrypoint);
+  if (entrypoint !== undefined && entrypoint !== '') recorder.note('/process/args', 'entrypoint', entrypoint);
+  else recorder.noteSource('/process/args', `command ${args[0]}`);
   return args;
 }
 

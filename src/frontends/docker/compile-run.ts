@@ -9,13 +9,13 @@ import { compileArgs, compileCwd } from './command.ts';
 import { compileDevices } from './devices.ts';
 import { compileEnvironment } from './environment.ts';
 import type { FrontendFacts, IdMaps, ImageConfig } from './facts.ts';
+import { compileFilesystem, type Filesystem } from './filesystem.ts';
 import { invalidArgument } from './flag-error.ts';
 import { type HostNames, hostNames } from './host-name.ts';
 import { idMaps } from './id-maps.ts';
 import { compileLabels, type Labels } from './labels.ts';
 import { compileMasks } from './masks.ts';
-import { compileFilesystem, type Filesystem } from './filesystem.ts';
-import { namespaceList, type NamespaceModes, namespaceModes } from './namespaces.ts';
+import { type NamespaceModes, namespaceList, namespaceModes } from './namespaces.ts';
 import type { GeneratedFile } from './network-files.ts';
 import { smallIntegerFlag } from './numbers.ts';
 import { Recorder } from './recorder.ts';
@@ -190,7 +190,8 @@ function kernelSettings({ flags, recorder }: Parts): Partial<Process> {
 function noNewPrivileges({ flags, security, recorder }: Parts): boolean {
   const asked = security.noNewPrivileges;
   if (asked?.source !== undefined) recorder.noteSource('/process/noNewPrivileges', asked.source);
-  if (asked === undefined && flags.privileged === true) recorder.note('/process/noNewPrivileges', 'privileged');
+  if (asked === undefined && flags.privileged === true)
+    recorder.note('/process/noNewPrivileges', 'privileged');
   return asked?.value ?? flags.privileged !== true;
 }
 
@@ -206,13 +207,17 @@ function compileAnnotations(flags: RunFlags, recorder: Recorder): Readonly<Recor
   const entries = flags.annotation.map((text): [Bytes, Bytes] => {
     const equals = text.indexOf('=');
     const key = equals < 0 ? text : text.slice(0, equals);
-    if (key === '' || text.includes('\0')) throw invalidArgument('annotation', text, 'the form is NAME=VALUE');
+    if (key === '' || text.includes('\0'))
+      throw invalidArgument('annotation', text, 'the form is NAME=VALUE');
     return [key, equals < 0 ? '' : text.slice(equals + 1)];
   });
   recorder.note('/annotations', 'annotation', flags.annotation.join(','));
   return Object.fromEntries(entries);
 }
 
-function optional<Key extends string, T>(key: Key, items: readonly T[]): { readonly [K in Key]?: readonly T[] } {
+function optional<Key extends string, T>(
+  key: Key,
+  items: readonly T[],
+): { readonly [K in Key]?: readonly T[] } {
   return items.length === 0 ? {} : ({ [key]: items } as { readonly [K in Key]: readonly T[] });
 }

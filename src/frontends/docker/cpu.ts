@@ -27,7 +27,8 @@ function compileShares(cpu: Draft, flags: RunFlags, facts: FrontendFacts, record
   const text = flags.cpuShares;
   if (text === undefined) return;
   const shares = integerFlag('cpu-shares', text);
-  if (shares < 0) throw flagRefused('cpu-shares', text, `invalid CPU shares (${text}): value must be a positive integer`);
+  if (shares < 0)
+    throw flagRefused('cpu-shares', text, `invalid CPU shares (${text}): value must be a positive integer`);
   // docker's: 0 is "not set".
   if (shares === 0) return;
   requireController('cpu', 'cpu-shares', text, facts);

@@ -55,7 +55,8 @@ function devptsMount({ maps }: DefaultMountInput): Sourced<Mount> {
 
 /** sysfs belongs to the network namespace, as procfs to the pid namespace. */
 function sysMount({ modes, maps, privileged }: DefaultMountInput): Sourced<Mount> {
-  if (maps !== undefined && modes.network.value !== 'new') return bind('/sys', ...(privileged ? [] : ['rro']));
+  if (maps !== undefined && modes.network.value !== 'new')
+    return bind('/sys', ...(privileged ? [] : ['rro']));
   return plain('/sys', 'sysfs', 'sysfs', ['nosuid', 'noexec', 'nodev', privileged ? 'rw' : 'ro']);
 }
 

@@ -37,7 +37,11 @@ export function parseDevice(text: Bytes): DeviceFlag {
   const access = onlyAccess ? second : (third ?? 'rwm');
   if (!ACCESS.test(access)) throw invalidArgument('device', text, `invalid device mode: ${access}`);
   if (!containerPath.startsWith('/')) {
-    throw invalidArgument('device', text, `invalid mount path: '${containerPath}' mount path must be absolute`);
+    throw invalidArgument(
+      'device',
+      text,
+      `invalid mount path: '${containerPath}' mount path must be absolute`,
+    );
   }
   return { hostPath, containerPath: cleanPath(containerPath), access };
 }
@@ -79,9 +83,10 @@ function devicesOf(text: Bytes, facts: FrontendFacts): ChosenDevice[] {
   }
   return found.map((fact) => ({
     // Below a directory each device keeps its name.
-    path: fact.path === flag.hostPath || !fact.path.startsWith(`${flag.hostPath}/`)
-      ? flag.containerPath
-      : cleanPath(`${flag.containerPath}/${fact.path.slice(flag.hostPath.length)}`),
+    path:
+      fact.path === flag.hostPath || !fact.path.startsWith(`${flag.hostPath}/`)
+        ? flag.containerPath
+        : cleanPath(`${flag.containerPath}/${fact.path.slice(flag.hostPath.length)}`),
     fact,
     access: flag.access,
     source: flagSource('device', text),
@@ -89,7 +94,8 @@ function devicesOf(text: Bytes, facts: FrontendFacts): ChosenDevice[] {
 }
 
 /** Those that the runtime makes anew in every container, or that belong to another one's terminal. */
-const NEVER_SHARED = /^\/dev\/(?:pts|shm|mqueue|fd|\.lxc|\.lxd-mounts|\.udev)(?:\/|$)|^\/dev\/(?:console|ptmx|tty|null|zero|full|random|urandom)$/;
+const NEVER_SHARED =
+  /^\/dev\/(?:pts|shm|mqueue|fd|\.lxc|\.lxd-mounts|\.udev)(?:\/|$)|^\/dev\/(?:console|ptmx|tty|null|zero|full|random|urandom)$/;
 
 function privilegedDevices(facts: FrontendFacts): ChosenDevice[] {
   return (facts.devices.get('/dev') ?? [])
@@ -128,10 +134,14 @@ function compileRules(
   ];
   if (flags.privileged !== true) {
     for (const { fact, access, source } of devices) {
-      rules.push({ value: { allow: true, type: fact.type, major: fact.major, minor: fact.minor, access }, source });
+      rules.push({
+        value: { allow: true, type: fact.type, major: fact.major, minor: fact.minor, access },
+        source,
+      });
     }
   }
-  for (const text of texts) rules.push({ value: parseRule(text), source: flagSource('device-cgroup-rule', text) });
+  for (const text of texts)
+    rules.push({ value: parseRule(text), source: flagSource('device-cgroup-rule', text) });
   return recorder.array('/linux/resources/devices', rules);
 }
 
@@ -141,8 +151,18 @@ export function parseRule(text: Bytes): LinuxDeviceCgroup {
   if (match === null) {
     throw invalidArgument('device-cgroup-rule', text, `invalid device cgroup format '${text}'`);
   }
-  const [, type, major, minor, access] = match as unknown as [string, 'a' | 'b' | 'c', string, string, string];
-  const rule: { -readonly [K in keyof LinuxDeviceCgroup]: LinuxDeviceCgroup[K] } = { allow: true, type, access };
+  const [, type, major, minor, access] = match as unknown as [
+    string,
+    'a' | 'b' | 'c',
+    string,
+    string,
+    string,
+  ];
+  const rule: { -readonly [K in keyof LinuxDeviceCgroup]: LinuxDeviceCgroup[K] } = {
+    allow: true,
+    type,
+    access,
+  };
   if (major !== '*') rule.major = Number(major);
   if (minor !== '*') rule.minor = Number(minor);
   return rule;

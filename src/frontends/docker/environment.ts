@@ -37,7 +37,9 @@ export function compileEnvironment(input: EnvironmentInput, recorder: Recorder):
     assignment(DEFAULT_PATH, undefined),
     assignment(`HOSTNAME=${input.hostname}`, undefined),
     ...(flags.tty === true ? [assignment('TERM=xterm', undefined)] : []),
-    ...(image.Env ?? []).filter((line) => /^[^=\0]+=[^\0]*$/.test(line)).map((line) => assignment(line, undefined)),
+    ...(image.Env ?? [])
+      .filter((line) => /^[^=\0]+=[^\0]*$/.test(line))
+      .map((line) => assignment(line, undefined)),
     ...(flags.envFile ?? []).flatMap((path) => fileSettings(path, input.facts)),
     ...(flags.env ?? []).map((text) => flagSetting(text, input.facts)),
   ];

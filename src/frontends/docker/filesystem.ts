@@ -1,6 +1,7 @@
 // Root and mounts of a container.
 
 import type { Bytes } from '../../linux/bytes.ts';
+import { CaissonError } from '../../spec/error.ts';
 import type { Mount, Root, RootfsPropagation } from '../../spec/runtime-spec.ts';
 import type { HostAction } from './bind-options.ts';
 import { defaultMounts, SHM_SIZE } from './default-mounts.ts';
@@ -64,6 +65,7 @@ export function compileFilesystem(input: FilesystemInput): Filesystem {
   if (volume !== undefined) throw comesLater(`the image's volume ${volume}`, 'volumes (issue 5)');
   const requested = [...requestedMounts(flags, facts.cwd), ...input.binds];
   if (modes.mount.value !== 'new') return inherited(input, requested);
+  if (input.maps === undefined) refuseIdMapped(requested);
   const generated = networkFiles(flags, modes, input.names.name, facts);
   const defaults = defaultMounts({
     modes,
@@ -72,12 +74,7 @@ export function compileFilesystem(input: FilesystemInput): Filesystem {
     writableCgroups: input.security.writableCgroups?.value === true,
     shmSize: shmSize(input),
   });
-  const { mounts, actions } = assembleMounts(
-    defaults,
-    generated.mounts,
-    requested,
-    recorder,
-  );
+  const { mounts, actions } = assembleMounts(defaults, generated.mounts, requested, recorder);
   if (flags.readOnly === true) recorder.note('/root/readonly', 'read-only');
   if (flags.rootfs !== undefined) recorder.note('/root/path', 'rootfs', flags.rootfs);
   if (flags.rootfsTar !== undefined) recorder.note('/root/path', 'rootfs-tar', flags.rootfsTar);
@@ -90,7 +87,22 @@ export function compileFilesystem(input: FilesystemInput): Filesystem {
   };
 }
 
-function inherited({ flags, facts, modes }: FilesystemInput, requested: readonly RequestedMount[]): Filesystem {
+/** mount_setattr(2): the mapping of an id-mapped mount is that of a user namespace. */
+function refuseIdMapped(requested: readonly RequestedMount[]): void {
+  const found = requested.find(({ mount }) =>
+    mount.options?.some((word) => word === 'idmap' || word === 'ridmap'),
+  );
+  if (found === undefined) return;
+  throw new CaissonError(
+    `${found.source}: idmap needs a user namespace with mappings (--userns private, --uidmap)`,
+    { code: 'EUSAGE', sources: [found.source] },
+  );
+}
+
+function inherited(
+  { flags, facts, modes }: FilesystemInput,
+  requested: readonly RequestedMount[],
+): Filesystem {
   const source = modes.mount.source ?? "the host's mount namespace";
   refuseMounts(requested, source);
   for (const [name, text] of [
@@ -114,7 +126,8 @@ function shmSize({ flags, modes }: FilesystemInput): Sourced<number | bigint> {
   if (flags.shmSize === undefined) return { value: SHM_SIZE };
   const size = sizeFlag('shm-size', flags.shmSize);
   if (size === 0) throw flagRefused('shm-size', flags.shmSize, 'SHM size can not be less than 0');
-  if (modes.ipc.value === 'host') throw conflictingFlags(flagSource('shm-size', flags.shmSize), modes.ipc.source ?? '');
+  if (modes.ipc.value === 'host')
+    throw conflictingFlags(flagSource('shm-size', flags.shmSize), modes.ipc.source ?? '');
   return sourced(size, 'shm-size', flags.shmSize);
 }
 

@@ -13,7 +13,9 @@ export function flagSource(name: RunFlagName, value?: Bytes): string {
 export function invalidArgument(name: RunFlagName, value: Bytes, reason: string): CaissonError {
   const short = RUN_FLAGS.find((flag) => flag.name === name && 'short' in flag);
   const title = short !== undefined && 'short' in short ? `-${short.short}, --${name}` : `--${name}`;
-  return new CaissonError(`invalid argument ${quoted(value)} for "${title}" flag: ${reason}`, { code: 'EUSAGE' });
+  return new CaissonError(`invalid argument ${quoted(value)} for "${title}" flag: ${reason}`, {
+    code: 'EUSAGE',
+  });
 }
 
 /** A well-formed flag that cannot hold here, or not beside another one: `--memory 64m: reason`. */
@@ -26,7 +28,10 @@ export function flagRefused(name: RunFlagName, value: Bytes | undefined, reason:
 
 /** `conflicting options: --hostname and --uts host` */
 export function conflictingFlags(one: string, other: string): CaissonError {
-  return new CaissonError(`conflicting options: ${one} and ${other}`, { code: 'EUSAGE', sources: [one, other] });
+  return new CaissonError(`conflicting options: ${one} and ${other}`, {
+    code: 'EUSAGE',
+    sources: [one, other],
+  });
 }
 
 /** What a later issue brings. */

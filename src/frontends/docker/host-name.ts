@@ -27,8 +27,10 @@ export function hostNames(
     const text = flags[name];
     if (text === undefined) continue;
     // __NEW_UTS_LEN of uname(2).
-    if (!/^[^\0\s/]{1,64}$/.test(text)) throw invalidArgument(name, text, `invalid ${name}: at most 64 bytes, no blanks`);
-    if (uts.value !== 'new') throw conflictingFlags(flagSource(name, text), uts.source ?? "the host's UTS namespace");
+    if (!/^[^\0\s/]{1,64}$/.test(text))
+      throw invalidArgument(name, text, `invalid ${name}: at most 64 bytes, no blanks`);
+    if (uts.value !== 'new')
+      throw conflictingFlags(flagSource(name, text), uts.source ?? "the host's UTS namespace");
     recorder.note(`/${name}`, name, text);
   }
   if (uts.value !== 'new') return { name: facts.hostname };

@@ -21,7 +21,8 @@ export function idMaps(
 ): IdMaps | undefined {
   const explicit = explicitMaps(flags, facts, recorder);
   if (modes.user.value !== 'new') {
-    if (explicit !== undefined) throw conflictingFlags(flagSource('uidmap'), modes.user.source ?? 'no user namespace');
+    if (explicit !== undefined)
+      throw conflictingFlags(flagSource('uidmap'), modes.user.source ?? 'no user namespace');
     return undefined;
   }
   if (explicit !== undefined) return explicit;
@@ -60,7 +61,8 @@ function parseMaps(
   if (lines.length > LINES_MAXIMUM) throw flagRefused(flag, undefined, `more than ${LINES_MAXIMUM} ranges`);
   const maps = lines.map(({ text, line }, index) => {
     const match = /^([0-9]+):([0-9]+)(?::([0-9]+))?$/.exec(line);
-    if (match === null) throw invalidArgument(flag, text, 'the form is CONTAINER:HOST[:COUNT], three numbers');
+    if (match === null)
+      throw invalidArgument(flag, text, 'the form is CONTAINER:HOST[:COUNT], three numbers');
     const [containerID, hostID, size] = [match[1], match[2], match[3] ?? '1'].map(
       (digits) => parseId(digits as string, kind === 'uid' ? 'user' : 'group') as number,
     ) as [number, number, number];
@@ -71,7 +73,9 @@ function parseMaps(
     return { containerID, hostID, size };
   });
   for (const side of ['containerID', 'hostID'] as const) {
-    const sorted = maps.map((map) => ({ start: map[side], end: map[side] + map.size })).sort((a, b) => a.start - b.start);
+    const sorted = maps
+      .map((map) => ({ start: map[side], end: map[side] + map.size }))
+      .sort((a, b) => a.start - b.start);
     sorted.forEach((range, index) => {
       const before = sorted[index - 1];
       if (before !== undefined && before.end > range.start) {

@@ -31,9 +31,15 @@ export function compileMasks(
     recorder.noteSource('/linux/readonlyPaths', options.systemPathsUnconfined.source);
   }
   const unmasked = options.unmask.map(({ value }) => value);
-  const kept = (path: Bytes): boolean => !unmasked.some((each) => path === each || path.startsWith(`${each}/`));
-  const masked: Sourced<Bytes>[] = open ? [] : defaultMasks(cpuCount).filter(kept).map((value) => ({ value }));
-  for (const extra of options.mask) if (!masked.some(({ value }) => value === extra.value)) masked.push(extra);
+  const kept = (path: Bytes): boolean =>
+    !unmasked.some((each) => path === each || path.startsWith(`${each}/`));
+  const masked: Sourced<Bytes>[] = open
+    ? []
+    : defaultMasks(cpuCount)
+        .filter(kept)
+        .map((value) => ({ value }));
+  for (const extra of options.mask)
+    if (!masked.some(({ value }) => value === extra.value)) masked.push(extra);
   masked.sort((a, b) => pathDepth(a.value) - pathDepth(b.value));
   for (const { value, source } of options.unmask) {
     if (source !== undefined && [...defaultMasks(cpuCount), ...READONLY_PATHS].includes(value)) {

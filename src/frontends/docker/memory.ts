@@ -12,7 +12,11 @@ import type { RunFlagName, RunFlags } from './run-flags.ts';
 const MINIMUM = 6 * 1024 * 1024;
 
 /** `linux.resources.memory`; undefined when no flag asks for it. */
-export function compileMemory(flags: RunFlags, facts: FrontendFacts, recorder: Recorder): LinuxMemory | undefined {
+export function compileMemory(
+  flags: RunFlags,
+  facts: FrontendFacts,
+  recorder: Recorder,
+): LinuxMemory | undefined {
   const memory: { -readonly [K in keyof LinuxMemory]: LinuxMemory[K] } = {};
   const limit = size('memory', flags.memory);
   const reservation = size('memory-reservation', flags.memoryReservation);
@@ -72,7 +76,11 @@ function compileSwap(
     );
   }
   if (limit !== undefined && asked !== -1 && asked < limit) {
-    throw flagRefused('memory-swap', text, 'minimum memoryswap limit should be larger than memory limit, see usage');
+    throw flagRefused(
+      'memory-swap',
+      text,
+      'minimum memoryswap limit should be larger than memory limit, see usage',
+    );
   }
   requireController('memory', 'memory-swap', text, facts);
   if (!facts.cgroups.swap) {
@@ -89,7 +97,11 @@ function compileSwappiness(flags: RunFlags, facts: FrontendFacts, recorder: Reco
   const value = parseInteger(text);
   if (value === undefined) throw invalidArgument('memory-swappiness', text, 'not a whole number');
   if (value < 0 || value > 100) {
-    throw flagRefused('memory-swappiness', text, `invalid value: ${text}, valid memory swappiness range is 0-100`);
+    throw flagRefused(
+      'memory-swappiness',
+      text,
+      `invalid value: ${text}, valid memory swappiness range is 0-100`,
+    );
   }
   requireController('memory', 'memory-swappiness', text, facts);
   if (facts.cgroups.version === 'v2') {

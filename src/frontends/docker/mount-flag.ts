@@ -64,7 +64,8 @@ function readFields(text: Bytes, words: Bytes[]): Map<Bytes, Bytes> {
       else throw new RangeError(`invalid field '${field}' must be a key=value pair`);
       continue;
     }
-    if (key.startsWith('volume-')) throw new RangeError(`'${given}' is for mount type volume, which comes with issue 5`);
+    if (key.startsWith('volume-'))
+      throw new RangeError(`'${given}' is for mount type volume, which comes with issue 5`);
     if (!KNOWN.has(key)) throw new RangeError(`unexpected key '${given}' in '${field}'`);
     fields.set(key, field.slice(equals + 1));
   }
@@ -80,7 +81,8 @@ function bind(
 ): Omit<RequestedMount, 'source'> {
   refuseKeys(fields, TMPFS_KEYS, 'tmpfs-*', 'bind');
   const from = fields.get('source') ?? '';
-  if (from === '') throw new RangeError('invalid mount config for type "bind": field Source must not be empty');
+  if (from === '')
+    throw new RangeError('invalid mount config for type "bind": field Source must not be empty');
   const path = absoluteHostPath(from, cwd);
   const options = [...words];
   const propagation = fields.get('bind-propagation');
@@ -111,13 +113,16 @@ function recursive(mode: Bytes | undefined, readonly: boolean): Bytes[] {
     case 'disabled':
       return readonly ? ['bind', 'ro'] : ['bind'];
     default:
-      throw new RangeError(`invalid value for bind-recursive: ${mode} (must be "enabled", "disabled", "writable", or "readonly")`);
+      throw new RangeError(
+        `invalid value for bind-recursive: ${mode} (must be "enabled", "disabled", "writable", or "readonly")`,
+      );
   }
 }
 
 function tmpfs(destination: Bytes, fields: Fields, words: readonly Bytes[]): Mount {
   refuseKeys(fields, BIND_KEYS, 'bind-*', 'tmpfs');
-  if (fields.has('source')) throw new RangeError('invalid mount config for type "tmpfs": field Source must not be specified');
+  if (fields.has('source'))
+    throw new RangeError('invalid mount config for type "tmpfs": field Source must not be specified');
   const options = [...words];
   const size = fields.get('tmpfs-size');
   if (size !== undefined) options.push(sizeOption(size));

@@ -24,7 +24,8 @@ export function absoluteHostPath(path: Bytes, cwd: Bytes): Bytes {
 export function destinationPath(path: Bytes): Bytes {
   if (path.includes('\0')) throw new RangeError('a path cannot hold a NUL byte');
   if (path.length >= PATH_MAX) throw new RangeError(`a path is at most ${PATH_MAX - 1} bytes long`);
-  if (!path.startsWith('/')) throw new RangeError(`invalid mount path: '${path}' mount path must be absolute`);
+  if (!path.startsWith('/'))
+    throw new RangeError(`invalid mount path: '${path}' mount path must be absolute`);
   const clean = cleanPath(path);
   if (clean === '/') throw new RangeError("invalid specification: destination can't be '/'");
   return clean;

@@ -43,7 +43,10 @@ export function assembleMounts(
   for (const { mount, source } of requested) {
     const other = taken.get(mount.destination);
     if (other !== undefined) {
-      throw new CaissonError(`duplicate mount point: ${mount.destination}`, { code: 'EUSAGE', sources: [other, source] });
+      throw new CaissonError(`duplicate mount point: ${mount.destination}`, {
+        code: 'EUSAGE',
+        sources: [other, source],
+      });
     }
     taken.set(mount.destination, source);
   }

@@ -52,7 +52,8 @@ export function namespaceModes(flags: RunFlags, facts: FrontendFacts, recorder: 
   for (const type of TYPES) {
     const docker = dockerMode(type, flags);
     const own = ownMode(type, flags);
-    if (docker?.source !== undefined && own?.source !== undefined) throw conflictingFlags(docker.source, own.source);
+    if (docker?.source !== undefined && own?.source !== undefined)
+      throw conflictingFlags(docker.source, own.source);
     modes[type] = own ?? docker ?? modes[type];
   }
   checkUser(modes, flags, facts, recorder);
@@ -71,7 +72,10 @@ export function namespaceList(modes: NamespaceModes, recorder: Recorder): LinuxN
   return recorder.array('/linux/namespaces', entries);
 }
 
-function defaultModes(flags: RunFlags, facts: FrontendFacts): Record<LinuxNamespaceType, Sourced<NamespaceMode>> {
+function defaultModes(
+  flags: RunFlags,
+  facts: FrontendFacts,
+): Record<LinuxNamespaceType, Sourced<NamespaceMode>> {
   const fresh: Sourced<NamespaceMode> = { value: 'new' };
   const inherited: Sourced<NamespaceMode> = { value: 'host' };
   const mapped = flags.uidmap !== undefined || flags.gidmap !== undefined;
@@ -98,7 +102,11 @@ function onlyNew(modes: Record<LinuxNamespaceType, Sourced<NamespaceMode>>, text
   for (const name of text === 'none' ? [] : text === 'all' ? TYPES : text.split(',')) {
     const type = NAMES.get(name);
     if (type === undefined) {
-      throw invalidArgument('namespaces', text, `unknown namespace '${name}'; known are ${[...NAMES.keys()].join(', ')}`);
+      throw invalidArgument(
+        'namespaces',
+        text,
+        `unknown namespace '${name}'; known are ${[...NAMES.keys()].join(', ')}`,
+      );
     }
     wanted.add(type);
   }
@@ -157,7 +165,8 @@ function simpleMode(
   if (text === 'host') return sourced('host', name, text);
   if (fresh.includes(text)) return sourced('new', name, text);
   if (text.startsWith('ns:/')) return sourced({ path: text.slice(3) }, name, text);
-  if (text.startsWith('container:')) throw comesLater(flagSource(name, text), 'detached containers (issue 5)');
+  if (text.startsWith('container:'))
+    throw comesLater(flagSource(name, text), 'detached containers (issue 5)');
   throw flagRefused(name, text, `invalid ${what} mode`);
 }
 

@@ -33,7 +33,11 @@ export function networkFiles(
   const host = modes.network.value === 'host';
   const contents: readonly (readonly [Bytes, Bytes, string | undefined])[] = [
     ['hosts', hostsFile(flags, host, hostname, facts), sourceOf('add-host', flags.addHost)],
-    ['hostname', `${hostname}\n`, flags.hostname === undefined ? undefined : flagSource('hostname', flags.hostname)],
+    [
+      'hostname',
+      `${hostname}\n`,
+      flags.hostname === undefined ? undefined : flagSource('hostname', flags.hostname),
+    ],
     ['resolv.conf', resolvConf(flags, host, facts), sourceOf('dns', flags.dns)],
   ];
   return {
@@ -74,20 +78,23 @@ export function parseAddHost(text: Bytes): { readonly names: Bytes; readonly add
   if (match === null) throw invalidArgument('add-host', text, `bad format for add-host: "${text}"`);
   const [, names, given] = match as unknown as [string, Bytes, Bytes];
   const address = given.replace(/^\[(.*)\]$/, '$1');
-  if (address !== 'host-gateway' && !isAddress(address)) throw invalidArgument('add-host', text, `invalid IP address in add-host: "${given}"`);
+  if (address !== 'host-gateway' && !isAddress(address))
+    throw invalidArgument('add-host', text, `invalid IP address in add-host: "${given}"`);
   return { names, address };
 }
 
 function resolvConf(flags: RunFlags, host: boolean, facts: FrontendFacts): Bytes {
   for (const server of flags.dns ?? []) {
-    if (!isAddress(server)) throw invalidArgument('dns', server, `IP address is not correctly formatted: ${server}`);
+    if (!isAddress(server))
+      throw invalidArgument('dns', server, `IP address is not correctly formatted: ${server}`);
   }
   for (const [name, texts] of [
     ['dns-search', flags.dnsSearch],
     ['dns-option', flags.dnsOption],
   ] as const) {
     for (const text of texts ?? []) {
-      if (!/^[A-Za-z0-9_.:-]+$/.test(text)) throw invalidArgument(name, text, `${text} is not a valid domain or option`);
+      if (!/^[A-Za-z0-9_.:-]+$/.test(text))
+        throw invalidArgument(name, text, `${text} is not a valid domain or option`);
     }
   }
   const inherited = host ? facts.resolvConf.split('\n') : [];
@@ -95,7 +102,11 @@ function resolvConf(flags: RunFlags, host: boolean, facts: FrontendFacts): Bytes
   const search = flags.dnsSearch?.filter((domain) => domain !== '.');
   const lines = [
     ...(flags.dns?.map((server) => `nameserver ${server}`) ?? kept(/^\s*nameserver\s/)),
-    ...(search === undefined ? kept(/^\s*(?:search|domain)\s/) : search.length === 0 ? [] : [`search ${search.join(' ')}`]),
+    ...(search === undefined
+      ? kept(/^\s*(?:search|domain)\s/)
+      : search.length === 0
+        ? []
+        : [`search ${search.join(' ')}`]),
     ...(flags.dnsOption === undefined ? kept(/^\s*options\s/) : [`options ${flags.dnsOption.join(' ')}`]),
   ];
   return lines.map((line) => `${line}\n`).join('');

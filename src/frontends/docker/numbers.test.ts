@@ -86,6 +86,7 @@ test('integers are exact and bounded', () => {
 
 test('booleans are those of Go', () => {
   for (const text of ['1', 't', 'T', 'TRUE', 'true', 'True']) assert.equal(parseBoolean(text), true, text);
-  for (const text of ['0', 'f', 'F', 'FALSE', 'false', 'False']) assert.equal(parseBoolean(text), false, text);
+  for (const text of ['0', 'f', 'F', 'FALSE', 'false', 'False'])
+    assert.equal(parseBoolean(text), false, text);
   for (const text of ['yes', 'tRUE', '', '2']) assert.equal(parseBoolean(text), undefined, text);
 });

@@ -16,7 +16,9 @@ const DIGITS_LIMIT = 40;
 
 /** The exact value as a number where that is exact, else a bigint. */
 export function exact(value: bigint): Int64 {
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+    ? Number(value)
+    : value;
 }
 
 /**
@@ -56,9 +58,16 @@ export function integerFlag(name: RunFlagName, text: Bytes): Int64 {
 }
 
 /** An integer after flag `name` in a range that a number holds. */
-export function smallIntegerFlag(name: RunFlagName, text: Bytes, min: number, max: number, reason: string): number {
+export function smallIntegerFlag(
+  name: RunFlagName,
+  text: Bytes,
+  min: number,
+  max: number,
+  reason: string,
+): number {
   const value = parseInteger(text, BigInt(min), BigInt(max));
-  if (value === undefined) throw invalidArgument(name, text, /^[+-]?[0-9]+$/.test(text) ? reason : 'not a whole number');
+  if (value === undefined)
+    throw invalidArgument(name, text, /^[+-]?[0-9]+$/.test(text) ? reason : 'not a whole number');
   return Number(value);
 }
 

@@ -3,10 +3,10 @@
 import type { Bytes } from '../../linux/bytes.ts';
 import type { LinuxDeviceCgroup, LinuxResources } from '../../spec/runtime-spec.ts';
 import { compileBlockIO } from './block-io.ts';
+import { requireController } from './controllers.ts';
 import { compileCpu } from './cpu.ts';
 import type { FrontendFacts } from './facts.ts';
 import { invalidArgument } from './flag-error.ts';
-import { requireController } from './controllers.ts';
 import { compileMemory } from './memory.ts';
 import { integerFlag } from './numbers.ts';
 import type { Recorder } from './recorder.ts';

@@ -57,7 +57,9 @@ const FILES = [
 
 const RESOURCES = [
   value('memory', 'Memory limit', { short: 'm', takes: 'bytes' }),
-  value('memory-swap', "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", { takes: 'bytes' }),
+  value('memory-swap', "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", {
+    takes: 'bytes',
+  }),
   value('memory-reservation', 'Memory soft limit', { takes: 'bytes' }),
   value('memory-swappiness', 'Tune container memory swappiness (0 to 100)', { takes: 'int', fallback: '-1' }),
   boolean('oom-kill-disable', 'Disable OOM Killer'),
@@ -68,7 +70,9 @@ const RESOURCES = [
   value('cpuset-cpus', 'CPUs in which to allow execution (0-3, 0,1)'),
   value('cpuset-mems', 'MEMs in which to allow execution (0-3, 0,1)'),
   value('pids-limit', 'Tune container pids limit (set -1 for unlimited)', { takes: 'int', fallback: '2048' }),
-  value('blkio-weight', 'Block IO (relative weight), between 10 and 1000, or 0 to disable', { takes: 'uint16' }),
+  value('blkio-weight', 'Block IO (relative weight), between 10 and 1000, or 0 to disable', {
+    takes: 'uint16',
+  }),
   list('blkio-weight-device', 'Block IO weight (relative device weight)'),
   list('device-read-bps', 'Limit read rate (bytes per second) from a device'),
   list('device-write-bps', 'Limit write rate (bytes per second) to a device'),
@@ -99,25 +103,48 @@ const NAMESPACES = [
   list('uidmap', 'Map user ids (container:host:count) in a new user namespace', { takes: 'map' }),
   list('gidmap', 'Map group ids (container:host:count) in a new user namespace', { takes: 'map' }),
   value('namespaces', 'Make only these namespaces new (mnt,pid,net,ipc,uts,user,cgroup,time)'),
-  value('mount-ns', 'Mount namespace: host, new, or a path to join', { takes: 'host|new|PATH', completes: HOST_OR_NEW }),
-  value('pid-ns', 'PID namespace: host, new, or a path to join', { takes: 'host|new|PATH', completes: HOST_OR_NEW }),
+  value('mount-ns', 'Mount namespace: host, new, or a path to join', {
+    takes: 'host|new|PATH',
+    completes: HOST_OR_NEW,
+  }),
+  value('pid-ns', 'PID namespace: host, new, or a path to join', {
+    takes: 'host|new|PATH',
+    completes: HOST_OR_NEW,
+  }),
   value('net-ns', 'Network namespace: host, new, or a path to join', {
     takes: 'host|new|PATH',
     completes: HOST_OR_NEW,
   }),
-  value('ipc-ns', 'IPC namespace: host, new, or a path to join', { takes: 'host|new|PATH', completes: HOST_OR_NEW }),
-  value('uts-ns', 'UTS namespace: host, new, or a path to join', { takes: 'host|new|PATH', completes: HOST_OR_NEW }),
-  value('user-ns', 'User namespace: host, new, or a path to join', { takes: 'host|new|PATH', completes: HOST_OR_NEW }),
+  value('ipc-ns', 'IPC namespace: host, new, or a path to join', {
+    takes: 'host|new|PATH',
+    completes: HOST_OR_NEW,
+  }),
+  value('uts-ns', 'UTS namespace: host, new, or a path to join', {
+    takes: 'host|new|PATH',
+    completes: HOST_OR_NEW,
+  }),
+  value('user-ns', 'User namespace: host, new, or a path to join', {
+    takes: 'host|new|PATH',
+    completes: HOST_OR_NEW,
+  }),
   value('cgroup-ns', 'Cgroup namespace: host, new, or a path to join', {
     takes: 'host|new|PATH',
     completes: HOST_OR_NEW,
   }),
-  value('time-ns', 'Time namespace: host, new, or a path to join', { takes: 'host|new|PATH', completes: HOST_OR_NEW }),
-  list('timens-offset', 'Offset of a clock of the time namespace (monotonic=3600, boottime=-5.5)', { takes: 'map' }),
+  value('time-ns', 'Time namespace: host, new, or a path to join', {
+    takes: 'host|new|PATH',
+    completes: HOST_OR_NEW,
+  }),
+  list('timens-offset', 'Offset of a clock of the time namespace (monotonic=3600, boottime=-5.5)', {
+    takes: 'map',
+  }),
 ] as const;
 
 const NETWORK = [
-  value('network', 'Connect a container to a network (none|host)', { fallback: 'none', completes: ['none', 'host'] }),
+  value('network', 'Connect a container to a network (none|host)', {
+    fallback: 'none',
+    completes: ['none', 'host'],
+  }),
   list('add-host', 'Add a custom host-to-IP mapping (host:ip)'),
   list('dns', 'Set custom DNS servers'),
   list('dns-search', 'Set custom DNS search domains'),

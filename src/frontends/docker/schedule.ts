@@ -38,8 +38,11 @@ export function parseScheduler(text: Bytes): Scheduler {
     }
     case 'deadline': {
       const times = (argument ?? '').split(',').map(parseDuration);
-      const [runtime, deadline, period] = times.map((time) => (time === undefined ? undefined : time * 1_000_000));
-      if (times.length !== 3 || runtime === undefined || deadline === undefined || period === undefined) break;
+      const [runtime, deadline, period] = times.map((time) =>
+        time === undefined ? undefined : time * 1_000_000,
+      );
+      if (times.length !== 3 || runtime === undefined || deadline === undefined || period === undefined)
+        break;
       return { policy: 'SCHED_DEADLINE', runtime, deadline, period };
     }
     default:
@@ -99,7 +102,11 @@ export function parseMemoryPolicy(text: Bytes): LinuxMemoryPolicy {
   }
   const wantsNodes = mode !== 'MPOL_DEFAULT' && mode !== 'MPOL_LOCAL';
   if (wantsNodes !== (nodes !== undefined)) {
-    throw invalidArgument('memory-policy', text, wantsNodes ? `${name} needs nodes` : `${name} takes no nodes`);
+    throw invalidArgument(
+      'memory-policy',
+      text,
+      wantsNodes ? `${name} needs nodes` : `${name} takes no nodes`,
+    );
   }
   if (nodes !== undefined) numberListFlag('memory-policy', nodes, 'memory nodes');
   const policy: { -readonly [K in keyof LinuxMemoryPolicy]: LinuxMemoryPolicy[K] } = { mode };
@@ -124,7 +131,11 @@ export function parseTimeOffsets(texts: readonly Bytes[]): LinuxTimeOffsets {
       if (match === null) {
         throw invalidArgument('timens-offset', text, 'the form is monotonic=SECONDS or boottime=SECONDS');
       }
-      offsets[match[1] as 'monotonic' | 'boottime'] = timeOffset(match[2] === '-', match[3] ?? '0', match[4] ?? '');
+      offsets[match[1] as 'monotonic' | 'boottime'] = timeOffset(
+        match[2] === '-',
+        match[3] ?? '0',
+        match[4] ?? '',
+      );
     }
   }
   return offsets;

@@ -31,7 +31,9 @@ export function readSeccompFile(text: Bytes, path: Bytes, target: SeccompTarget)
   checkSeccomp(fields, check);
   check.finish(path);
   if (fields.seccomp === undefined) {
-    throw new CaissonError(`${path}: the profile is empty; use seccomp=unconfined for none`, { code: 'EINVALIDSPEC' });
+    throw new CaissonError(`${path}: the profile is empty; use seccomp=unconfined for none`, {
+      code: 'EINVALIDSPEC',
+    });
   }
   // checkSeccomp looked at every field.
   return fields.seccomp as LinuxSeccomp;

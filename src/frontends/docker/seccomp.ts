@@ -39,6 +39,9 @@ export function compileSeccomp(
     });
   } catch (error) {
     if (!(error instanceof CaissonError)) throw error;
-    throw new CaissonError(`seccomp profile ${error.message}`, { code: error.code, sources: [asked.source ?? ''] });
+    throw new CaissonError(`seccomp profile ${error.message}`, {
+      code: error.code,
+      sources: [asked.source ?? ''],
+    });
   }
 }

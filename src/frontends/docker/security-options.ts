@@ -85,7 +85,8 @@ function readLabel(
 
 function paths(text: Bytes, value: Bytes, source: string): Sourced<Bytes>[] {
   return value.split(':').map((path) => {
-    if (!/^\/(?:proc|sys)(?:\/|$)/.test(path)) throw flagRefused('security-opt', text, `${path} is not below /proc or /sys`);
+    if (!/^\/(?:proc|sys)(?:\/|$)/.test(path))
+      throw flagRefused('security-opt', text, `${path} is not below /proc or /sys`);
     return { value: path, source };
   });
 }

@@ -126,7 +126,8 @@ export function parseDetachKeys(text: Bytes): number[] {
   return text.split(',').map((key) => {
     if (key.length === 1) return key.charCodeAt(0);
     const match = /^ctrl-([a-z@[\\\]^_])$/.exec(key);
-    if (match === null) throw flagRefused('detach-keys', text, `invalid detach keys: unknown character: '${key}'`);
+    if (match === null)
+      throw flagRefused('detach-keys', text, `invalid detach keys: unknown character: '${key}'`);
     // The control characters of ascii(7): @ is 0, a..z 1..26, [ \ ] ^ _ 27..31.
     return (match[1] as string).toUpperCase().charCodeAt(0) - 64;
   });

@@ -1,10 +1,10 @@
 // `--sysctl key=value`: only what belongs to a namespace of the container.
 
 import type { Bytes } from '../../linux/bytes.ts';
+import { escapePointer } from '../../spec/pointer.ts';
 import { sysctlNamespace, sysctlPath } from '../../spec/sysctl.ts';
 import { flagRefused, invalidArgument } from './flag-error.ts';
 import type { NamespaceModes } from './namespaces.ts';
-import { escapePointer } from '../../spec/pointer.ts';
 import type { Recorder } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
 
@@ -25,7 +25,11 @@ export function compileSysctls(
     }
     if (/[\n\r\0]/.test(value)) throw invalidArgument('sysctl', text, 'a value of one line is wanted');
     if (modes[namespace].value === 'host') {
-      throw flagRefused('sysctl', text, `not allowed in the host's ${namespace} namespace: it would change the host`);
+      throw flagRefused(
+        'sysctl',
+        text,
+        `not allowed in the host's ${namespace} namespace: it would change the host`,
+      );
     }
     recorder.note(`/linux/sysctl/${escapePointer(key)}`, 'sysctl', text);
     return [key, value];

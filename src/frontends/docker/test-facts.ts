@@ -38,10 +38,7 @@ export const ROOT_HOST: FrontendFacts = {
   },
   files: new Map(),
   devices: new Map([
-    [
-      '/dev/fuse',
-      [{ path: '/dev/fuse', type: 'c', major: 10, minor: 229, mode: 0o666, uid: 0, gid: 0 }],
-    ],
+    ['/dev/fuse', [{ path: '/dev/fuse', type: 'c', major: 10, minor: 229, mode: 0o666, uid: 0, gid: 0 }]],
     ['/dev/sda', [{ path: '/dev/sda', type: 'b', major: 8, minor: 0, mode: 0o660, uid: 0, gid: 6 }]],
     [
       '/dev/snd',

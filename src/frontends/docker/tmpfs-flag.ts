@@ -1,10 +1,9 @@
 // `--tmpfs DESTINATION[:OPTIONS]` and the options of tmpfs(5).
 
 import type { Bytes } from '../../linux/bytes.ts';
-import { invalidArgument } from './flag-error.ts';
+import { flagSource, invalidArgument } from './flag-error.ts';
 import { destinationPath } from './mount-paths.ts';
 import { parseSize } from './numbers.ts';
-import { flagSource } from './flag-error.ts';
 import type { RequestedMount } from './volume-flag.ts';
 
 const FLAGS = [
@@ -60,11 +59,14 @@ export function tmpfsOptions(words: readonly Bytes[]): Bytes[] {
   if (invalid.length > 0) throw new RangeError(`invalid tmpfs option ${JSON.stringify(invalid)}`);
   const options: Bytes[] = DEFAULTS.filter((word) => !words.includes(word.slice(2)));
   for (const word of words) {
-    const group = FLAGS.find((each) => (each as readonly Bytes[]).includes(word)) as readonly Bytes[] | undefined;
+    const group = FLAGS.find((each) => (each as readonly Bytes[]).includes(word)) as
+      | readonly Bytes[]
+      | undefined;
     const other = group?.find((each) => each !== word && words.includes(each));
     if (other !== undefined) throw new RangeError(`conflicting options ${word} and ${other}`);
     const normal = word.startsWith('size=') ? `size=${word.slice(5).toLowerCase()}` : word;
-    if (!options.includes(normal) && !['suid', 'dev', 'exec', 'notmpcopyup', 'async'].includes(word)) options.push(normal);
+    if (!options.includes(normal) && !['suid', 'dev', 'exec', 'notmpcopyup', 'async'].includes(word))
+      options.push(normal);
   }
   return options;
 }

@@ -26,7 +26,8 @@ export function parseUlimit(text: Bytes): POSIXRlimit {
   const type = name === name.toLowerCase() ? parseRlimit(name) : undefined;
   if (type === undefined) throw invalidArgument('ulimit', text, `invalid ulimit type: ${name}`);
   const parts = text.slice(equals + 1).split(':');
-  if (parts.length > 2) throw invalidArgument('ulimit', text, `too many limit value arguments - ${parts.join(':')}`);
+  if (parts.length > 2)
+    throw invalidArgument('ulimit', text, `too many limit value arguments - ${parts.join(':')}`);
   const soft = limit(text, parts[0] as Bytes);
   const hard = parts[1] === undefined ? soft : limit(text, parts[1]);
   if (soft > hard) {

@@ -72,7 +72,8 @@ function checkMapped(resolved: ResolvedUser, flags: RunFlags, maps: IdMaps | und
     ['user', resolved.uid, maps.uidMappings],
     ['group', resolved.gid, maps.gidMappings],
   ] as const) {
-    if (!isMapped(map, id)) throw flagRefused('user', flags.user, `${what} id ${id} is not mapped in the user namespace`);
+    if (!isMapped(map, id))
+      throw flagRefused('user', flags.user, `${what} id ${id} is not mapped in the user namespace`);
   }
 }
 
