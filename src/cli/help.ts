@@ -24,7 +24,7 @@ export function commandHelp(command: CommandShape, width = DEFAULT_WIDTH): strin
 /** The help of a group of commands. */
 export function groupHelp(group: CommandGroup, width = DEFAULT_WIDTH): string {
   const commands = group.commands.filter(({ hidden }) => hidden !== true);
-  const names = commands.map(({ name, summary }) => [name, summary] as const);
+  const names = commands.map(({ name, summary }) => [name.slice(group.name.length + 1), summary] as const);
   const parts = [`Usage:  ${fullName(group.name)} COMMAND`, group.summary];
   if (group.flags.length > 0) parts.push(flagHelp(group.flags, width));
   parts.push(`Commands:\n${table(names, width)}`);
