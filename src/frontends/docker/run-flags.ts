@@ -2,6 +2,9 @@
 
 import { boolean, type Flag, type FlagValues, list, value } from '../flag.ts';
 
+/** What neither docker nor every podman has stands apart in help. */
+const OWN = { group: "Options beyond docker's" };
+
 const PROCESS = [
   list('env', 'Set environment variables', { short: 'e' }),
   list('env-file', 'Read in a file of environment variables', { completes: 'file' }),
@@ -15,10 +18,10 @@ const PROCESS = [
   boolean('init', 'Run an init inside the container that forwards signals and reaps processes'),
   boolean('sig-proxy', 'Proxy received signals to the process', { fallback: 'true' }),
   value('stop-signal', 'Signal to stop the container'),
-  value('timeout', 'Maximum time the container may run; then it is killed', { takes: 'duration' }),
+  value('timeout', 'Maximum time the container may run; then it is killed', { takes: 'duration', ...OWN }),
   list('ulimit', 'Ulimit options (nofile=1024:2048)', { takes: 'ulimit' }),
   value('oom-score-adj', "Tune host's OOM preferences (-1000 to 1000)", { takes: 'int' }),
-  value('umask', 'Set the umask of the container process', { takes: 'octal' }),
+  value('umask', 'Set the umask of the container process', { takes: 'octal', ...OWN }),
 ] as const;
 
 const CONTAINER = [
@@ -44,14 +47,17 @@ const FILES = [
   value('rootfs', 'Use the directory DIR as the root filesystem, in place of an image', {
     takes: 'DIR',
     completes: 'directory',
+    ...OWN,
   }),
   value('rootfs-tar', 'Unpack FILE, a tar archive of a root filesystem, and use it in place of an image', {
     takes: 'FILE',
     completes: 'file',
+    ...OWN,
   }),
   value('upper', 'Keep the changes to the root filesystem in the directory DIR', {
     takes: 'DIR',
     completes: 'directory',
+    ...OWN,
   }),
 ] as const;
 
@@ -79,7 +85,7 @@ const RESOURCES = [
   list('device-read-iops', 'Limit read rate (IO per second) from a device'),
   list('device-write-iops', 'Limit write rate (IO per second) to a device'),
   value('cgroup-parent', 'Optional parent cgroup for the container'),
-  list('cgroup-conf', 'Write KEY=VALUE to a cgroup v2 file of the container', { takes: 'map' }),
+  list('cgroup-conf', 'Write KEY=VALUE to a cgroup v2 file of the container', { takes: 'map', ...OWN }),
 ] as const;
 
 const SECURITY = [
@@ -100,43 +106,52 @@ const NAMESPACES = [
   value('uts', 'UTS namespace to use', { completes: ['host'] }),
   value('userns', 'User namespace to use', { completes: ['host', 'private', 'keep-id'] }),
   value('cgroupns', 'Cgroup namespace to use (host|private)', { completes: ['host', 'private'] }),
-  list('uidmap', 'Map user ids (container:host:count) in a new user namespace', { takes: 'map' }),
-  list('gidmap', 'Map group ids (container:host:count) in a new user namespace', { takes: 'map' }),
-  value('namespaces', 'Make only these namespaces new (mnt,pid,net,ipc,uts,user,cgroup,time)'),
+  list('uidmap', 'Map user ids (container:host:count) in a new user namespace', { takes: 'map', ...OWN }),
+  list('gidmap', 'Map group ids (container:host:count) in a new user namespace', { takes: 'map', ...OWN }),
+  value('namespaces', 'Make only these namespaces new (mnt,pid,net,ipc,uts,user,cgroup,time)', OWN),
   value('mount-ns', 'Mount namespace: host, new, or a path to join', {
     takes: 'host|new|PATH',
     completes: HOST_OR_NEW,
+    ...OWN,
   }),
   value('pid-ns', 'PID namespace: host, new, or a path to join', {
     takes: 'host|new|PATH',
     completes: HOST_OR_NEW,
+    ...OWN,
   }),
   value('net-ns', 'Network namespace: host, new, or a path to join', {
     takes: 'host|new|PATH',
     completes: HOST_OR_NEW,
+    ...OWN,
   }),
   value('ipc-ns', 'IPC namespace: host, new, or a path to join', {
     takes: 'host|new|PATH',
     completes: HOST_OR_NEW,
+    ...OWN,
   }),
   value('uts-ns', 'UTS namespace: host, new, or a path to join', {
     takes: 'host|new|PATH',
     completes: HOST_OR_NEW,
+    ...OWN,
   }),
   value('user-ns', 'User namespace: host, new, or a path to join', {
     takes: 'host|new|PATH',
     completes: HOST_OR_NEW,
+    ...OWN,
   }),
   value('cgroup-ns', 'Cgroup namespace: host, new, or a path to join', {
     takes: 'host|new|PATH',
     completes: HOST_OR_NEW,
+    ...OWN,
   }),
   value('time-ns', 'Time namespace: host, new, or a path to join', {
     takes: 'host|new|PATH',
     completes: HOST_OR_NEW,
+    ...OWN,
   }),
   list('timens-offset', 'Offset of a clock of the time namespace (monotonic=3600, boottime=-5.5)', {
     takes: 'map',
+    ...OWN,
   }),
 ] as const;
 
@@ -152,16 +167,16 @@ const NETWORK = [
 ] as const;
 
 const KERNEL = [
-  value('scheduler', 'Scheduling policy (other, batch, idle, fifo:PRIORITY, rr:PRIORITY, ...)'),
-  value('ioprio', 'I/O priority (best-effort:4, realtime:0, idle)'),
-  value('cpu-affinity', 'CPUs that the process starts on (0-3,7)'),
-  value('memory-policy', 'NUMA memory policy (bind:0-1, interleave:0,1, preferred:0, local)'),
-  value('personality', 'Execution domain (linux, linux32)', { completes: ['linux', 'linux32'] }),
+  value('scheduler', 'Scheduling policy (other, batch, idle, fifo:PRIORITY, rr:PRIORITY, ...)', OWN),
+  value('ioprio', 'I/O priority (best-effort:4, realtime:0, idle)', OWN),
+  value('cpu-affinity', 'CPUs that the process starts on (0-3,7)', OWN),
+  value('memory-policy', 'NUMA memory policy (bind:0-1, interleave:0,1, preferred:0, local)', OWN),
+  value('personality', 'Execution domain (linux, linux32)', { completes: ['linux', 'linux32'], ...OWN }),
 ] as const;
 
 const SEEING = [
-  boolean('trace', 'Show the birth of the container as a waterfall, microseconds per step'),
-  boolean('show-secrets', 'Do not mask the values of environment variables in plan, trace and errors'),
+  boolean('trace', 'Show the birth of the container as a waterfall, microseconds per step', OWN),
+  boolean('show-secrets', 'Do not mask the values of environment variables in plan, trace and errors', OWN),
 ] as const;
 
 /** Every flag that holds today. */
