@@ -1,8 +1,18 @@
-// Encodes a plan into one batch of the wire format (wire.ts), and decodes the launcher's answers.
-import { type Arch, syscallNumber } from '../linux/abi/index.ts';
-import { type Bytes, fromArray, writeBytes } from '../linux/bytes.ts';
+// Encodes a plan into one batch of the wire format (wire.ts); answer.ts decodes what the launcher says.
+import { type Arch, type SyscallName, syscallNumber } from '../linux/abi/index.ts';
+import { type Bytes, writeBytes } from '../linux/bytes.ts';
 import { OPEN_FLAGS, translateOpenFlags } from '../linux/flags.ts';
-import { type Arg, type Call, DECIMAL_ROOM, isSlot, type Memory, memoryLength, type OutBuffer, type Slot } from './call.ts';
+import {
+  type Arg,
+  type Call,
+  DECIMAL_ROOM,
+  type Field,
+  isSlot,
+  type Memory,
+  memoryLength,
+  type OutBuffer,
+  type Slot,
+} from './call.ts';
 import type { Step } from './step.ts';
 import { FRAME_SIZE, HEADER_SIZE, RECORD, RECORD_SIZE, WIRE } from './wire.ts';
 
@@ -34,19 +44,36 @@ const PSEUDO: Readonly<Record<string, number>> = {
 };
 
 const END: Call = { name: 'END', args: [] };
+const NO_ERRNOS: readonly number[] = [];
+
+/** 32-bit words of a record, and where in it the arguments begin. */
+const RECORD_WORDS = RECORD_SIZE / 4;
+const ARGUMENT_WORD = RECORD.arg / 4;
+const MIN_DATA = 4096;
 
 function align8(offset: number): number {
   return (offset + 7) & ~7;
 }
 
+/**
+ * Writes records and data side by side. This runs once per start, in an interpreter that has never seen it: records
+ * are words of a plain array, strings one long text that is copied at the end, and nothing is a closure.
+ *
+ * Data = replies | structures, slots, buffers | text. Where the text begins is known last, so that words and pointers
+ * into it are written relative to it and corrected by `finish`.
+ */
 class Encoder {
   readonly slots = new Map<Slot, number>();
   readonly buffers = new Map<OutBuffer, number>();
   private readonly memories = new Map<Memory, number>();
   private readonly strings = new Map<Bytes, number>();
+  /** The records, RECORD_WORDS numbers each; negative numbers stand for words with the highest bit. */
+  private readonly words: number[] = [];
   private readonly relocs: number[] = [];
-  /** Offsets of 8-byte fields that hold data offsets, and values to write once the data exists. */
-  private readonly writes: ((data: Uint8Array, view: DataView) => void)[] = [];
+  private text: Bytes = '';
+  private readonly wordsIntoText: number[] = [];
+  private readonly pointersIntoText: number[] = [];
+  private data = new DataView(new ArrayBuffer(MIN_DATA));
   private length = 0;
   private readonly arch: Arch;
 
@@ -57,30 +84,49 @@ class Encoder {
   reserve(bytes: number): number {
     const at = align8(this.length);
     this.length = at + bytes;
+    if (this.length > this.data.byteLength) this.grow();
     return at;
+  }
+
+  private grow(): void {
+    const larger = new Uint8Array(2 * align8(this.length));
+    larger.set(new Uint8Array(this.data.buffer));
+    this.data = new DataView(larger.buffer);
   }
 
   get dataLength(): number {
     return align8(this.length);
   }
 
-  /** Everything that TypeScript reads back comes first, so that an answer is one prefix of the data. */
-  reserveReplies(calls: readonly Call[]): void {
+  /**
+   * Everything that TypeScript reads back comes first, so that an answer is one prefix of the data. The result is the
+   * structures that are left: they are placed before plain slots, because a result may have to land inside one.
+   */
+  reserveReplies(calls: readonly Call[]): Memory[] {
+    const structures: Memory[] = [];
     for (const { result, args } of calls) {
       if (result?.reply && !this.slots.has(result)) this.slots.set(result, this.reserve(8));
-      for (const arg of args) if (arg.kind === 'memory') this.reserveReplyMemory(arg.memory);
+      for (const arg of args) {
+        if (arg.kind !== 'memory' || arg.memory.kind === 'string') continue;
+        this.reserveReplyMemory(arg.memory);
+        if (arg.memory.kind === 'struct') structures.push(arg.memory);
+      }
     }
+    return structures;
   }
 
   /** A structure that holds a reply slot is part of the answer as a whole (clone3's pidfd, a received descriptor). */
   private reserveReplyMemory(memory: Memory): void {
-    if (memory.kind === 'out' && memory.buffer.reply) this.buffer(memory.buffer);
-    if (memory.kind === 'pointers') for (const item of memory.items) this.reserveReplyMemory(item);
-    if (memory.kind !== 'struct') return;
-    for (const { value } of memory.fields) {
-      if (typeof value !== 'object') continue;
-      if (!isSlot(value)) this.reserveReplyMemory(value);
-      else if (value.reply) this.place(memory);
+    if (memory.kind === 'out') {
+      if (memory.buffer.reply) this.buffer(memory.buffer);
+    } else if (memory.kind === 'pointers') {
+      for (const item of memory.items) this.reserveReplyMemory(item);
+    } else if (memory.kind === 'struct') {
+      for (const { value } of memory.fields) {
+        if (typeof value !== 'object') continue;
+        if (!isSlot(value)) this.reserveReplyMemory(value);
+        else if (value.reply) this.place(memory);
+      }
     }
   }
 
@@ -92,59 +138,62 @@ class Encoder {
     return at;
   }
 
-  /** Structures are placed before plain slots, because a result may have to land inside one. */
-  placeStructs(calls: readonly Call[]): void {
-    for (const { args } of calls) {
-      for (const arg of args) if (arg.kind === 'memory' && arg.memory.kind === 'struct') this.place(arg.memory);
-    }
-  }
-
+  /** The data offset of `memory`; where it is text, the complement (`~`) of its offset there. */
   place(memory: Memory): number {
+    if (memory.kind === 'string') return ~this.addText(memory.bytes);
     if (memory.kind === 'out') return this.buffer(memory.buffer);
-    const shared = memory.kind === 'string' ? this.strings.get(memory.bytes) : this.memories.get(memory);
+    const shared = this.memories.get(memory);
     if (shared !== undefined) return shared;
+    if (memory.kind === 'buffer' && typeof memory.bytes === 'string') return ~this.addText(memory.bytes);
     const at = this.reserve(memoryLength(memory));
-    if (memory.kind === 'string') this.strings.set(memory.bytes, at);
-    else this.memories.set(memory, at);
+    this.memories.set(memory, at);
     this.fill(memory, at);
     return at;
   }
 
+  /** Bytes and a NUL; equal ones are kept once. */
+  private addText(bytes: Bytes): number {
+    const known = this.strings.get(bytes);
+    if (known !== undefined) return known;
+    const at = this.text.length;
+    this.text += `${bytes}\0`;
+    this.strings.set(bytes, at);
+    return at;
+  }
+
   private fill(memory: Memory, at: number): void {
-    if (memory.kind === 'string') {
-      this.writes.push((data) => writeBytes(data, at, memory.bytes));
-    } else if (memory.kind === 'decimal') {
-      this.writes.push((data) => writeBytes(data, at, memory.prefix));
-    } else if (memory.kind === 'buffer') {
-      const { bytes } = memory;
-      this.writes.push((data) => (typeof bytes === 'string' ? writeBytes(data, at, bytes) : data.set(bytes, at)));
+    if (memory.kind === 'struct') {
+      this.fillStruct(memory.fields, at);
     } else if (memory.kind === 'pointers') {
-      memory.items.forEach((item, index) => {
-        this.pointTo(at + 8 * index, item);
-      });
-    } else if (memory.kind === 'struct') {
-      this.fillStruct(memory, at);
+      let pointer = at;
+      for (const item of memory.items) {
+        this.pointTo(pointer, item);
+        pointer += 8;
+      }
+    } else if (memory.kind === 'decimal') {
+      writeBytes(new Uint8Array(this.data.buffer), at, memory.prefix);
+    } else if (memory.kind === 'buffer' && typeof memory.bytes !== 'string') {
+      new Uint8Array(this.data.buffer).set(memory.bytes, at);
     }
   }
 
   private pointTo(at: number, target: Memory): void {
     const offset = this.place(target);
     this.relocs.push(at);
-    this.writes.push((_, view) => view.setUint32(at, offset, true));
+    if (offset < 0) this.pointersIntoText.push(at);
+    this.data.setUint32(at, offset < 0 ? ~offset : offset, true);
   }
 
-  private fillStruct(memory: Memory & { kind: 'struct' }, start: number): void {
+  private fillStruct(fields: readonly Field[], start: number): void {
     let at = start;
-    for (const field of memory.fields) {
-      const here = at;
-      const { value, width } = field;
+    for (const { value, width, format } of fields) {
       if (typeof value === 'number' || typeof value === 'bigint') {
-        const native = field.format === OPEN_FLAGS ? translateOpenFlags(Number(value), this.arch) : value;
-        if (native !== 0) this.writes.push((_, view) => writeNumber(view, here, width, native));
+        const native = format === OPEN_FLAGS ? translateOpenFlags(Number(value), this.arch) : value;
+        if (native !== 0) writeNumber(this.data, at, width, native);
       } else if (isSlot(value)) {
-        this.homeSlot(value, here, width);
+        this.homeSlot(value, at, width);
       } else {
-        this.pointTo(here, value);
+        this.pointTo(at, value);
       }
       at += width;
     }
@@ -152,7 +201,8 @@ class Encoder {
 
   private homeSlot(target: Slot, at: number, width: number): void {
     if (this.slots.has(target)) throw new Error(`slot ${target.name} is wanted in two places`);
-    if (width !== target.width) throw new Error(`slot ${target.name} has ${target.width} bytes, its field ${width}`);
+    if (width !== target.width)
+      throw new Error(`slot ${target.name} has ${target.width} bytes, its field ${width}`);
     this.slots.set(target, at);
   }
 
@@ -164,163 +214,145 @@ class Encoder {
     return at;
   }
 
-  /** Writes the record of `call` at `offset`; `child` is the index of the child's first record. */
-  record(view: DataView, offset: number, call: Call, child: number): void {
-    const { args, tolerate = [] } = call;
-    if (args.length > 6 || tolerate.length > 4) throw new Error(`${call.name} has more than a record holds`);
-    const nr = PSEUDO[call.name] ?? syscallNumber(this.arch, call.name as Parameters<typeof syscallNumber>[1]);
+  /** Adds the record of `call`; `child` is the index of the child's first record. */
+  record(call: Call, child: number): void {
+    const { name, args, tolerate = NO_ERRNOS, result } = call;
+    if (args.length > 6 || tolerate.length > 4) throw new Error(`${name} has more than a record holds`);
+    const nr = PSEUDO[name] ?? syscallNumber(this.arch, name as SyscallName);
+    const [e0 = 0, e1 = 0, e2 = 0, e3 = 0] = tolerate;
+    const dest = result === undefined ? -1 : this.slotOffset(result);
+    const { words } = this;
+    const first = words.length + ARGUMENT_WORD;
+    words.push(nr | 0, 0, dest, e0 | (e1 << 8) | (e2 << 16) | (e3 << 24), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    let at = first;
     let kinds = 0;
-    args.forEach((arg, index) => {
-      kinds |= this.argument(view, offset + RECORD.arg + 8 * index, arg) << (2 * index);
-    });
-    if (call.name === 'FORK') view.setUint32(offset + RECORD.arg + 16, child, true);
-    if (call.name === 'DEC') kinds = this.decimal(view, offset, call, kinds);
-    view.setUint32(offset + RECORD.nr, nr, true);
-    view.setUint16(offset + RECORD.kinds, kinds, true);
-    const narrow = call.result?.width === 4 ? WIRE.FLAG_DEST32 : 0;
-    view.setUint16(offset + RECORD.flags, (call.retry ? WIRE.FLAG_RETRY : 0) | narrow, true);
-    view.setUint32(offset + RECORD.dest, call.result ? this.slotOffset(call.result) : WIRE.NONE, true);
-    tolerate.forEach((errno, index) => {
-      view.setUint8(offset + RECORD.tolerate + index, errno);
-    });
+    for (const arg of args) {
+      kinds |= this.argument(at, arg) << (at - first);
+      at += 2;
+    }
+    if (name === 'FORK') words[first + 4] = child;
+    if (name === 'DEC') {
+      this.decimal(first, args[1]);
+      kinds &= 3;
+    }
+    const flags = (call.retry ? WIRE.FLAG_RETRY : 0) | (result?.width === 4 ? WIRE.FLAG_DEST32 : 0);
+    words[first - 3] = kinds | (flags << 16);
   }
 
-  private argument(view: DataView, at: number, arg: Arg): number {
+  /** Writes an argument into the words `at` and `at + 1`; the result is its kind. */
+  private argument(at: number, arg: Arg): number {
     if (arg.kind === 'number') {
       // Plans are written with x86-64's open flags; arm64 has other values for a few of them.
-      writeNumber(view, at, 8, arg.format === OPEN_FLAGS ? translateOpenFlags(Number(arg.value), this.arch) : arg.value);
+      const { value } = arg;
+      this.immediate(at, arg.format === OPEN_FLAGS ? translateOpenFlags(Number(value), this.arch) : value);
       return WIRE.KIND_IMM;
     }
     if (arg.kind === 'slot') {
-      view.setUint32(at, this.slotOffset(arg.slot), true);
+      this.words[at] = this.slotOffset(arg.slot);
       return arg.slot.width === 4 ? WIRE.KIND_LOAD32 : WIRE.KIND_LOAD64;
     }
-    view.setUint32(at, this.place(arg.memory), true);
+    const offset = this.place(arg.memory);
+    if (offset < 0) this.wordsIntoText.push(at);
+    this.words[at] = offset < 0 ? ~offset : offset;
     return WIRE.KIND_PTR;
   }
 
-  /** DEC names its target by offset, because the player itself writes there. */
-  private decimal(view: DataView, offset: number, call: Call, kinds: number): number {
-    const target = call.args[1];
-    if (target?.kind !== 'memory' || target.memory.kind !== 'decimal') throw new Error('DEC needs a decimal memory');
-    const at = this.place(target.memory) + target.memory.prefix.length;
-    view.setUint32(offset + RECORD.arg + 8, at, true);
-    view.setUint32(offset + RECORD.arg + 16, DECIMAL_ROOM, true);
-    return kinds & 3;
+  private immediate(at: number, value: number | bigint): void {
+    if (typeof value === 'bigint') {
+      this.words[at] = Number(BigInt.asIntN(32, value));
+      this.words[at + 1] = Number(BigInt.asIntN(32, value >> 32n));
+    } else {
+      this.words[at] = lowWord(value);
+      if (value < 0 || value > 0xffffffff) this.words[at + 1] = highWord(value);
+    }
   }
 
-  finish(records: Uint8Array, replyLength: number, trace: number): Uint8Array {
-    const relocs = align8(4 * this.relocs.length);
-    const start = HEADER_SIZE + records.length + relocs + FRAME_SIZE;
-    const bytes = new Uint8Array(start + this.dataLength);
-    const view = new DataView(bytes.buffer);
-    const count = records.length / RECORD_SIZE;
-    [WIRE.MAGIC_BATCH, count, this.relocs.length, this.dataLength, replyLength, trace].forEach((field, index) => {
-      view.setUint32(4 * index, field, true);
-    });
-    bytes.set(records, HEADER_SIZE);
-    this.relocs.forEach((at, index) => {
-      view.setUint32(HEADER_SIZE + records.length + 4 * index, at, true);
-    });
-    const data = bytes.subarray(start);
-    const dataView = new DataView(bytes.buffer, start);
-    for (const write of this.writes) write(data, dataView);
+  /** DEC names its target by offset, because the player itself writes there. */
+  private decimal(first: number, target: Arg | undefined): void {
+    if (target?.kind !== 'memory' || target.memory.kind !== 'decimal')
+      throw new Error('DEC needs a decimal memory');
+    this.words[first + 2] = this.place(target.memory) + target.memory.prefix.length;
+    this.words[first + 4] = DECIMAL_ROOM;
+  }
+
+  finish(replyLength: number, trace: number): Uint8Array {
+    const { words, relocs, data } = this;
+    const textAt = this.dataLength;
+    for (const at of this.wordsIntoText) words[at] = (words[at] ?? 0) + textAt;
+    for (const at of this.pointersIntoText) data.setUint32(at, data.getUint32(at, true) + textAt, true);
+    const length = align8(textAt + this.text.length);
+    const relocsAt = HEADER_SIZE + 4 * words.length;
+    const start = relocsAt + align8(4 * relocs.length) + FRAME_SIZE;
+    const bytes = new Uint8Array(start + length);
+    const count = words.length / RECORD_WORDS;
+    copyWords(bytes, 0, [WIRE.MAGIC_BATCH, count, relocs.length, length, replyLength, trace]);
+    copyWords(bytes, HEADER_SIZE, words);
+    copyWords(bytes, relocsAt, relocs);
+    bytes.set(new Uint8Array(data.buffer, 0, this.length), start);
+    writeBytes(bytes, start + textAt, this.text);
     return bytes;
   }
+}
+
+/** Both architectures, and every host that caisson runs on, are little-endian like the wire. */
+function copyWords(target: Uint8Array, at: number, words: readonly number[]): void {
+  new Int32Array(target.buffer, at, words.length).set(words);
+}
+
+/** The low 32 bits of a number of up to 64 bits, as a signed one. */
+function lowWord(value: number): number {
+  return value === (value | 0) ? value : (value - highWord(value) * 2 ** 32) | 0;
+}
+
+function highWord(value: number): number {
+  return Math.floor(value / 2 ** 32);
 }
 
 function writeNumber(view: DataView, at: number, width: number, value: number | bigint): void {
   if (width === 1) view.setUint8(at, Number(value));
   else if (width === 2) view.setUint16(at, Number(value), true);
   else if (width === 4) view.setUint32(at, Number(value), true);
-  else if (typeof value === 'number' && value >= 0 && value <= 0xffffffff) view.setUint32(at, value, true);
-  else view.setBigInt64(at, BigInt.asIntN(64, BigInt(value)), true);
+  else if (typeof value === 'bigint') view.setBigInt64(at, BigInt.asIntN(64, value), true);
+  else {
+    view.setInt32(at, lowWord(value), true);
+    view.setInt32(at + 4, highWord(value), true);
+  }
 }
 
 /** Encodes `steps` for `arch`. Throws Error where a plan is malformed, which is a defect of the compiler. */
 export function encode(steps: readonly Step[], arch: Arch, options: EncodeOptions = {}): Batch {
-  const order: { step: Step; call: Call }[] = [];
-  for (const step of steps) if (step.actor === 'parent') for (const call of step.calls) order.push({ step, call });
-  const child = order.length + 1;
-  const records: ({ step: Step; call: Call } | undefined)[] = [...order, undefined];
-  for (const step of steps) if (step.actor === 'child') for (const call of step.calls) records.push({ step, call });
-  const calls = records.map((record) => record?.call ?? END);
+  const records: ({ step: Step; call: Call } | undefined)[] = [];
+  const calls: Call[] = [];
+  const add = (actor: Step['actor']): void => {
+    for (const step of steps) {
+      if (step.actor !== actor) continue;
+      for (const call of step.calls) {
+        records.push({ step, call });
+        calls.push(call);
+      }
+    }
+  };
+  add('parent');
+  records.push(undefined);
+  const child = calls.push(END);
+  add('child');
   const encoder = new Encoder(arch);
-  encoder.reserveReplies(calls);
+  const structures = encoder.reserveReplies(calls);
   const traceOffset = options.trace ? encoder.reserve(8 * records.length) : -1;
   const replyLength = encoder.dataLength;
-  encoder.placeStructs(calls);
-  const bytes = new Uint8Array(RECORD_SIZE * records.length);
-  const view = new DataView(bytes.buffer);
-  calls.forEach((call, index) => {
-    encoder.record(view, RECORD_SIZE * index, call, child);
-  });
-  return {
-    steps,
-    bytes: encoder.finish(bytes, replyLength, options.trace ? traceOffset : WIRE.NONE),
-    records,
-    replyLength,
-    traceOffset,
-    slots: encoder.slots,
-    buffers: encoder.buffers,
-  };
+  for (const memory of structures) encoder.place(memory);
+  for (const call of calls) encoder.record(call, child);
+  const bytes = encoder.finish(replyLength, traceOffset);
+  const { slots, buffers } = encoder;
+  return { steps, bytes, records, replyLength, traceOffset, slots, buffers };
 }
 
-export type AnswerKind = 'done' | 'paused' | 'failed' | 'refused';
-
-/** What the launcher said: how far it came, and the values that the batch asked for. */
-export interface Answer {
-  readonly kind: AnswerKind;
-  /** The record that failed or paused. */
-  readonly index: number;
-  readonly errno: number;
-  /** The number of the pause. */
-  readonly pause: number;
-  readonly data: Uint8Array;
-}
-
-const KINDS: readonly (AnswerKind | undefined)[] = [undefined, 'done', 'paused', 'failed', 'refused'];
-
-/** The length of the data behind a frame. Throws Error when the bytes are not a frame. */
-export function frameLength(frame: Uint8Array): number {
-  const view = new DataView(frame.buffer, frame.byteOffset, FRAME_SIZE);
-  if (view.getUint32(0, true) !== WIRE.MAGIC_ANSWER) throw new Error('the launcher sent something that is no answer');
-  return view.getUint32(20, true);
-}
-
-/** Decodes a frame and its data. */
-export function decodeAnswer(frame: Uint8Array, data: Uint8Array): Answer {
-  const view = new DataView(frame.buffer, frame.byteOffset, FRAME_SIZE);
-  const kind = KINDS[view.getUint32(4, true)];
-  if (kind === undefined) throw new Error('the launcher sent an unknown kind of answer');
-  return {
-    kind,
-    index: view.getUint32(8, true),
-    errno: view.getUint32(12, true),
-    pause: view.getUint32(16, true),
-    data,
-  };
-}
-
-/** The value of a reply slot: a result, or a negative errno that was tolerated. */
-export function slotValue(batch: Batch, answer: Answer, slot: Slot): number {
-  const at = batch.slots.get(slot);
-  if (at === undefined || !slot.reply) throw new Error(`slot ${slot.name} is not part of the answer`);
-  const view = new DataView(answer.data.buffer, answer.data.byteOffset, answer.data.byteLength);
-  if (slot.width === 4) return view.getInt32(at, true);
-  return Number(view.getBigInt64(at, true));
-}
-
-/** What the kernel wrote into a reply buffer. */
-export function bufferBytes(batch: Batch, answer: Answer, buffer: OutBuffer, length = buffer.length): Bytes {
-  const at = batch.buffers.get(buffer);
-  if (at === undefined) throw new Error(`buffer ${buffer.name} is not part of the answer`);
-  return fromArray(answer.data, at, at + Math.min(length, buffer.length));
-}
-
-/** The header that lets a paused player go on. */
-export function continueBytes(): Uint8Array {
-  const bytes = new Uint8Array(HEADER_SIZE);
-  new DataView(bytes.buffer).setUint32(0, WIRE.MAGIC_CONTINUE, true);
-  return bytes;
-}
+export {
+  type Answer,
+  type AnswerKind,
+  bufferBytes,
+  continueBytes,
+  decodeAnswer,
+  frameLength,
+  slotValue,
+} from './answer.ts';

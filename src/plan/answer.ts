@@ -1,0 +1,65 @@
+// Decodes the answers of the launcher to a batch: frames, and the values that the batch asked for.
+import { type Bytes, fromArray } from '../linux/bytes.ts';
+import type { OutBuffer, Slot } from './call.ts';
+import type { Batch } from './encode.ts';
+import { FRAME_SIZE, HEADER_SIZE, WIRE } from './wire.ts';
+
+export type AnswerKind = 'done' | 'paused' | 'failed' | 'refused';
+
+/** What the launcher said: how far it came, and the values that the batch asked for. */
+export interface Answer {
+  readonly kind: AnswerKind;
+  /** The record that failed or paused. */
+  readonly index: number;
+  readonly errno: number;
+  /** The number of the pause. */
+  readonly pause: number;
+  readonly data: Uint8Array;
+}
+
+const KINDS: readonly (AnswerKind | undefined)[] = [undefined, 'done', 'paused', 'failed', 'refused'];
+
+/** The length of the data behind a frame. Throws Error when the bytes are not a frame. */
+export function frameLength(frame: Uint8Array): number {
+  const view = new DataView(frame.buffer, frame.byteOffset, FRAME_SIZE);
+  if (view.getUint32(0, true) !== WIRE.MAGIC_ANSWER)
+    throw new Error('the launcher sent something that is no answer');
+  return view.getUint32(20, true);
+}
+
+/** Decodes a frame and its data. */
+export function decodeAnswer(frame: Uint8Array, data: Uint8Array): Answer {
+  const view = new DataView(frame.buffer, frame.byteOffset, FRAME_SIZE);
+  const kind = KINDS[view.getUint32(4, true)];
+  if (kind === undefined) throw new Error('the launcher sent an unknown kind of answer');
+  return {
+    kind,
+    index: view.getUint32(8, true),
+    errno: view.getUint32(12, true),
+    pause: view.getUint32(16, true),
+    data,
+  };
+}
+
+/** The value of a reply slot: a result, or a negative errno that was tolerated. */
+export function slotValue(batch: Batch, answer: Answer, slot: Slot): number {
+  const at = batch.slots.get(slot);
+  if (at === undefined || !slot.reply) throw new Error(`slot ${slot.name} is not part of the answer`);
+  const view = new DataView(answer.data.buffer, answer.data.byteOffset, answer.data.byteLength);
+  if (slot.width === 4) return view.getInt32(at, true);
+  return Number(view.getBigInt64(at, true));
+}
+
+/** What the kernel wrote into a reply buffer. */
+export function bufferBytes(batch: Batch, answer: Answer, buffer: OutBuffer, length = buffer.length): Bytes {
+  const at = batch.buffers.get(buffer);
+  if (at === undefined) throw new Error(`buffer ${buffer.name} is not part of the answer`);
+  return fromArray(answer.data, at, at + Math.min(length, buffer.length));
+}
+
+/** The header that lets a paused player go on. */
+export function continueBytes(): Uint8Array {
+  const bytes = new Uint8Array(HEADER_SIZE);
+  new DataView(bytes.buffer).setUint32(0, WIRE.MAGIC_CONTINUE, true);
+  return bytes;
+}
