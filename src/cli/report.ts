@@ -26,7 +26,8 @@ const RESET = '\x1b[0m';
 export function reportError(error: unknown, options: ReportOptions): Bytes {
   const lines = [headline(error, options.colour)];
   if (error instanceof CaissonError) {
-    for (const source of error.sources) lines.push(`  caused by ${printable(source)}`);
+    for (const source of error.sources.filter((each) => !error.message.includes(each)))
+      lines.push(`  caused by ${printable(source)}`);
     if (error.sources.length === 0) {
       for (const pointer of error.provenance.slice(0, 5)) {
         if (pointer !== '' && !error.message.includes(pointer))

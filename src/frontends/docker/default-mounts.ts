@@ -65,13 +65,19 @@ function cgroupMount({ privileged, writableCgroups }: DefaultMountInput): Source
   return plain('/sys/fs/cgroup', 'cgroup', 'cgroup', ['nosuid', 'noexec', 'nodev', 'relatime', access]);
 }
 
-/** With the host's IPC namespace its message queues and shared memory (docker-run(1), --ipc). */
-function ipcMounts({ modes, shmSize }: DefaultMountInput): Sourced<Mount>[] {
-  if (modes.ipc.value === 'host') return [bind('/dev/mqueue'), bind('/dev/shm')];
+/**
+ * With the host's IPC namespace its message queues and shared memory (docker-run(1), --ipc). mqueue shows the
+ * queues of the namespace wherever it is mounted, but a user namespace of its own has no right to mount the host's,
+ * and a host need not have it mounted (mq_overview(7)): then it is left out, and mq_open(3) works as before.
+ */
+function ipcMounts({ modes, maps, shmSize }: DefaultMountInput): Sourced<Mount>[] {
+  const { value: mode } = modes.ipc;
+  const queues =
+    maps !== undefined && mode !== 'new'
+      ? []
+      : [plain('/dev/mqueue', 'mqueue', 'mqueue', ['nosuid', 'noexec', 'nodev'])];
+  if (mode === 'host') return [...queues, bind('/dev/shm')];
   const options = ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${shmSize.value}`];
   const shm: Mount = { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options };
-  return [
-    plain('/dev/mqueue', 'mqueue', 'mqueue', ['nosuid', 'noexec', 'nodev']),
-    shmSize.source === undefined ? { value: shm } : { value: shm, source: shmSize.source },
-  ];
+  return [...queues, shmSize.source === undefined ? { value: shm } : { value: shm, source: shmSize.source }];
 }

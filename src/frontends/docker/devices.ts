@@ -95,7 +95,7 @@ function devicesOf(text: Bytes, facts: FrontendFacts): ChosenDevice[] {
 
 /** Those that the runtime makes anew in every container, or that belong to another one's terminal. */
 const NEVER_SHARED =
-  /^\/dev\/(?:pts|shm|mqueue|fd|\.lxc|\.lxd-mounts|\.udev)(?:\/|$)|^\/dev\/(?:console|ptmx|tty|null|zero|full|random|urandom)$/;
+  /^\/dev\/(?:pts|shm|mqueue|fd|\.lxc|\.lxd-mounts|\.udev)(?:\/|$)|^\/dev\/(?:console|ptmx|tty|stdin|stdout|stderr|core|null|zero|full|random|urandom)$/;
 
 function privilegedDevices(facts: FrontendFacts): ChosenDevice[] {
   return (facts.devices.get('/dev') ?? [])

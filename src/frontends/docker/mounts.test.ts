@@ -198,6 +198,8 @@ test('inherited namespaces change the default mounts', () => {
   assert.equal(mountAt('/proc', host)?.type, 'proc');
   assert.equal(mountAt('/proc', host, USER_HOST)?.type, 'bind');
   assert.equal(mountAt('/dev/shm', host)?.type, 'bind');
+  assert.equal(mountAt('/dev/mqueue', host)?.type, 'mqueue');
+  assert.equal(mountAt('/dev/mqueue', host, USER_HOST), undefined);
   assert.ok(mountAt('/dev/shm', { shmSize: '1m' })?.options?.includes('size=1048576'));
   assert.ok(mountAt('/sys/fs/cgroup', { privileged: true })?.options?.includes('rw'));
   assert.ok(mountAt('/sys/fs/cgroup', { securityOpt: ['writable-cgroups=true'] })?.options?.includes('rw'));
