@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hybridHost, unifiedHost } from './hosts.testing.ts';
-import { cgroupPath, cgroupsAt } from './path.ts';
+import { cgroupPath, cgroupsAt, describeCgroups } from './path.ts';
 
 function directories(
   layout: ReturnType<typeof hybridHost>,
@@ -64,4 +64,10 @@ test('paths that are refused name the field', () => {
 
 test('a relative path needs the own cgroup to be visible', () => {
   assert.throws(() => directories(unifiedHost('/../../x'), 'a'), /does not show \/\.\.\/\.\.\/x/);
+});
+
+test('cgroups are told by path', () => {
+  assert.deepEqual(describeCgroups(cgroupsAt(unifiedHost(), cgroupPath('/a/b', ''))), ['/a/b (unified)']);
+  const [first] = describeCgroups(cgroupsAt(hybridHost(), cgroupPath('/a/b', '')));
+  assert.match(first ?? '', /^\/a\/b \(.*, unified\)$/);
 });

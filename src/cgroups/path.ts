@@ -1,7 +1,7 @@
 // Where a container's cgroups are: the meaning of `cgroupsPath` (config-linux.md, Cgroups Path).
 import type { Bytes } from '../linux/bytes.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
-import { type CgroupLayout, directoryOf, type Hierarchy } from './layout.ts';
+import { type CgroupLayout, directoryOf, type Hierarchy, hierarchyName } from './layout.ts';
 
 const POINTER = '/linux/cgroupsPath';
 /** NAME_MAX, which cgroupfs enforces. */
@@ -91,6 +91,16 @@ function relativeBase(hierarchy: Hierarchy, path: CgroupPath): Bytes {
   }
   if (hierarchy.version === 1 || own === hierarchy.mountPoint) return own;
   return own.slice(0, own.lastIndexOf('/'));
+}
+
+/** For a person, each path once with the hierarchies that have it: `/caisson/box (pids, memory, unified)`. */
+export function describeCgroups(cgroups: readonly Cgroup[]): string[] {
+  const names = new Map<Bytes, string[]>();
+  for (const cgroup of cgroups) {
+    const path = cgroup.directory.slice(cgroup.base.length);
+    names.set(path, [...(names.get(path) ?? []), hierarchyName(cgroup)]);
+  }
+  return [...names].map(([path, list]) => `${path} (${list.join(', ')})`);
 }
 
 function refused(message: string): CaissonError {

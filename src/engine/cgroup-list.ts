@@ -36,8 +36,13 @@ function listContainers(port: Port, stateRoot: Bytes): Bytes[][] {
     const own = limitsOf(port, inside[0]);
     const [first] = record.cgroups;
     const path = first === undefined ? '-' : pathOf(layout, first);
-    return [[record.name ?? id, path, String(inside.length), own('memory'), own('processes'), own('cpu')]];
+    return [[record.name ?? shortId(id), path, String(inside.length), own('memory'), own('processes'), own('cpu')]];
   });
+}
+
+/** Ids that caisson makes are told apart by their beginning, as docker prints them; `cgroup inspect` takes it. */
+function shortId(id: Bytes): Bytes {
+  return /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id;
 }
 
 /** As /proc/PID/cgroup prints it. */

@@ -1,7 +1,7 @@
 // `caisson cgroup move`: a running process gets into other cgroups, those of a container perhaps.
 import { directoryOf } from '../cgroups/layout.ts';
 import { moveSteps } from '../cgroups/move.ts';
-import type { Cgroup } from '../cgroups/path.ts';
+import { type Cgroup, describeCgroups } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { withLauncher } from '../runtime/removal.ts';
@@ -24,7 +24,7 @@ export async function cgroupMove(port: Port, stateRoot: Bytes, pid: number, targ
     });
   }
   await withLauncher(port, (player) => player.play(moveSteps(pid, present)));
-  return present.map(({ directory }) => `moved process ${pid} to ${directory}`).join('\n');
+  return `moved process ${pid} to ${describeCgroups(present).join(' and ')}`;
 }
 
 function cgroupsAtPath(port: Port, path: Bytes): Cgroup[] {

@@ -1,6 +1,6 @@
 // What a run leaves whose keeper was killed: its launcher for a moment, processes in its cgroups, cgroups, files.
 import { pidfdOpen, pidfdSendSignal } from '../cgroups/calls.ts';
-import type { Cgroup } from '../cgroups/path.ts';
+import { type Cgroup, describeCgroups } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { LOCK_EX, O_CLOEXEC, O_RDONLY } from '../linux/constants/open.ts';
@@ -107,7 +107,7 @@ export async function clear(
   const inside = processesInside(port, present);
   if (!rehearsal) await removeCgroups(port, player, cgroups);
   if (inside.length > 0) say(`${does('kill', 'killed')} process ${inside.join(', ')}`);
-  for (const { directory } of present) say(`${does('remove', 'removed')} cgroup ${directory}`);
+  for (const described of describeCgroups(present)) say(`${does('remove', 'removed')} cgroup ${described}`);
   if (!rehearsal) port.remove(`${stateRoot}/${record.id}`);
   say(`${does('remove', 'removed')} ${stateRoot}/${record.id}`);
 }
