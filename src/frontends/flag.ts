@@ -84,6 +84,7 @@ export function flagValues<const Table extends readonly Flag[]>(
   return values as FlagValues<Table>;
 }
 
-function camelCase(name: string): string {
+/** `cap-add` as `capAdd`. */
+export function camelCase(name: string): string {
   return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

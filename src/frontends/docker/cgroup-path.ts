@@ -11,8 +11,8 @@ import type { RunFlags } from './run-flags.ts';
 export function cgroupsPath(flags: RunFlags, facts: FrontendFacts, recorder: Recorder): Bytes | undefined {
   const text = flags.cgroupParent;
   if (text === undefined || text === '') return undefined;
-  if (text.includes('\0') || text.split('/').includes('..')) {
-    throw invalidArgument('cgroup-parent', text, 'a path without .. is wanted');
+  if (/[\n\r]/.test(text) || text.split('/').includes('..')) {
+    throw invalidArgument('cgroup-parent', text, 'a path without .. and without line breaks is wanted');
   }
   if (!facts.cgroups.available)
     throw flagRefused('cgroup-parent', text, 'no cgroup is delegated to this user');

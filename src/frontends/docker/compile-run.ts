@@ -1,7 +1,7 @@
 // `caisson run`'s flags, an image's configuration and facts about the host -> an OCI runtime configuration.
 
 import type { Bytes } from '../../linux/bytes.ts';
-import type { Pointer } from '../../spec/error.ts';
+import { CaissonError, type Pointer } from '../../spec/error.ts';
 import type { Linux, Process, Spec } from '../../spec/runtime-spec.ts';
 import { capabilitySet, capabilitySets } from './capabilities.ts';
 import { cgroupsPath } from './cgroup-path.ts';
@@ -20,7 +20,7 @@ import type { GeneratedFile } from './network-files.ts';
 import { smallIntegerFlag } from './numbers.ts';
 import { Recorder } from './recorder.ts';
 import { compileResources } from './resources.ts';
-import type { RunFlags } from './run-flags.ts';
+import { flagTexts, type RunFlags } from './run-flags.ts';
 import {
   parseAffinity,
   parseIoPriority,
@@ -76,6 +76,7 @@ export function compileRun(
   image: ImageConfig,
   facts: FrontendFacts,
 ): CompiledRun {
+  refuseNul(flags, [...command, ...(image.Entrypoint ?? []), ...(image.Cmd ?? []), image.WorkingDir ?? '']);
   const recorder = new Recorder();
   const modes = namespaceModes(flags, facts, recorder);
   const maps = idMaps(flags, modes, facts, recorder);
@@ -118,6 +119,16 @@ export function compileRun(
     files: filesystem.files,
     settings: compileSettings(flags, image, facts, filesystem.actions),
   };
+}
+
+/** No path, argument or name holds a NUL byte; a system call would end it there. */
+function refuseNul(flags: RunFlags, texts: readonly Bytes[]): void {
+  for (const { name, value } of flagTexts(flags)) {
+    if (value.includes('\0')) throw invalidArgument(name, value, 'a NUL byte');
+  }
+  if (texts.some((text) => text.includes('\0'))) {
+    throw new CaissonError('a NUL byte in the command or in what the image says of it', { code: 'EUSAGE' });
+  }
 }
 
 function compileLinux(

@@ -115,7 +115,7 @@ test('values that are none', () => {
     [{ umask: '8' }, 'invalid argument "8" for "--umask" flag: not an octal number such as 022'],
     [
       { cgroupParent: '/a/../b' },
-      'invalid argument "/a/../b" for "--cgroup-parent" flag: a path without .. is wanted',
+      'invalid argument "/a/../b" for "--cgroup-parent" flag: a path without .. and without line breaks is wanted',
     ],
   ]);
 });

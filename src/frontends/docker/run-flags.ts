@@ -1,6 +1,6 @@
 // The flags of `caisson run` as data: docker's, podman's where docker has none, and caisson's own.
 
-import { boolean, type Flag, type FlagValues, list, value } from '../flag.ts';
+import { boolean, camelCase, type Flag, type FlagValues, list, value } from '../flag.ts';
 
 /** What neither docker nor every podman has stands apart in help. */
 const OWN = { group: "Options beyond docker's" };
@@ -194,6 +194,15 @@ export const RUN_FLAGS = [
 
 /** The values of the flags of `caisson run`, as byte strings exactly as they were typed. */
 export type RunFlags = FlagValues<typeof RUN_FLAGS>;
+
+/** Every text after a flag. */
+export function flagTexts(flags: RunFlags): { readonly name: RunFlagName; readonly value: string }[] {
+  return RUN_FLAGS.flatMap(({ name }) => {
+    const found = flags[camelCase(name) as keyof RunFlags];
+    const values = typeof found === 'string' ? [found] : Array.isArray(found) ? (found as string[]) : [];
+    return values.map((value) => ({ name, value }));
+  });
+}
 
 /** Name of a flag of `caisson run`. */
 export type RunFlagName = (typeof RUN_FLAGS)[number]['name'];
