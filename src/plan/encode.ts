@@ -44,7 +44,6 @@ const PSEUDO: Readonly<Record<string, number>> = {
 };
 
 const END: Call = { name: 'END', args: [] };
-const NO_ERRNOS: readonly number[] = [];
 
 /** 32-bit words of a record, and where in it the arguments begin. */
 const RECORD_WORDS = RECORD_SIZE / 4;
@@ -75,6 +74,8 @@ class Encoder {
   private readonly pointersIntoText: number[] = [];
   private data = new DataView(new ArrayBuffer(MIN_DATA));
   private length = 0;
+  /** Numbers of the calls that this plan has used. */
+  private readonly numbers: Record<string, number> = {};
   private readonly arch: Arch;
 
   constructor(arch: Arch) {
@@ -216,27 +217,33 @@ class Encoder {
 
   /** Adds the record of `call`; `child` is the index of the child's first record. */
   record(call: Call, child: number): void {
-    const { name, args, tolerate = NO_ERRNOS, result } = call;
-    if (args.length > 6 || tolerate.length > 4) throw new Error(`${name} has more than a record holds`);
-    const nr = PSEUDO[name] ?? syscallNumber(this.arch, name as SyscallName);
-    const [e0 = 0, e1 = 0, e2 = 0, e3 = 0] = tolerate;
-    const dest = result === undefined ? -1 : this.slotOffset(result);
+    const { name, args, tolerate, result } = call;
+    const count = args.length;
+    if (count > 6) throw new Error(`${name} has more arguments than a record holds`);
+    const nr = this.numbers[name] ?? this.number(name);
     const { words } = this;
     const first = words.length + ARGUMENT_WORD;
-    words.push(nr | 0, 0, dest, e0 | (e1 << 8) | (e2 << 16) | (e3 << 24), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    let at = first;
+    const dest = result === undefined ? -1 : this.slotOffset(result);
+    words.push(nr, 0, dest, tolerate === undefined ? 0 : packErrnos(tolerate), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    let flags = result !== undefined && result.width === 4 ? WIRE.FLAG_DEST32 << 16 : 0;
+    if (call.retry === true) flags |= WIRE.FLAG_RETRY << 16;
     let kinds = 0;
-    for (const arg of args) {
-      kinds |= this.argument(at, arg) << (at - first);
-      at += 2;
+    for (let i = 0; i < count; i++) {
+      const arg = args[i] as Arg;
+      kinds |= this.argument(first + 2 * i, arg) << (2 * i);
     }
     if (name === 'FORK') words[first + 4] = child;
     if (name === 'DEC') {
       this.decimal(first, args[1]);
       kinds &= 3;
     }
-    const flags = (call.retry ? WIRE.FLAG_RETRY : 0) | (result?.width === 4 ? WIRE.FLAG_DEST32 : 0);
-    words[first - 3] = kinds | (flags << 16);
+    words[first - 3] = kinds | flags;
+  }
+
+  private number(name: Call['name']): number {
+    const nr = (PSEUDO[name] ?? syscallNumber(this.arch, name as SyscallName)) | 0;
+    this.numbers[name] = nr;
+    return nr;
   }
 
   /** Writes an argument into the words `at` and `at + 1`; the result is its kind. */
@@ -292,6 +299,13 @@ class Encoder {
     writeBytes(bytes, start + textAt, this.text);
     return bytes;
   }
+}
+
+function packErrnos(tolerate: readonly number[]): number {
+  if (tolerate.length > 4) throw new Error('a record tolerates four errnos');
+  let packed = 0;
+  for (let i = tolerate.length - 1; i >= 0; i--) packed = (packed << 8) | (tolerate[i] as number);
+  return packed;
 }
 
 /** Both architectures, and every host that caisson runs on, are little-endian like the wire. */

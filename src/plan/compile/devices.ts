@@ -9,7 +9,7 @@ import { TIOCGPTPEER, TIOCSCTTY, TIOCSPTLCK, TIOCSWINSZ } from '../../linux/cons
 import { ERRNO } from '../../linux/errno.ts';
 import type { Pointer } from '../../spec/error.ts';
 import { parseMountOptions } from '../../spec/mount-options.ts';
-import type { LinuxDevice } from '../../spec/runtime-spec.ts';
+import type { LinuxDevice, Spec } from '../../spec/runtime-spec.ts';
 import { type Call, call, number, type Slot, slot, struct, value } from '../call.ts';
 import * as sys from '../syscalls.ts';
 import { type Context, relative } from './context.ts';
@@ -27,7 +27,7 @@ export const DEFAULT_DEVICES: readonly LinuxDevice[] = [
   ['tty', 5, 0],
 ].map(([name, major, minor]) => ({ path: `/dev/${name}`, type: 'c', major: Number(major), minor: Number(minor), fileMode: 0o666 }));
 
-const DEFAULT_LINKS: readonly (readonly [Bytes, Bytes])[] = [
+export const DEFAULT_LINKS: readonly (readonly [Bytes, Bytes])[] = [
   ['/proc/self/fd', 'fd'],
   ['/proc/self/fd/0', 'stdin'],
   ['/proc/self/fd/1', 'stdout'],
@@ -41,14 +41,14 @@ export function makedev(major: number, minor: number): number {
 }
 
 /** A /dev that is bound from elsewhere is somebody's choice, and is left alone, as in runc. */
-function devIsBound(c: Context): boolean {
-  return (c.spec.mounts ?? []).some(
+export function devIsBound(spec: Spec): boolean {
+  return (spec.mounts ?? []).some(
     ({ destination, options, type }) => relative(destination) === 'dev' && parseMountOptions(options, type).bind,
   );
 }
 
 export function devices(c: Context): void {
-  if (!devIsBound(c)) {
+  if (!devIsBound(c.spec)) {
     const made = new Set((c.spec.linux?.devices ?? []).map(({ path }) => path));
     const missing = DEFAULT_DEVICES.filter(({ path }) => !made.has(path));
     const calls = missing.flatMap((device) => node(c, device));

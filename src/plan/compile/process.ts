@@ -8,6 +8,7 @@ import { KEYCTL_JOIN_SESSION_KEYRING, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
 import { rlimitNumber } from '../../linux/rlimits.ts';
+import { sysctlPath } from '../../spec/sysctl.ts';
 import type { LinuxCapabilities } from '../../spec/runtime-spec.ts';
 import { type Call, call, NULL, number, pointer, type Slot, slot, string, struct } from '../call.ts';
 import * as sys from '../syscalls.ts';
@@ -41,7 +42,7 @@ const text = (bytes: Bytes) => [pointer({ kind: 'buffer', bytes }, 1), number(by
 
 export function sysctls(c: Context): void {
   for (const [key, content] of Object.entries(c.spec.linux?.sysctl ?? {})) {
-    const path = `sys/${key.includes('/') ? key : key.replaceAll('.', '/')}`;
+    const path = `sys/${sysctlPath(key) ?? key}`;
     const file = slot(key);
     const procfs = privateProcfs(c);
     c.child('sysctl', `set ${key} to ${content}`, `/linux/sysctl/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, [

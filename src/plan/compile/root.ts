@@ -2,7 +2,7 @@
 //
 // pivot_root(2) with `.` twice, so that no path is looked up in a half-built root (facts G1-G6); mount_namespaces(7).
 import { MNT_DETACH, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } from '../../linux/constants/mount.ts';
-import { AT_EMPTY_PATH, AT_RECURSIVE } from '../../linux/constants/open.ts';
+import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_PATH, RESOLVE_NO_XDEV } from '../../linux/constants/open.ts';
 import type { RootfsPropagation } from '../../spec/runtime-spec.ts';
 import { call, string } from '../call.ts';
 import * as sys from '../syscalls.ts';
@@ -57,6 +57,8 @@ export function pivotRoot(c: Context): void {
     sys.pivotRoot('.', '.'),
     sys.umount2('.', MNT_DETACH),
     sys.chdir('/'),
+    // Above the new root there must be nothing: EXDEV if a mount of the old one were left on it.
+    sys.openat2(sys.AT_FDCWD, '..', O_PATH | O_CLOEXEC, RESOLVE_NO_XDEV),
   ]);
 }
 
