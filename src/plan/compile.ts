@@ -13,7 +13,7 @@ import { devices, terminal, terminalOwner } from './compile/devices.ts';
 import { type Execution, execute, labels, resetSignals, seccomp, signalMask } from './compile/execute.ts';
 import { masks, readonlyRoot } from './compile/masks.ts';
 import { mounts } from './compile/mounts.ts';
-import { enterNamespaces, fork, joinBeforeFork, loopback, openJoinedNamespaces, PAUSE_STARTED, timeNamespace } from './compile/namespaces.ts';
+import { enterNamespaces, type ForkSlots, fork, joinBeforeFork, loopback, openJoinedNamespaces, PAUSE_STARTED, timeNamespace } from './compile/namespaces.ts';
 import * as process from './compile/process.ts';
 import { openProcfsEarly, privateProcfs } from './compile/procfs.ts';
 import { attachRoot, chrootOnly, isolateMounts, pivotRoot, rootPropagation } from './compile/root.ts';
@@ -45,9 +45,10 @@ export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): 
   c.steps.push(...(options.cgroup?.create ?? []));
   const sockets = terminalSockets(c);
   joinBeforeFork(c);
-  const { pid, pidfd, executed } = fork(c);
+  const forked = fork(c);
+  const { pid, pidfd, executed } = forked;
   c.steps.push(...(options.cgroup?.release ?? []));
-  const execution = child(c, sockets?.child);
+  const execution = child(c, forked, sockets?.child);
   const main = sockets && receiveTerminal(c, sockets);
   const watch = watchFor(main);
   parentAfterFork(c, executed, pidfd, watch);
@@ -85,7 +86,7 @@ function receiveTerminal(c: Context, sockets: { parent: Slot; child: Slot }): Sl
 }
 
 /** Everything that the child does, in order. */
-function child(c: Context, terminalSocket: Slot | undefined): Execution {
+function child(c: Context, forked: ForkSlots, terminalSocket: Slot | undefined): Execution {
   process.oomScore(c);
   c.steps.push(...(c.options.cgroup?.join ?? []));
   enterNamespaces(c);
@@ -108,7 +109,7 @@ function child(c: Context, terminalSocket: Slot | undefined): Execution {
   process.rlimits(c);
   if (!c.spec.process?.noNewPrivileges) seccomp(c);
   process.identity(c);
-  process.deathSignal(c);
+  process.deathSignal(c, forked);
   process.noNewPrivileges(c);
   resetSignals(c);
   return execute(c);

@@ -48,6 +48,8 @@ export interface ForkSlots {
   readonly pidfd: Slot;
   /** EOF here: the child has executed its program, or is dead. */
   readonly executed: Slot;
+  /** The child's end of that pipe. */
+  readonly executedEnd: Slot;
 }
 
 const joined = new WeakMap<Context, Map<LinuxNamespaceType, Slot>>();
@@ -112,7 +114,7 @@ export function fork(c: Context): ForkSlots {
     sys.close(executedEnd),
   ]);
   if (c.isNew('user')) writeMaps(c, pid, mapped, mappedEnd);
-  return { pid, pidfd, executed };
+  return { pid, pidfd, executed, executedEnd };
 }
 
 function forkTitle(c: Context): string {

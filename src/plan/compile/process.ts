@@ -167,12 +167,30 @@ function ambient(operation: number, capability: number): Call {
   ]);
 }
 
-/** After the change of uid, which clears it (fact L). */
-export function deathSignal(c: Context): void {
+/**
+ * After the change of uid, which clears it (fact L). The signal is not sent by a parent that is dead already, so the
+ * child looks: the parent holds the read end of their pipe, and poll(2) tells POLLERR once nobody has it open. A
+ * filter that is loaded by now (without no_new_privs) need not allow this; `system repair` then ends such a child.
+ */
+export function deathSignal(c: Context, pipe: { readonly executed: Slot; readonly executedEnd: Slot }): void {
   if (!c.options.dieWithParent) return;
-  c.child('death-signal', 'die with the launcher', 'default: an attached container does not outlive its command', [
-    call('prctl', [number(PR_SET_PDEATHSIG, F.PRCTL_OPERATIONS), number(9, F.SIGNALS), ...ZEROS]),
-  ]);
+  const signal = call('prctl', [number(PR_SET_PDEATHSIG, F.PRCTL_OPERATIONS), number(9, F.SIGNALS), ...ZEROS]);
+  const calls = c.spec.process?.noNewPrivileges ? [signal, ...parentLives(pipe)] : [signal];
+  c.child('death-signal', 'die with the launcher', 'default: an attached container does not outlive its command', calls);
+}
+
+function parentLives({ executed, executedEnd }: { readonly executed: Slot; readonly executedEnd: Slot }): Call[] {
+  const place = slot('poll_executed', { width: 4 });
+  const broken = slot('broken');
+  // No events are asked for: POLLERR is always told, in the upper half of the second field.
+  const poll = struct({ name: 'fd', width: 4, value: place }, { name: 'events', width: 4, value: 0 });
+  const now = struct({ name: 'tv_sec', width: 8, value: 0 }, { name: 'tv_nsec', width: 8, value: 0 });
+  return [
+    sys.close(executed),
+    sys.check(executedEnd, 'GE', 0, ERRNO.EBADF, { result: place }),
+    call('ppoll', [pointer(poll, 'fixed'), number(1), pointer(now, 'fixed'), NULL, number(0)], { result: broken }),
+    sys.check(broken, 'EQ', 0, ERRNO.ECANCELED),
+  ];
 }
 
 export function noNewPrivileges(c: Context): void {
