@@ -67,7 +67,8 @@ class Encoder {
   private readonly memories = new Map<Memory, number>();
   private readonly strings = new Map<Bytes, number>();
   /** The records, RECORD_WORDS numbers each; negative numbers stand for words with the highest bit. */
-  private readonly words: number[] = [];
+  private readonly words: number[];
+  private recorded = 0;
   private readonly relocs: number[] = [];
   private text: Bytes = '';
   private readonly wordsIntoText: number[] = [];
@@ -78,7 +79,8 @@ class Encoder {
   private readonly numbers: Record<string, number> = {};
   private readonly arch: Arch;
 
-  constructor(arch: Arch) {
+  constructor(arch: Arch, records: number) {
+    this.words = new Array<number>(RECORD_WORDS * records).fill(0);
     this.arch = arch;
   }
 
@@ -222,15 +224,21 @@ class Encoder {
     if (count > 6) throw new Error(`${name} has more arguments than a record holds`);
     const nr = this.numbers[name] ?? this.number(name);
     const { words } = this;
-    const first = words.length + ARGUMENT_WORD;
-    const dest = result === undefined ? -1 : this.slotOffset(result);
-    words.push(nr, 0, dest, tolerate === undefined ? 0 : packErrnos(tolerate), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    const first = this.recorded + ARGUMENT_WORD;
+    this.recorded += RECORD_WORDS;
+    words[first - 4] = nr;
+    words[first - 2] = result === undefined ? -1 : this.slotOffset(result);
+    if (tolerate !== undefined) words[first - 1] = packErrnos(tolerate);
     let flags = result !== undefined && result.width === 4 ? WIRE.FLAG_DEST32 << 16 : 0;
     if (call.retry === true) flags |= WIRE.FLAG_RETRY << 16;
     let kinds = 0;
     for (let i = 0; i < count; i++) {
       const arg = args[i] as Arg;
-      kinds |= this.argument(first + 2 * i, arg) << (2 * i);
+      const { value, format } = arg as Arg & { kind: 'number' };
+      // Most arguments are small numbers, which take no call.
+      if (typeof value === 'number' && value >= 0 && value < 2 ** 31 && format !== OPEN_FLAGS)
+        words[first + 2 * i] = value;
+      else kinds |= this.argument(first + 2 * i, arg) << (2 * i);
     }
     if (name === 'FORK') words[first + 4] = child;
     if (name === 'DEC') {
@@ -350,7 +358,7 @@ export function encode(steps: readonly Step[], arch: Arch, options: EncodeOption
   records.push(undefined);
   const child = calls.push(END);
   add('child');
-  const encoder = new Encoder(arch);
+  const encoder = new Encoder(arch, calls.length);
   const structures = encoder.reserveReplies(calls);
   const traceOffset = options.trace ? encoder.reserve(8 * records.length) : -1;
   const replyLength = encoder.dataLength;
