@@ -3,7 +3,7 @@ import type { CompiledRun } from '../frontends/docker/compile-run.ts';
 import type { ImageConfig, UserDatabase } from '../frontends/docker/facts.ts';
 import type { RootChoice } from '../frontends/docker/filesystem.ts';
 import type { Channel, Port } from '../host/port.ts';
-import { passwdLookup } from '../image/passwd-lookup.ts';
+import { PASSWD_LIMIT, passwdLookup } from '../image/passwd-lookup.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { bufferBytes, slotValue } from '../plan/encode.ts';
 import { Player } from '../runtime/player.ts';
@@ -36,8 +36,15 @@ export interface DockerRun {
 export interface DockerRunOptions {
   readonly stateRoot: Bytes;
   readonly warn: (message: string) => void;
+  /** Collects what the program writes instead of passing it on; its input is then empty. */
+  readonly capture?: boolean;
   /** Called once the program runs, with the time stamps of a traced start. */
   readonly started?: (running: Running, prepared: Prepared) => void;
+}
+
+/** How it ended, and what was collected. */
+export interface DockerRunResult extends Exit {
+  readonly output: { readonly stdout: Bytes; readonly stderr: Bytes };
 }
 
 /** A run that is compiled and not started: what `caisson plan` prints. */
@@ -55,17 +62,25 @@ const HOST_IMAGE: ImageConfig = {
 /** A directory or an archive has no configuration but the usual PATH. */
 const BARE_IMAGE: ImageConfig = { Env: HOST_IMAGE.Env ?? [] };
 
-/** More than the largest passwd that is accepted. */
-const PASSWD_ROOM = 1 << 20;
-
 async function readUsers(port: Port, channel: Channel, root: Bytes): Promise<UserDatabase> {
-  const lookup = passwdLookup(root, '/process/user', PASSWD_ROOM);
-  const { batch, answer } = await new Player(port, channel).play(lookup.steps);
-  const content = ({ length, content: buffer }: typeof lookup.passwd) => {
-    const count = slotValue(batch, answer, length);
-    return count > 0 ? bufferBytes(batch, answer, buffer, count) : '';
-  };
-  return { passwd: content(lookup.passwd), group: content(lookup.group) };
+  const player = new Player(port, channel);
+  let room: number | undefined;
+  for (;;) {
+    const lookup = passwdLookup(root, '/process/user', room);
+    const { batch, answer } = await player.play(lookup.steps);
+    const files = [lookup.passwd, lookup.group];
+    const sizes = files.map(({ size }) => slotValue(batch, answer, size));
+    const lengths = files.map(({ length }) => slotValue(batch, answer, length));
+    if (room === undefined && lengths.some((length, index) => length >= 0 && length < (sizes[index] ?? 0))) {
+      room = PASSWD_LIMIT;
+      continue;
+    }
+    const [passwd = '', group = ''] = files.map(({ content }, index) => {
+      const length = lengths[index] ?? -1;
+      return length > 0 ? bufferBytes(batch, answer, content, length) : '';
+    });
+    return { passwd, group };
+  }
 }
 
 /** The directory whose passwd is read, and which the specification names as root. */
@@ -128,15 +143,17 @@ function sourceOf(pointer: Pointer, sources: ReadonlyMap<Pointer, string>): stri
 }
 
 /** Runs a container in the foreground. Throws CaissonError; the result is the container's own exit otherwise. */
-export async function dockerRun(port: Port, run: DockerRun, options: DockerRunOptions): Promise<Exit> {
-  const channel = await port.openChannel();
+export async function dockerRun(port: Port, run: DockerRun, options: DockerRunOptions): Promise<DockerRunResult> {
+  const channel = await port.openChannel({ capture: options.capture === true });
   const { stateRoot } = options;
   const stateDirectory = `${stateRoot}/${run.id}`;
   claim(port, stateRoot, recordOf(port, { id: run.id, cgroups: [] }, { stateRoot }, channel.pid));
   try {
     const made = await compileDockerRun(port, channel, run, stateDirectory);
     for (const warning of [...made.compiled.warnings, ...made.prepared.warnings]) options.warn(warning);
-    return await runCompiled(port, channel, run, made, options);
+    const exit = await runCompiled(port, channel, run, made, options);
+    await channel.close();
+    return { ...exit, output: await channel.captured() };
   } catch (error) {
     // The record of what could not be taken away is for `system repair`.
     if (!(error instanceof CaissonError && error.code === 'ECGROUPBUSY')) port.remove(stateDirectory);

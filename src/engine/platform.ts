@@ -1,6 +1,6 @@
 // Says why a root of another processor or operating system cannot run: containers share this host's kernel.
 import type { Channel, Port } from '../host/port.ts';
-import { foreignPlatform, platformProbe } from '../image/platform.ts';
+import { foreignPlatform, platformFindings, platformProbe } from '../image/platform.ts';
 import { ERRNO } from '../linux/errno.ts';
 import { bufferBytes, slotValue } from '../plan/encode.ts';
 import { Player } from '../runtime/player.ts';
@@ -24,12 +24,12 @@ export async function explainForeignRoot(
   const probe = platformProbe(spec.root?.path ?? '/', spec.process?.args?.[0], '/root/path');
   try {
     const { batch, answer } = await new Player(port, channel).play(probe.steps);
-    const witnesses = probe.witnesses.flatMap(({ path, length, content }) => {
-      const count = slotValue(batch, answer, length);
-      return count > 0 ? [{ path, header: bufferBytes(batch, answer, content, count) }] : [];
-    });
-    const system = probe.systems.find(({ opened }) => slotValue(batch, answer, opened) >= 0)?.name;
-    return foreignPlatform({ witnesses, system }, port.arch, '/root/path') ?? error;
+    const found = platformFindings(
+      probe,
+      (slot) => slotValue(batch, answer, slot),
+      (buffer, length) => bufferBytes(batch, answer, buffer, length),
+    );
+    return foreignPlatform(found, port.arch, '/root/path') ?? error;
   } catch {
     return error;
   }

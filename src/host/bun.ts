@@ -13,6 +13,7 @@ import { spawnProgram } from './spawn.ts';
 import { after, callerTerminal } from './terminal.ts';
 
 const { symbols: libc } = dlopen('libc.so.6', {
+  pipe2: { args: ['ptr', 'i32'], returns: 'i32' },
   socketpair: { args: ['i32', 'i32', 'i32', 'ptr'], returns: 'i32' },
   memfd_create: { args: ['ptr', 'u32'], returns: 'i32' },
   fcntl: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
@@ -34,6 +35,9 @@ const F_DUPFD_CLOEXEC = 1030;
 const F_ADD_SEALS = 1033;
 const ALL_SEALS = 0xf;
 const SHUT_RDWR = 2;
+const O_CLOEXEC = 0o2000000;
+/** sizeof(posix_spawn_file_actions_t) in glibc is 80. */
+const FILE_ACTIONS_SIZE = 128;
 /** Descriptors are first moved above every target, so that no dup2 overwrites the source of a later one. */
 const SAFE = 100;
 const READ_SIZE = 64 << 10;
@@ -65,11 +69,17 @@ class BunChannel implements Channel {
   readonly pid: number;
   private readonly fd: number;
   private readonly reader = new AnswerReader();
+  private readonly output: Promise<{ stdout: Bytes; stderr: Bytes }>;
   private open = true;
 
-  constructor(fd: number, pid: number) {
+  constructor(fd: number, pid: number, output: Promise<{ stdout: Bytes; stderr: Bytes }>) {
     this.fd = fd;
     this.pid = pid;
+    this.output = output;
+  }
+
+  captured(): Promise<{ stdout: Bytes; stderr: Bytes }> {
+    return this.output;
   }
 
   send(bytes: Uint8Array): void {
@@ -127,34 +137,77 @@ class BunChannel implements Channel {
   }
 }
 
+/** Everything that comes out of a pipe, read by the event loop. */
+async function collect(fd: number): Promise<Bytes> {
+  const chunks: Buffer[] = [];
+  for (;;) {
+    const buffer = Buffer.alloc(READ_SIZE);
+    const got = await new Promise<number>((resolve) => {
+      fs.read(fd, buffer, 0, buffer.length, null, (error, count) => {
+        resolve(error ? 0 : count);
+      });
+    });
+    if (got === 0) break;
+    chunks.push(buffer.subarray(0, got));
+  }
+  fs.closeSync(fd);
+  return Buffer.concat(chunks).toString('latin1');
+}
+
+/** The launcher's descriptors 0, 1 and 2, which of them this process closes after the spawn, and what they bring. */
+interface Stdio {
+  readonly descriptors: readonly number[];
+  readonly own: readonly number[];
+  readonly output: Promise<{ stdout: Bytes; stderr: Bytes }>;
+}
+
+function stdioOf(options: ChannelOptions): Stdio {
+  if (!options.capture) {
+    return { descriptors: options.stdio ?? [0, 1, 2], own: [], output: Promise.resolve({ stdout: '', stderr: '' }) };
+  }
+  const [out, err] = [new Int32Array(2), new Int32Array(2)];
+  if (Number(libc.pipe2(out, O_CLOEXEC)) !== 0 || Number(libc.pipe2(err, O_CLOEXEC)) !== 0) throw new Error('pipe2 failed');
+  const descriptors = [fs.openSync('/dev/null', 'r'), out[1] ?? -1, err[1] ?? -1];
+  const output = Promise.all([collect(out[0] ?? -1), collect(err[0] ?? -1)]);
+  return { descriptors, own: descriptors, output: output.then(([stdout, stderr]) => ({ stdout, stderr })) };
+}
+
+/** posix_spawn(3) with these descriptors as 0, 1, ...; the process id. Throws Error when it fails. */
+function spawnLauncher(image: number, descriptors: readonly number[]): number {
+  const actions = new Uint8Array(FILE_ACTIONS_SIZE);
+  libc.posix_spawn_file_actions_init(actions);
+  const moved = descriptors.map((fd, target) => (fd === target ? fd : Number(libc.fcntl(fd, F_DUPFD_CLOEXEC, SAFE))));
+  moved.forEach((fd, target) => {
+    libc.posix_spawn_file_actions_adddup2(actions, fd, target);
+  });
+  const name = cstring('caisson-launcher');
+  const argv = new BigUint64Array([BigInt(ptr(name)), 0n]);
+  const pid = new Int32Array(1);
+  const path = cstring(`/proc/self/fd/${image}`);
+  const failed = Number(libc.posix_spawn(pid, path, actions, null, argv, new BigUint64Array(1)));
+  libc.posix_spawn_file_actions_destroy(actions);
+  moved.forEach((fd, target) => {
+    if (fd !== target) libc.close(fd);
+  });
+  if (failed !== 0) throw new Error(`cannot start the launcher (posix_spawn: errno ${failed})`);
+  return pid[0] ?? -1;
+}
+
 function openChannel(program: () => Uint8Array, options: ChannelOptions = {}): BunChannel {
   const image = launcherFile(program);
   const pair = new Int32Array(2);
   if (Number(libc.socketpair(AF_UNIX, SOCK_STREAM_CLOEXEC, 0, pair)) !== 0) throw new Error('socketpair failed');
   const [own = -1, theirs = -1] = pair;
-  const [stdin, stdout, stderr] = options.stdio ?? [0, 1, 2];
-  const wanted = [stdin, stdout, stderr, theirs, ...(options.descriptors ?? [])];
-  const actions = new Uint8Array(128);
-  libc.posix_spawn_file_actions_init(actions);
-  const moved = wanted.map((fd, target) => (fd === target ? fd : Number(libc.fcntl(fd, F_DUPFD_CLOEXEC, SAFE))));
-  moved.forEach((fd, target) => {
-    libc.posix_spawn_file_actions_adddup2(actions, fd, target);
-  });
-  const path = cstring(`/proc/self/fd/${image}`);
-  const name = cstring('caisson-launcher');
-  const argv = new BigUint64Array([BigInt(ptr(name)), 0n]);
-  const pid = new Int32Array(1);
-  const failed = Number(libc.posix_spawn(pid, path, actions, null, argv, new BigUint64Array(1)));
-  libc.posix_spawn_file_actions_destroy(actions);
-  libc.close(theirs);
-  moved.forEach((fd, target) => {
-    if (fd !== target) libc.close(fd);
-  });
-  if (failed !== 0) {
+  const stdio = stdioOf(options);
+  try {
+    const pid = spawnLauncher(image, [...stdio.descriptors, theirs]);
+    return new BunChannel(own, pid, stdio.output);
+  } catch (error) {
     libc.close(own);
-    throw new Error(`cannot start the launcher (posix_spawn: errno ${failed})`);
+    throw error;
+  } finally {
+    for (const fd of [theirs, ...stdio.own]) libc.close(fd);
   }
-  return new BunChannel(own, pid[0] ?? -1);
 }
 
 /** What differs between running from source and from the compiled executable. */

@@ -1,9 +1,11 @@
 // The host for Node: the launcher is a child process, its channel an extra pipe of the event loop.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
+import type { Bytes } from '../linux/bytes.ts';
 import { AnswerReader } from './answers.ts';
 import * as files from './files.ts';
+import { builtPrograms, type ProgramPaths } from './programs.ts';
 import type { Channel, ChannelOptions, Port, RawAnswer } from './port.ts';
 import { onSignals } from './signals.ts';
 import { spawnProgram } from './spawn.ts';
@@ -20,9 +22,12 @@ class NodeChannel implements Channel {
   private readonly answers: RawAnswer[] = [];
   private readonly exited: Promise<void>;
   private ended = false;
+  private closed = false;
+  private readonly output: Promise<{ stdout: Bytes; stderr: Bytes }>;
 
   constructor(child: ChildProcess) {
     this.child = child;
+    this.output = Promise.all([collect(child.stdout), collect(child.stderr)]).then(([stdout, stderr]) => ({ stdout, stderr }));
     this.pid = child.pid ?? -1;
     this.stream = child.stdio[CHANNEL] as Duplex;
     this.exited = new Promise((resolve) => {
@@ -66,37 +71,37 @@ class NodeChannel implements Channel {
     });
   }
 
+  captured(): Promise<{ stdout: Bytes; stderr: Bytes }> {
+    return this.output;
+  }
+
   async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
     this.stream.end();
     this.stream.destroy();
     await (this.child.exitCode === null && this.child.signalCode === null ? this.exited : undefined);
   }
 }
 
+/** All that a stream brings, as bytes. */
+async function collect(stream: Readable | null): Promise<Bytes> {
+  if (stream === null) return '';
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('latin1');
+}
+
 function openChannel(launcher: string, options: ChannelOptions = {}): Promise<NodeChannel> {
   const [stdin, stdout, stderr] = options.stdio ?? [0, 1, 2];
-  const child = spawn(launcher, [], {
-    env: {},
-    stdio: [stdin, stdout, stderr, 'pipe', ...(options.descriptors ?? [])],
-  });
+  const stdio: StdioOptions = options.capture ? ['ignore', 'pipe', 'pipe', 'pipe'] : [stdin, stdout, stderr, 'pipe'];
+  const child = spawn(launcher, [], { env: {}, stdio });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('spawn', () => {
       resolve(new NodeChannel(child));
     });
   });
-}
-
-/** Where the static programs lie on disk. */
-export interface ProgramPaths {
-  readonly launcher: string;
-  readonly init: string;
-}
-
-/** The programs beside the built JavaScript: build/src/host/node.js and build/launcher. */
-function builtPrograms(): ProgramPaths {
-  const path = (name: string) => new URL(`../../${name}`, import.meta.url).pathname;
-  return { launcher: path('launcher'), init: path('init') };
 }
 
 /** Makes the port of this process. */

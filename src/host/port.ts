@@ -42,6 +42,8 @@ export interface Channel {
   receive(brief: boolean): Awaitable<RawAnswer | undefined>;
   /** Ends the launcher (it sees the end of its channel) and reaps it. */
   close(): Awaitable<void>;
+  /** After `close`: what was written, where the channel was opened with `capture`; both empty otherwise. */
+  captured(): Promise<{ readonly stdout: Bytes; readonly stderr: Bytes }>;
 }
 
 export interface RawAnswer {
@@ -61,8 +63,8 @@ export interface CallerTerminal {
 export interface ChannelOptions {
   /** Descriptors of the caller that become 0, 1 and 2; default: the caller's own. */
   readonly stdio?: readonly [number, number, number];
-  /** Descriptors of the caller that become 4, 5, ... in this order. */
-  readonly descriptors?: readonly number[];
+  /** Standard output and error are collected (and input is empty) instead of being the caller's. */
+  readonly capture?: boolean;
 }
 
 /** The result of a host program that has ended. */

@@ -1,0 +1,85 @@
+// The library's `run`: one container in the foreground of a program, its output collected.
+import { compileRun } from '../frontends/docker/compile-run.ts';
+import { rootChoice } from '../frontends/docker/filesystem.ts';
+import { namespaceModes } from '../frontends/docker/namespaces.ts';
+import { Recorder } from '../frontends/docker/recorder.ts';
+import type { RunFlags } from '../frontends/docker/run-flags.ts';
+import type { Port } from '../host/port.ts';
+import { bytesToUtf8, utf8ToBytes } from '../linux/bytes.ts';
+import { defaultStateRoot } from '../runtime/state.ts';
+import { CaissonError } from '../spec/error.ts';
+import { type DockerRun, dockerRun } from './docker-run.ts';
+import { hostPart } from './host-part.ts';
+
+/** What `run` takes. Flags are those of `caisson run`, in camel case: `{ memory: '64m', volume: ['/srv:/srv:ro'] }`. */
+export interface RunInput {
+  /** The built-in image `host`, unless `flags.rootfs` or `flags.rootfsTar` is given. */
+  readonly image?: 'host';
+  /** Program and arguments; the image's own command when absent. */
+  readonly command?: readonly string[];
+  readonly flags?: RunFlags;
+  /** Where records of running containers are kept; default `/run/caisson` for root. */
+  readonly stateRoot?: string;
+}
+
+/** How it ended and what it wrote. */
+export interface RunOutput {
+  /** The program's exit code, or 128 + the signal that killed it. */
+  readonly exitCode: number;
+  /** The signal's number, 0 without one. */
+  readonly signal: number;
+  /** UTF-8; what is not becomes U+FFFD. */
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly warnings: readonly string[];
+}
+
+/** Flags come as text and are bytes inside. */
+function bytesOf(flags: RunFlags): RunFlags {
+  const encode = (value: unknown): unknown =>
+    typeof value === 'string' ? utf8ToBytes(value) : Array.isArray(value) ? value.map(encode) : value;
+  return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, encode(value)])) as RunFlags;
+}
+
+function dockerRunOf(port: Port, input: RunInput): DockerRun {
+  const flags = bytesOf(input.flags ?? {});
+  const facts = hostPart(port, flags);
+  const modes = namespaceModes(flags, { ...facts, rootfs: '', stateDirectory: '' }, new Recorder());
+  const command = (input.command ?? []).map(utf8ToBytes);
+  return {
+    id: facts.id,
+    choice: rootChoice(flags, modes, facts.cwd),
+    upper: flags.upper,
+    compile: ({ rootfs, users, image }, stateDirectory) => {
+      const place = { rootfs, stateDirectory, ...(users === undefined ? {} : { users }) };
+      return compileRun(flags, command, image, { ...facts, ...place });
+    },
+  };
+}
+
+/**
+ * Runs a container until its end.
+ *
+ * Throws CaissonError with provenance when it cannot be started (`exitCode` 125, 126 or 127 as docker-run(1)); a
+ * program that fails is no error but an `exitCode`.
+ */
+export async function libraryRun(port: Port, input: RunInput): Promise<RunOutput> {
+  if (input.flags?.tty) throw new CaissonError('tty needs a terminal: use the command line', { code: 'EUSAGE' });
+  const warnings: string[] = [];
+  const stateRoot = input.stateRoot === undefined ? defaultStateRoot(port) : utf8ToBytes(input.stateRoot);
+  const result = await dockerRun(port, dockerRunOf(port, input), {
+    stateRoot,
+    capture: true,
+    warn: (message) => {
+      warnings.push(bytesToUtf8(message));
+    },
+  });
+  const { code, signal, output } = result;
+  return {
+    exitCode: code,
+    signal,
+    stdout: bytesToUtf8(output.stdout),
+    stderr: bytesToUtf8(output.stderr),
+    warnings,
+  };
+}

@@ -1,0 +1,16 @@
+// Where the static programs lie on disk, beside the built JavaScript or below the source tree.
+import { existsSync } from 'node:fs';
+
+/** Absolute paths of the launcher and of PID 1 for `--init`. */
+export interface ProgramPaths {
+  readonly launcher: string;
+  readonly init: string;
+}
+
+/** `build/launcher` beside `build/src/host/programs.js`, or below the root of a source tree that Bun runs as it is. */
+export function builtPrograms(): ProgramPaths {
+  const candidates = ['../../', '../../build/'].map((path) => new URL(path, import.meta.url).pathname);
+  const directory = candidates.find((path) => existsSync(`${path}launcher`));
+  if (directory === undefined) throw new Error('the launcher has not been built: run `npm run build`');
+  return { launcher: `${directory}launcher`, init: `${directory}init` };
+}

@@ -1,0 +1,36 @@
+// The library: `import { run } from 'caisson'`. On Node and Bun, as root or as an ordinary user, without a daemon.
+import { libraryRun, type RunInput, type RunOutput } from './engine/library-run.ts';
+import type { Port } from './host/port.ts';
+import { CaissonError } from './spec/error.ts';
+
+export type { RunInput, RunOutput } from './engine/library-run.ts';
+export type { RunFlags } from './frontends/docker/run-flags.ts';
+export { CaissonError, type ErrorDetail } from './spec/error.ts';
+
+let port: Promise<Port> | undefined;
+
+async function open(): Promise<Port> {
+  if (process.platform !== 'linux') {
+    throw new CaissonError(
+      `containers are Linux processes, and this is ${process.platform}: run this in a Linux virtual machine (WSL 2, Lima, ...)`,
+      { code: 'EPLATFORM' },
+    );
+  }
+  const { builtPrograms } = await import('./host/programs.ts');
+  const programs = builtPrograms();
+  if (process.versions.bun === undefined) return (await import('./host/node.ts')).nodePort(programs);
+  const [{ bunPort }, { readFileSync }] = await Promise.all([import('./host/bun.ts'), import('node:fs')]);
+  return bunPort({ launcher: () => readFileSync(programs.launcher), init: () => readFileSync(programs.init) });
+}
+
+/**
+ * Runs a container until its end and says how it ended and what it wrote.
+ *
+ * Throws CaissonError when it cannot be started: `exitCode` is 125 for caisson's own failures, 126 for a program that
+ * cannot be executed, 127 for one that is not there; `provenance` and `sources` name the field or flag. On macOS and
+ * Windows importing works, and running says that a Linux kernel is needed.
+ */
+export async function run(input: RunInput): Promise<RunOutput> {
+  port ??= open();
+  return libraryRun(await port, input);
+}
