@@ -2,7 +2,6 @@
 
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
-import type { Prepared } from '../runtime/prepare.ts';
 import type { Catalogue } from './command.ts';
 
 /** `caisson [OPTIONS] COMMAND`. */
@@ -31,8 +30,6 @@ export interface Context {
 
 /** What the commands ask of src/engine; errors are CaissonError, results are text as bytes. */
 export interface EngineCalls {
-  /** The plan as a shell script that does nearly the same by hand, and says what it leaves out. */
-  planScript(prepared: Prepared, context: Context): Promise<Bytes>;
   /** Deletes what a container of this id has left. */
   ociDelete(id: Bytes, force: boolean, context: Context): Promise<void>;
   /** The report, and whether all that is needed works. */

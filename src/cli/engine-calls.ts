@@ -5,8 +5,6 @@ import type { EngineCalls } from './context.ts';
 import { stateRoot } from './state-root.ts';
 
 export const engineCalls: EngineCalls = {
-  planScript: async ({ spec, plan, facts }) =>
-    (await import('../plan/shell.ts')).planShell(spec, { plan, facts }),
   ociDelete: async (id, force, context) =>
     (await import('../engine/oci-delete.ts')).deleteContainer(context.port, {
       stateRoot: stateRoot(context),

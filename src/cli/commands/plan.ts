@@ -100,7 +100,10 @@ function planBundle(directory: Bytes, parsed: Parsed, { port }: Context): Planne
 async function printed(planned: Planned, form: Form, parsed: Parsed, context: Context): Promise<Bytes> {
   const { prepared, sources } = planned;
   const showSecrets = flagOn(parsed, 'show-secrets');
-  if (form === 'sh') return (await context.engine()).planScript(prepared, context);
+  if (form === 'sh') {
+    const { planShell } = await import('../../plan/shell.ts');
+    return planShell(prepared.spec, { plan: prepared.plan, facts: prepared.facts, showSecrets });
+  }
   if (form === 'json')
     return planJson(prepared.plan, { arch: context.port.arch, showSecrets, sources, indent: '  ' });
   return utf8ToBytes(printPlan(prepared.plan, { showSecrets, sources, calls: form === 'calls' }));
