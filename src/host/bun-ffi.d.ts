@@ -20,3 +20,13 @@ declare module '*/build/init' {
   const path: string;
   export default path;
 }
+
+/** A reader that the event loop drives; `done` at the end of the pipe. */
+interface EventReader {
+  read(): Promise<{ readonly done: true } | { readonly done: false; readonly value: Uint8Array }>;
+}
+
+/** The part of Bun's global object that host/bun.ts uses. */
+declare const Bun: {
+  file(fd: number): { stream(): { getReader(): EventReader } };
+};

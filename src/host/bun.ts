@@ -35,6 +35,9 @@ const F_DUPFD_CLOEXEC = 1030;
 const F_ADD_SEALS = 1033;
 const ALL_SEALS = 0xf;
 const SHUT_RDWR = 2;
+const F_SETFL = 4;
+const O_RDWR = 2;
+const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 /** sizeof(posix_spawn_file_actions_t) in glibc is 80. */
 const FILE_ACTIONS_SIZE = 128;
@@ -65,11 +68,21 @@ function launcherFile(program: () => Uint8Array): number {
   return sealed;
 }
 
+/**
+ * Reads a pipe or socket by the event loop. Never by fs.read: Bun's pool has as many threads as there are processors,
+ * and each blocked read keeps one (two containers at once would stop the program on two).
+ */
+function eventReader(fd: number): EventReader {
+  libc.fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+  return Bun.file(fd).stream().getReader();
+}
+
 class BunChannel implements Channel {
   readonly pid: number;
   private readonly fd: number;
   private readonly reader = new AnswerReader();
   private readonly output: Promise<{ stdout: Bytes; stderr: Bytes }>;
+  private stream: EventReader | undefined;
   private open = true;
 
   constructor(fd: number, pid: number, output: Promise<{ stdout: Bytes; stderr: Bytes }>) {
@@ -94,7 +107,7 @@ class BunChannel implements Channel {
   receive(brief: boolean): RawAnswer | undefined | Promise<RawAnswer | undefined> {
     const ready = this.reader.next();
     if (ready !== undefined) return ready;
-    return brief ? this.receiveNow() : this.receiveLater();
+    return brief && this.stream === undefined ? this.receiveNow() : this.receiveLater();
   }
 
   private receiveNow(): RawAnswer | undefined {
@@ -113,16 +126,13 @@ class BunChannel implements Channel {
     return undefined;
   }
 
+  /** From the first long wait on the event loop reads the channel, and goes on doing so. */
   private async receiveLater(): Promise<RawAnswer | undefined> {
-    const buffer = new Uint8Array(READ_SIZE);
+    this.stream ??= eventReader(this.fd);
     for (;;) {
-      const got = await new Promise<number>((resolve) => {
-        fs.read(this.fd, buffer, 0, buffer.length, null, (error, count) => {
-          resolve(error ? 0 : count);
-        });
-      });
-      if (got === 0) return undefined;
-      this.reader.push(buffer.slice(0, got));
+      const got = await this.stream.read();
+      if (got.done) return undefined;
+      this.reader.push(got.value);
       const answer = this.reader.next();
       if (answer !== undefined) return answer;
     }
@@ -137,20 +147,16 @@ class BunChannel implements Channel {
   }
 }
 
-/** Everything that comes out of a pipe, read by the event loop. */
+/** Everything that comes out of a pipe. */
 async function collect(fd: number): Promise<Bytes> {
-  const chunks: Buffer[] = [];
+  const chunks: Uint8Array[] = [];
+  const reader = eventReader(fd);
   for (;;) {
-    const buffer = Buffer.alloc(READ_SIZE);
-    const got = await new Promise<number>((resolve) => {
-      fs.read(fd, buffer, 0, buffer.length, null, (error, count) => {
-        resolve(error ? 0 : count);
-      });
-    });
-    if (got === 0) break;
-    chunks.push(buffer.subarray(0, got));
+    const got = await reader.read();
+    if (got.done) break;
+    chunks.push(got.value);
   }
-  fs.closeSync(fd);
+  libc.close(fd);
   return Buffer.concat(chunks).toString('latin1');
 }
 
