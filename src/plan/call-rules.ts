@@ -172,12 +172,13 @@ const pair = (index: number): Rule => (text) =>
 const clone3: Rule = (text) => {
   const words = fieldsAt(text.call, 0).flatMap((field) => {
     const { name, value } = field;
-    if (name === 'pidfd') return typeof value === 'object' && 'kind' in value ? [`pidfd=${cellText(text, value)}`] : [];
     if (name === 'flags') return [`flags=${text.field(field)}`];
     if (name === 'exit_signal') return [`exit_signal=${formatFlags(Number(value), SIGNALS)}`, 'stack=NULL', 'stack_size=0'];
     return name === 'cgroup' && value !== 0 ? [`cgroup=${text.field(field)}`] : [];
   });
-  return [`{${words.join(', ')}}`, text.argument(1)];
+  const pidfd = fieldsAt(text.call, 0).find(({ name }) => name === 'pidfd')?.value;
+  const made = typeof pidfd === 'object' && 'kind' in pidfd ? ` => {pidfd=${cellText(text, pidfd)}}` : '';
+  return [`{${words.join(', ')}}${made}`, text.argument(1)];
 };
 
 function cellText(text: ArgumentTexts, memory: Memory): string {

@@ -2,7 +2,7 @@
 import { errnoName } from '../linux/errno.ts';
 import { type Bytes, fromArray, quoteBytes } from '../linux/bytes.ts';
 import { formatFlags, PERMISSIONS } from '../linux/flags.ts';
-import { type Arg, type Call, type Field, isSlot, type Memory, type NumberFormat, type Slot } from './call.ts';
+import { type Arg, type Call, type Field, isSlot, type Memory, type NumberFormat, type OutBuffer, type Slot } from './call.ts';
 import { CALL_RULES } from './call-rules.ts';
 import { writtenArguments } from './kernel-writes.ts';
 
@@ -11,6 +11,8 @@ export interface CallTextOptions {
   readonly showSecrets?: boolean;
   /** How a slot is written, `<name>` by default. */
   readonly slot?: (slot: Slot) => string;
+  /** How memory that the kernel fills is written, `[name]` by default. */
+  readonly out?: (buffer: OutBuffer) => string;
 }
 
 /** `openat2(<root>, "proc", {flags=O_PATH, resolve=RESOLVE_IN_ROOT}, 24) = </proc>`, and the errnos that are tolerated. */
@@ -83,7 +85,7 @@ export class CallText {
         if (memory.text !== undefined) return memory.text;
         return this.quoted(typeof memory.bytes === 'string' ? memory.bytes : fromArray(memory.bytes), memory.secret);
       case 'out':
-        return `[${memory.buffer.name}]`;
+        return this.options.out?.(memory.buffer) ?? `[${escapeText(memory.buffer.name)}]`;
       case 'pointers':
         return memory.text ?? `[${memory.items.map((item) => this.memory(item)).join(', ')}]`;
       case 'decimal':

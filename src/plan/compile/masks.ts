@@ -10,16 +10,18 @@ import { type Call, call, number, pointer, type Slot, slot, string, struct } fro
 import * as F from '../../linux/flags.ts';
 import * as sys from '../syscalls.ts';
 import { kernelAtLeast } from '../facts.ts';
-import type { Context } from './context.ts';
+import { type Context, relative } from './context.ts';
 import { lookUp } from './destination.ts';
 import { detachedFileSystem, ONTO } from './mounts.ts';
 
 const NULL_MAJOR = 1;
 const NULL_MINOR = 3;
 
-/** What a path of /proc or /sys is; the container's procfs has the same entries as the host's. */
+/** What a path of a mounted /proc or /sys is; the container's have the same entries as the host's. */
 function kindOf(c: Context, path: Bytes): 'file' | 'directory' | 'absent' | 'unknown' {
-  if (!path.startsWith('/proc/') && !path.startsWith('/sys/')) return 'unknown';
+  const [top = '', ...rest] = relative(path).split('/');
+  const mounted = (c.spec.mounts ?? []).some(({ destination }) => relative(destination) === top);
+  if ((top !== 'proc' && top !== 'sys') || rest.length === 0 || !mounted) return 'unknown';
   const file = c.facts.files.get(path);
   if (file === undefined) return 'absent';
   return file.type === 'directory' ? 'directory' : 'file';
@@ -82,8 +84,8 @@ function statxDevice(major: Slot, minor: Slot) {
 function mask(c: Context, path: Bytes, kind: string, empty: Slot | undefined, none: Slot): Call[] {
   const target = slot(path);
   const calls: Call[] = [lookUp(c, path, true, target)];
-  // An absent target is a negative number that move_mount(2) refuses with EBADF; the wrong kind gives ENOTDIR.
-  const tolerate = [ERRNO.EBADF, ERRNO.ENOTDIR];
+  // An absent target is a negative number that move_mount(2) refuses with EBADF; a file and a directory, with EINVAL.
+  const tolerate = kind === 'unknown' ? [ERRNO.EBADF, ERRNO.EINVAL] : [ERRNO.EBADF];
   if (kind !== 'file' && empty !== undefined) calls.push(...over(empty, target, `${path}_tmpfs`, { tolerate }));
   if (kind !== 'file' && empty === undefined) {
     const own = slot(`${path}_tmpfs`);
