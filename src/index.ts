@@ -16,11 +16,12 @@ async function open(): Promise<Port> {
       { code: 'EPLATFORM' },
     );
   }
-  const { builtPrograms } = await import('./host/programs.ts');
-  const programs = builtPrograms();
-  if (process.versions.bun === undefined) return (await import('./host/node.ts')).nodePort(programs);
-  const [{ bunPort }, { readFileSync }] = await Promise.all([import('./host/bun.ts'), import('node:fs')]);
-  return bunPort({ launcher: () => readFileSync(programs.launcher), init: () => readFileSync(programs.init) });
+  const { builtPrograms, readProgram } = await import('./host/programs.ts');
+  const { launcher, init } = builtPrograms();
+  if (process.versions.bun === undefined)
+    return (await import('./host/node.ts')).nodePort({ launcher, init });
+  const { bunPort } = await import('./host/bun.ts');
+  return bunPort({ launcher: () => readProgram(launcher), init: () => readProgram(init) });
 }
 
 /**

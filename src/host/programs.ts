@@ -1,5 +1,5 @@
 // Where the static programs lie on disk, beside the built JavaScript or below the source tree.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 /** Absolute paths of the launcher and of PID 1 for `--init`. */
 export interface ProgramPaths {
@@ -13,4 +13,9 @@ export function builtPrograms(): ProgramPaths {
   const directory = candidates.find((path) => existsSync(`${path}launcher`));
   if (directory === undefined) throw new Error('the launcher has not been built: run `npm run build`');
   return { launcher: `${directory}launcher`, init: `${directory}init` };
+}
+
+/** The bytes of one of them. */
+export function readProgram(path: string): Uint8Array {
+  return readFileSync(path);
 }

@@ -1,14 +1,12 @@
 // Typed constructors of the system calls that plans are made of, one per call, in the order of their man pages.
 import type { Bytes } from '../linux/bytes.ts';
 import * as F from '../linux/flags.ts';
-import { enumTable } from '../linux/flags.ts';
 import {
   type Call,
   type CallOptions,
   call,
   type Field,
   type Memory,
-  memoryLength,
   NULL,
   number,
   type OutBuffer,
@@ -48,7 +46,14 @@ export const openat = (dir: Fd, path: Bytes | Memory, flags: number, mode = 0, o
   );
 
 /** openat2(2); RETRY because RESOLVE_IN_ROOT answers EAGAIN when a rename races with it. */
-export const openat2 = (dir: Fd, path: Bytes, flags: number, resolve: number, options?: CallOptions, mode = 0): Call =>
+export const openat2 = (
+  dir: Fd,
+  path: Bytes,
+  flags: number,
+  resolve: number,
+  options?: CallOptions,
+  mode = 0,
+): Call =>
   call(
     'openat2',
     [
@@ -72,8 +77,11 @@ export const close = (from: Fd, options?: CallOptions): Call => call('close', [f
 export const closeRange = (first: number, last: number, flags: number): Call =>
   call('close_range', [number(first), number(last), number(flags, F.CLOSE_RANGE_FLAGS)]);
 
-export const write = (to: Fd, bytes: Bytes | Uint8Array, options?: CallOptions & { secret?: boolean }): Call =>
-  call('write', [fd(to), ...counted(bytes, 2, options?.secret)], options);
+export const write = (
+  to: Fd,
+  bytes: Bytes | Uint8Array,
+  options?: CallOptions & { secret?: boolean },
+): Call => call('write', [fd(to), ...counted(bytes, 2, options?.secret)], options);
 
 /** Writes text whose length an earlier DEC gave. */
 export const writeDecimal = (to: Fd, memory: Memory, length: Slot, options?: CallOptions): Call =>
@@ -112,9 +120,7 @@ export const ioctl = (from: Fd, command: number, argument: number | Memory, opti
 /** pipe2(2): the two ends land as 32-bit numbers in `ends`. */
 export const pipe2 = (readEnd: Slot, writeEnd: Slot, flags: number): Call =>
   call('pipe2', [
-    fixed(
-      struct({ name: 'read', width: 4, value: readEnd }, { name: 'write', width: 4, value: writeEnd }),
-    ),
+    fixed(struct({ name: 'read', width: 4, value: readEnd }, { name: 'write', width: 4, value: writeEnd })),
     number(flags, F.FD_FLAGS),
   ]);
 
@@ -129,7 +135,14 @@ export const mknodat = (dir: Fd, path: Bytes, mode: number, device = 0, options?
 export const symlinkat = (target: Bytes, dir: Fd, path: Bytes, options?: CallOptions): Call =>
   call('symlinkat', [string(target), fd(dir), string(path)], options);
 
-export const linkat = (fromDir: Fd, from: Bytes, dir: Fd, path: Bytes, flags: number, options?: CallOptions): Call =>
+export const linkat = (
+  fromDir: Fd,
+  from: Bytes,
+  dir: Fd,
+  path: Bytes,
+  flags: number,
+  options?: CallOptions,
+): Call =>
   call('linkat', [fd(fromDir), string(from), fd(dir), string(path), number(flags, F.AT_FLAGS)], options);
 
 export const unlinkat = (dir: Fd, path: Bytes, flags: number, options?: CallOptions): Call =>
@@ -138,7 +151,14 @@ export const unlinkat = (dir: Fd, path: Bytes, flags: number, options?: CallOpti
 export const fchmodat = (dir: Fd, path: Bytes, mode: number, options?: CallOptions): Call =>
   call('fchmodat', [fd(dir), string(path), number(mode, F.PERMISSIONS)], options);
 
-export const fchownat = (dir: Fd, path: Bytes, uid: number, gid: number, flags: number, options?: CallOptions): Call =>
+export const fchownat = (
+  dir: Fd,
+  path: Bytes,
+  uid: number,
+  gid: number,
+  flags: number,
+  options?: CallOptions,
+): Call =>
   call('fchownat', [fd(dir), string(path), number(uid), number(gid), number(flags, F.AT_FLAGS)], options);
 
 export const fchmod = (file: Fd, mode: number, options?: CallOptions): Call =>
@@ -191,10 +211,26 @@ export const statxFields = (
   mask: number,
   fields: Memory,
   options?: CallOptions,
-): Call => call('statx', [fd(dir), string(path), number(flags, F.AT_FLAGS), number(mask, 'hex'), fixed(fields)], options);
+): Call =>
+  call(
+    'statx',
+    [fd(dir), string(path), number(flags, F.AT_FLAGS), number(mask, 'hex'), fixed(fields)],
+    options,
+  );
 
-export const statx = (dir: Fd, path: Bytes, flags: number, mask: number, buffer: OutBuffer, options?: CallOptions): Call =>
-  call('statx', [fd(dir), string(path), number(flags, F.STATX_FLAGS), number(mask, F.STATX_MASK), out(buffer, 'fixed')], options);
+export const statx = (
+  dir: Fd,
+  path: Bytes,
+  flags: number,
+  mask: number,
+  buffer: OutBuffer,
+  options?: CallOptions,
+): Call =>
+  call(
+    'statx',
+    [fd(dir), string(path), number(flags, F.STATX_FLAGS), number(mask, F.STATX_MASK), out(buffer, 'fixed')],
+    options,
+  );
 
 export const fchdir = (dir: Fd): Call => call('fchdir', [fd(dir)]);
 
@@ -219,7 +255,11 @@ export const fsconfigFlag = (context: Fd, key: Bytes, options?: CallOptions): Ca
   call('fsconfig', [fd(context), number(0, F.FSCONFIG_COMMANDS), string(key), NULL, number(0)], options);
 
 export const fsconfigString = (context: Fd, key: Bytes, text: Bytes, options?: CallOptions): Call =>
-  call('fsconfig', [fd(context), number(1, F.FSCONFIG_COMMANDS), string(key), string(text), number(0)], options);
+  call(
+    'fsconfig',
+    [fd(context), number(1, F.FSCONFIG_COMMANDS), string(key), string(text), number(0)],
+    options,
+  );
 
 export const fsconfigFd = (context: Fd, key: Bytes, from: Fd, options?: CallOptions): Call =>
   call('fsconfig', [fd(context), number(5, F.FSCONFIG_COMMANDS), string(key), NULL, fd(from)], options);
@@ -228,10 +268,18 @@ export const fsconfigCreate = (context: Fd, options?: CallOptions): Call =>
   call('fsconfig', [fd(context), number(6, F.FSCONFIG_COMMANDS), NULL, NULL, number(0)], options);
 
 export const fsmount = (context: Fd, flags: number, attributes: number, options?: CallOptions): Call =>
-  call('fsmount', [fd(context), number(flags, F.FSMOUNT_FLAGS), number(attributes, F.MOUNT_ATTR_FLAGS)], options);
+  call(
+    'fsmount',
+    [fd(context), number(flags, F.FSMOUNT_FLAGS), number(attributes, F.MOUNT_ATTR_FLAGS)],
+    options,
+  );
 
 export const moveMount = (from: Fd, to: Fd, flags: number, options?: CallOptions, toPath: Bytes = ''): Call =>
-  call('move_mount', [fd(from), string(''), fd(to), string(toPath), number(flags, F.MOVE_MOUNT_FLAGS)], options);
+  call(
+    'move_mount',
+    [fd(from), string(''), fd(to), string(toPath), number(flags, F.MOVE_MOUNT_FLAGS)],
+    options,
+  );
 
 export interface MountAttributes {
   readonly set: number;
@@ -279,7 +327,11 @@ export const mount = (
   options?: CallOptions,
 ): Call => {
   const text = (bytes: Bytes | null) => (bytes === null ? NULL : string(bytes));
-  return call('mount', [text(source), string(target), text(type), number(flags, F.MOUNT_FLAGS), text(data)], options);
+  return call(
+    'mount',
+    [text(source), string(target), text(type), number(flags, F.MOUNT_FLAGS), text(data)],
+    options,
+  );
 };
 
 export const umount2 = (target: Bytes, flags: number, options?: CallOptions): Call =>
@@ -337,7 +389,11 @@ export const setns = (from: Fd, flags: number, options?: CallOptions): Call =>
 export const execve = (path: Bytes, args: readonly Bytes[], env: Memory, options?: CallOptions): Call =>
   call(
     'execve',
-    [string(path), fixed({ kind: 'pointers', items: args.map((bytes) => ({ kind: 'string', bytes })) }), fixed(env)],
+    [
+      string(path),
+      fixed({ kind: 'pointers', items: args.map((bytes) => ({ kind: 'string', bytes })) }),
+      fixed(env),
+    ],
     options,
   );
 
@@ -356,46 +412,5 @@ export const prctl = (operation: number, argument: number | Memory = 0, options?
     options,
   );
 
-// The player's own operations (docs/plan.md)
-
-export const CHECK_OPERATORS = enumTable('check', () => ({ EQ: 0, NE: 1, GE: 2 }));
-
-/** Names of the pauses: identity maps by helpers, the program has been executed, time stamps of the child. */
-export const PAUSES = enumTable('pause', () => ({ 'id-maps': 1, started: 2, trace: 3, hooks: 4 }));
-
-/** Fails with `errno` unless (left & mask) == right; the result is `left`. */
-export const check = (
-  left: Slot,
-  operator: 'EQ' | 'NE' | 'GE',
-  right: number | bigint,
-  errno: number,
-  options?: CallOptions & { mask?: bigint },
-): Call =>
-  call(
-    'CHECK',
-    [
-      value(left),
-      number({ EQ: 0, NE: 1, GE: 2 }[operator], CHECK_OPERATORS),
-      number(right),
-      number(options?.mask ?? -1n, 'hex'),
-      number(errno, F.ERRNOS),
-    ],
-    options,
-  );
-
-/** Copies a number that TypeScript knows into a slot, which may live inside a structure. */
-export const checkNumber = (known: number, result: Slot): Call =>
-  call(
-    'CHECK',
-    [number(known), number(0, CHECK_OPERATORS), number(known), number(-1n, 'hex'), number(0, F.ERRNOS)],
-    { result },
-  );
-
-/** Writes the decimal text of `from` behind the prefix of `target`; the result is its length. */
-export const dec = (from: Slot, target: Memory & { kind: 'decimal' }, options?: CallOptions): Call =>
-  call('DEC', [value(from), fixed(target), number(0)], options);
-
-/** Answers with what is known so far and waits until TypeScript says go on. */
-export const pause = (name: number): Call => call('PAUSE', [number(name, PAUSES)]);
-
 export { number, string, value } from './call.ts';
+export * from './operations.ts';
