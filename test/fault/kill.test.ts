@@ -10,8 +10,8 @@ const LONG = process.env.CAISSON_LONG === '1';
 const KILLS = LONG ? 200 : 60;
 const STARTS = LONG ? 2000 : 200;
 const SEED = Number(process.env.CAISSON_SEED ?? 20261124);
-/** Longer than a run of `true` takes on a busy machine, in milliseconds. */
-const LATEST = 60;
+/** About as long as a run of `true` takes, and longer than the start of any, in milliseconds. */
+const LATEST = { true: 50, sleep: 120 };
 /** A number of seconds that no other sleeping process has. */
 const MARKER = `98765.${process.pid}`;
 
@@ -45,8 +45,9 @@ function kills(count: number): Kill[] {
   const next = random(SEED);
   return Array.from({ length: count }, (_, index) => ({
     victim: index % 3 === 2 ? 'launcher' : 'caisson',
-    program: index % 2 === 0 ? ['true'] : ['sleep', MARKER],
-    after: next() * LATEST,
+    ...(index % 2 === 0
+      ? { program: ['true'], after: next() * LATEST.true }
+      : { program: ['sleep', MARKER], after: next() * LATEST.sleep }),
   }));
 }
 
