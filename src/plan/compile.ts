@@ -18,6 +18,7 @@ import * as process from './compile/process.ts';
 import { openProcfsEarly, privateProcfs } from './compile/procfs.ts';
 import { attachRoot, chrootOnly, isolateMounts, pivotRoot, rootPropagation } from './compile/root.ts';
 import { scheduling } from './compile/scheduling.ts';
+import { openSourcesOutside } from './compile/sources.ts';
 import type { HostFacts } from './facts.ts';
 import type { Plan } from './step.ts';
 import * as sys from './syscalls.ts';
@@ -50,6 +51,7 @@ export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): 
   c.steps.push(...(options.cgroup?.release ?? []));
   const execution = child(c, forked, sockets?.child);
   const main = sockets && receiveTerminal(c, sockets);
+  openSourcesOutside(c, pidfd);
   const watch = watchFor(main);
   parentAfterFork(c, executed, pidfd, watch);
   return { steps: c.steps, pid, pidfd, terminal: main, execution, watch };

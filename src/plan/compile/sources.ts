@@ -1,0 +1,96 @@
+// Sources that the container's own root may not reach: opened by the launcher, inside the child's mount namespace.
+//
+// In a user namespace made by root the child is nobody on the host: a source below a directory of mode 0700 (state,
+// /root) is closed to it. The launcher, still privileged, enters the child's mount namespace (so that the kernel lets
+// the child attach what was opened there: fact G9), clones each tree, and passes the descriptors over a socket.
+import { O_CLOEXEC, O_RDONLY } from '../../linux/constants/open.ts';
+import { CLONE_NEWNS } from '../../linux/constants/process.ts';
+import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from '../../linux/constants/socket.ts';
+import { ERRNO } from '../../linux/errno.ts';
+import * as F from '../../linux/flags.ts';
+import { type Call, call, number, pointer, type Slot, slot, struct } from '../call.ts';
+import { type Step, step } from '../step.ts';
+import * as sys from '../syscalls.ts';
+import type { Context } from './context.ts';
+import { receiveDescriptor, sendDescriptor } from './descriptor.ts';
+
+/** The socket between launcher and child. */
+interface Passage {
+  readonly parent: Slot;
+  readonly child: Slot;
+}
+
+/** Whether a call clones a tree of the host by an absolute path. */
+function clonesHostTree({ name, args }: Call): boolean {
+  const [directory, path] = args;
+  return (
+    name === 'open_tree' &&
+    directory?.kind === 'number' &&
+    directory.value === sys.AT_FDCWD &&
+    path?.kind === 'memory' &&
+    path.memory.kind === 'string' &&
+    path.memory.bytes.startsWith('/')
+  );
+}
+
+/** The launcher's own clone of the tree, sent to the child. */
+function openAndSend(clone: Call, index: number, passage: Passage): Call[] {
+  const tree = slot(`source_${index}`);
+  return [{ ...clone, result: tree }, ...sendDescriptor(passage.parent, tree), sys.close(tree)];
+}
+
+function receive(clone: Call, index: number, passage: Passage): Call[] {
+  const received = slot(`received_${index}`, { width: 4 });
+  const calls = receiveDescriptor(passage.child, received);
+  return clone.result === undefined
+    ? calls
+    : [...calls, sys.check(received, 'GE', 0, ERRNO.EBADF, { result: clone.result })];
+}
+
+/** Moves the opening of sources from the child to the launcher, where the child could not do it. */
+export function openSourcesOutside(c: Context, pidfd: Slot): void {
+  if (!c.isNew('user') || !c.isNew('mount') || !c.facts.privileged) return;
+  const passage: Passage = { parent: slot('sources_parent', { width: 4 }), child: slot('sources_child', { width: 4 }) };
+  const opened: Step[] = [];
+  let count = 0;
+  const steps = c.steps.map((each): Step => {
+    if (each.actor !== 'child' || !each.calls.some(clonesHostTree)) return each;
+    const calls = each.calls.flatMap((inner) => {
+      if (!clonesHostTree(inner)) return [inner];
+      const index = count++;
+      opened.push(step('parent', 'open-source', `open for the child: ${each.title}`, each.provenance, openAndSend(inner, index, passage)));
+      return receive(inner, index, passage);
+    });
+    return { ...each, calls };
+  });
+  if (count > 0) c.steps.splice(0, c.steps.length, ...insert(steps, opened, passage, pidfd));
+}
+
+/** The socket before the fork; the launcher's visit to the child's mount namespace after the identity maps. */
+function insert(steps: readonly Step[], opened: readonly Step[], passage: Passage, pidfd: Slot): Step[] {
+  const own = slot('own_mount_namespace');
+  const cause = 'default: sources are opened with the rights of the caller';
+  const pair = struct({ name: 'parent', width: 4, value: passage.parent }, { name: 'child', width: 4, value: passage.child });
+  const before = step('parent', 'source-socket', 'a socket for the sources of mounts', cause, [
+    call('socketpair', [
+      number(AF_UNIX, F.ADDRESS_FAMILIES),
+      number(SOCK_STREAM | SOCK_CLOEXEC, F.SOCKET_TYPES),
+      number(0),
+      pointer(pair, 'fixed'),
+    ]),
+    sys.openat(sys.AT_FDCWD, '/proc/self/ns/mnt', O_RDONLY | O_CLOEXEC, 0, { result: own }),
+  ]);
+  const enter = step('parent', 'enter-mounts', "enter the child's mount namespace", cause, [sys.setns(pidfd, CLONE_NEWNS)]);
+  const leave = step('parent', 'leave-mounts', 'return to the own mount namespace', cause, [sys.setns(own, CLONE_NEWNS)]);
+  const fork = steps.findIndex(({ calls }) => calls.some(({ name }) => name === 'FORK'));
+  const mapped = steps.findIndex(({ id }) => id === 'id-maps-done');
+  return [
+    ...steps.slice(0, fork),
+    before,
+    ...steps.slice(fork, mapped + 1),
+    enter,
+    ...opened,
+    leave,
+    ...steps.slice(mapped + 1),
+  ];
+}
