@@ -1,54 +1,25 @@
 // The host for Bun: the launcher is spawned from a sealed memory file and spoken to by plain read(2) and write(2).
 //
-// Bun's foreign functions reach libc at 0.1 ms for all of them together (measured), so a short-lived command can
-// block for the microseconds that an answer takes; only the wait for a container's end leaves that to the event loop.
-import * as fs from 'node:fs';
-import { dlopen, ptr } from 'bun:ffi';
+// A short-lived command can block for the microseconds that an answer takes; only the wait for a container's end is
+// left to the event loop, and by the executable, which has nothing else to do, not before a while.
 import type { Bytes } from '../linux/bytes.ts';
+import { AT_FDCWD, F_ADD_SEALS, O_CLOEXEC, O_NONBLOCK, O_RDWR } from '../linux/constants/open.ts';
+import { POLLIN } from '../linux/constants/poll.ts';
+import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from '../linux/constants/socket.ts';
 import { AnswerReader } from './answers.ts';
-import * as files from './files.ts';
+import * as files from './bun-files.ts';
+import * as nodeFiles from './files.ts';
+import { cstring, spawnWith, syscall } from './libc.ts';
 import type { Channel, ChannelOptions, Ended, Port, RawAnswer, SpawnOptions } from './port.ts';
 import { onSignals } from './signals.ts';
 import { spawnProgram } from './spawn.ts';
 import { after, callerTerminal } from './terminal.ts';
 
-const { symbols: libc } = dlopen('libc.so.6', {
-  pipe2: { args: ['ptr', 'i32'], returns: 'i32' },
-  socketpair: { args: ['i32', 'i32', 'i32', 'ptr'], returns: 'i32' },
-  memfd_create: { args: ['ptr', 'u32'], returns: 'i32' },
-  fcntl: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
-  read: { args: ['i32', 'ptr', 'u64'], returns: 'i64' },
-  write: { args: ['i32', 'ptr', 'u64'], returns: 'i64' },
-  close: { args: ['i32'], returns: 'i32' },
-  shutdown: { args: ['i32', 'i32'], returns: 'i32' },
-  waitpid: { args: ['i32', 'ptr', 'i32'], returns: 'i32' },
-  posix_spawn: { args: ['ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
-  posix_spawn_file_actions_init: { args: ['ptr'], returns: 'i32' },
-  posix_spawn_file_actions_adddup2: { args: ['ptr', 'i32', 'i32'], returns: 'i32' },
-  posix_spawn_file_actions_destroy: { args: ['ptr'], returns: 'i32' },
-  _exit: { args: ['i32'], returns: 'void' },
-});
-
-const AF_UNIX = 1;
-const SOCK_STREAM_CLOEXEC = 1 | 0o2000000;
-const F_DUPFD_CLOEXEC = 1030;
-const F_ADD_SEALS = 1033;
 const ALL_SEALS = 0xf;
 const SHUT_RDWR = 2;
 const F_SETFL = 4;
-const O_RDWR = 2;
-const O_NONBLOCK = 0o4000;
-const O_CLOEXEC = 0o2000000;
-/** sizeof(posix_spawn_file_actions_t) in glibc is 80. */
-const FILE_ACTIONS_SIZE = 128;
-/** Descriptors are first moved above every target, so that no dup2 overwrites the source of a later one. */
-const SAFE = 100;
 const READ_SIZE = 64 << 10;
 const RETRIES = 1000;
-
-function cstring(bytes: Bytes): Uint8Array {
-  return Buffer.from(`${bytes}\0`, 'latin1');
-}
 
 let sealed = -1;
 
@@ -58,13 +29,13 @@ function launcherFile(program: () => Uint8Array): number {
   const bytes = program();
   // MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC; the last is unknown before 6.3.
   for (const flags of [0x13, 0x03]) {
-    sealed = Number(libc.memfd_create(cstring('caisson-launcher'), flags));
+    sealed = syscall('memfd_create', cstring('caisson-launcher'), flags);
     if (sealed >= 0) break;
   }
-  if (sealed < 0 || Number(libc.write(sealed, bytes, bytes.length)) !== bytes.length) {
+  if (sealed < 0 || syscall('write', sealed, bytes, bytes.length) !== bytes.length) {
     throw new Error('cannot make a memory file for the launcher (memfd_create)');
   }
-  libc.fcntl(sealed, F_ADD_SEALS, ALL_SEALS);
+  syscall('fcntl', sealed, F_ADD_SEALS, ALL_SEALS);
   return sealed;
 }
 
@@ -73,7 +44,7 @@ function launcherFile(program: () => Uint8Array): number {
  * and each blocked read keeps one (two containers at once would stop the program on two).
  */
 function eventReader(fd: number): EventReader {
-  libc.fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+  syscall('fcntl', fd, F_SETFL, O_RDWR | O_NONBLOCK);
   return Bun.file(fd).stream().getReader();
 }
 
@@ -82,10 +53,12 @@ class BunChannel implements Channel {
   private readonly fd: number;
   private readonly reader = new AnswerReader();
   private readonly output: Promise<{ stdout: Bytes; stderr: Bytes }>;
+  private readonly patience: number;
   private stream: EventReader | undefined;
   private open = true;
 
-  constructor(fd: number, pid: number, output: Promise<{ stdout: Bytes; stderr: Bytes }>) {
+  constructor(fd: number, pid: number, output: Promise<{ stdout: Bytes; stderr: Bytes }>, patience: number) {
+    this.patience = patience;
     this.fd = fd;
     this.pid = pid;
     this.output = output;
@@ -98,7 +71,7 @@ class BunChannel implements Channel {
   send(bytes: Uint8Array): void {
     let failures = 0;
     for (let done = 0; done < bytes.length; ) {
-      const put = Number(libc.write(this.fd, bytes.subarray(done), bytes.length - done));
+      const put = syscall('write', this.fd, bytes.subarray(done), bytes.length - done);
       if (put > 0) done += put;
       else if (++failures > RETRIES) throw new Error('the launcher is gone (write)');
     }
@@ -107,13 +80,23 @@ class BunChannel implements Channel {
   receive(brief: boolean): RawAnswer | undefined | Promise<RawAnswer | undefined> {
     const ready = this.reader.next();
     if (ready !== undefined) return ready;
-    return brief && this.stream === undefined ? this.receiveNow() : this.receiveLater();
+    return this.stream === undefined && (brief || this.answersSoon())
+      ? this.receiveNow()
+      : this.receiveLater();
+  }
+
+  /** Blocks for up to `patience`: a container that ends at once spares the program the event loop (0.4 ms). */
+  private answersSoon(): boolean {
+    if (this.patience === 0) return false;
+    const pollfd = new Int32Array([this.fd, POLLIN]);
+    const timeout = new Int32Array([0, 0, this.patience * 1e6, 0]);
+    return syscall('ppoll', pollfd, 1, timeout, null, 0) === 1;
   }
 
   private receiveNow(): RawAnswer | undefined {
     const buffer = new Uint8Array(READ_SIZE);
     for (let failures = 0; failures < RETRIES; ) {
-      const got = Number(libc.read(this.fd, buffer, buffer.length));
+      const got = syscall('read', this.fd, buffer, buffer.length);
       if (got === 0) return undefined;
       if (got < 0) {
         failures++;
@@ -141,9 +124,9 @@ class BunChannel implements Channel {
   close(): void {
     if (!this.open) return;
     this.open = false;
-    libc.shutdown(this.fd, SHUT_RDWR);
-    libc.waitpid(this.pid, null, 0);
-    libc.close(this.fd);
+    syscall('shutdown', this.fd, SHUT_RDWR);
+    syscall('wait4', this.pid);
+    syscall('close', this.fd);
   }
 }
 
@@ -156,7 +139,7 @@ async function collect(fd: number): Promise<Bytes> {
     if (got.done) break;
     chunks.push(got.value);
   }
-  libc.close(fd);
+  syscall('close', fd);
   return Buffer.concat(chunks).toString('latin1');
 }
 
@@ -169,50 +152,39 @@ interface Stdio {
 
 function stdioOf(options: ChannelOptions): Stdio {
   if (!options.capture) {
-    return { descriptors: options.stdio ?? [0, 1, 2], own: [], output: Promise.resolve({ stdout: '', stderr: '' }) };
+    return {
+      descriptors: options.stdio ?? [0, 1, 2],
+      own: [],
+      output: Promise.resolve({ stdout: '', stderr: '' }),
+    };
   }
   const [out, err] = [new Int32Array(2), new Int32Array(2)];
-  if (Number(libc.pipe2(out, O_CLOEXEC)) !== 0 || Number(libc.pipe2(err, O_CLOEXEC)) !== 0) throw new Error('pipe2 failed');
-  const descriptors = [fs.openSync('/dev/null', 'r'), out[1] ?? -1, err[1] ?? -1];
+  if (syscall('pipe2', out, O_CLOEXEC) !== 0 || syscall('pipe2', err, O_CLOEXEC) !== 0)
+    throw new Error('pipe2 failed');
+  const descriptors = [
+    syscall('openat', AT_FDCWD, cstring('/dev/null'), O_CLOEXEC),
+    out[1] ?? -1,
+    err[1] ?? -1,
+  ];
   const output = Promise.all([collect(out[0] ?? -1), collect(err[0] ?? -1)]);
   return { descriptors, own: descriptors, output: output.then(([stdout, stderr]) => ({ stdout, stderr })) };
 }
 
-/** posix_spawn(3) with these descriptors as 0, 1, ...; the process id. Throws Error when it fails. */
-function spawnLauncher(image: number, descriptors: readonly number[]): number {
-  const actions = new Uint8Array(FILE_ACTIONS_SIZE);
-  libc.posix_spawn_file_actions_init(actions);
-  const moved = descriptors.map((fd, target) => (fd === target ? fd : Number(libc.fcntl(fd, F_DUPFD_CLOEXEC, SAFE))));
-  moved.forEach((fd, target) => {
-    libc.posix_spawn_file_actions_adddup2(actions, fd, target);
-  });
-  const name = cstring('caisson-launcher');
-  const argv = new BigUint64Array([BigInt(ptr(name)), 0n]);
-  const pid = new Int32Array(1);
-  const path = cstring(`/proc/self/fd/${image}`);
-  const failed = Number(libc.posix_spawn(pid, path, actions, null, argv, new BigUint64Array(1)));
-  libc.posix_spawn_file_actions_destroy(actions);
-  moved.forEach((fd, target) => {
-    if (fd !== target) libc.close(fd);
-  });
-  if (failed !== 0) throw new Error(`cannot start the launcher (posix_spawn: errno ${failed})`);
-  return pid[0] ?? -1;
-}
-
-function openChannel(program: () => Uint8Array, options: ChannelOptions = {}): BunChannel {
-  const image = launcherFile(program);
+function openChannel({ launcher, patience = 0 }: Programs, options: ChannelOptions = {}): BunChannel {
+  const image = launcherFile(launcher);
   const pair = new Int32Array(2);
-  if (Number(libc.socketpair(AF_UNIX, SOCK_STREAM_CLOEXEC, 0, pair)) !== 0) throw new Error('socketpair failed');
+  if (syscall('socketpair', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) !== 0)
+    throw new Error('socketpair failed');
   const [own = -1, theirs = -1] = pair;
   const stdio = stdioOf(options);
   try {
-    const pid = spawnLauncher(image, [...stdio.descriptors, theirs]);
-    return new BunChannel(own, pid, stdio.output);
+    const pid = spawnWith(`/proc/self/fd/${image}`, 'caisson-launcher', [...stdio.descriptors, theirs]);
+    return new BunChannel(own, pid, stdio.output, patience);
   } catch (error) {
-    libc.close(own);
+    syscall('close', own);
     throw error;
   } finally {
-    for (const fd of [theirs, ...stdio.own]) libc.close(fd);
+    for (const fd of [theirs, ...stdio.own]) syscall('close', fd);
   }
 }
 
@@ -220,6 +192,8 @@ function openChannel(program: () => Uint8Array, options: ChannelOptions = {}): B
 export interface Programs {
   readonly launcher: () => Uint8Array;
   readonly init: () => Uint8Array;
+  /** Milliseconds for which the process may block, deaf to signals, before the event loop waits (default 0). */
+  readonly patience?: number;
 }
 
 /** Makes the port of this process. */
@@ -233,14 +207,14 @@ export function bunPort(programs: Programs): Port {
     gid: process.getegid?.() ?? 0,
     pid: process.pid,
     cwd: files.workingDirectory(),
-    findProgram: files.findProgram,
+    findProgram: nodeFiles.findProgram,
     initProgram: () => Buffer.from(programs.init()).toString('latin1'),
-    openChannel: (options) => openChannel(programs.launcher, options),
+    openChannel: (options) => openChannel(programs, options),
     readFile: files.readFile,
     stat: files.stat,
     list: files.list,
-    entries: files.entries,
-    readChunks: files.readChunks,
+    entries: nodeFiles.entries,
+    readChunks: nodeFiles.readChunks,
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,
     remove: files.remove,
@@ -259,6 +233,6 @@ export function bunPort(programs: Programs): Port {
 
 /** Leaves at once: an exit through the engine's shutdown costs 1.5 ms (measured). */
 export function exitNow(code: number): never {
-  libc._exit(code);
+  syscall('exit_group', code);
   throw new Error('unreachable');
 }

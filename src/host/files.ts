@@ -1,8 +1,16 @@
 // Host files for the Node and Bun hosts: byte-string paths over node:fs.
-import * as fs from 'node:fs';
-import { makedev } from '../plan/compile/devices.ts';
+import type { Stats } from 'node:fs';
 import type { Bytes } from '../linux/bytes.ts';
+import { makedev } from '../plan/compile/devices.ts';
 import type { DirectoryEntry, FileStat } from './port.ts';
+
+let loaded: typeof import('node:fs') | undefined;
+
+/** Loaded when it is used, which takes Bun 0.9 ms (measured). */
+function fs(): typeof import('node:fs') {
+  loaded ??= process.getBuiltinModule('node:fs');
+  return loaded;
+}
 
 /** Most configuration and proc files are small; nothing that caisson reads is larger. */
 const DEFAULT_LIMIT = 16 << 20;
@@ -21,7 +29,7 @@ function isAbsent(error: unknown): boolean {
 
 export function readFile(path: Bytes, limit = DEFAULT_LIMIT): Bytes | undefined {
   try {
-    const bytes = fs.readFileSync(nodePath(path));
+    const bytes = fs().readFileSync(nodePath(path));
     if (bytes.length > limit) throw new Error(`${path} is larger than ${limit} bytes`);
     return bytes.toString('latin1');
   } catch (error) {
@@ -30,7 +38,7 @@ export function readFile(path: Bytes, limit = DEFAULT_LIMIT): Bytes | undefined 
   }
 }
 
-function typeOf(stats: fs.Stats): FileStat['type'] {
+function typeOf(stats: Stats): FileStat['type'] {
   if (stats.isFile()) return 'file';
   if (stats.isDirectory()) return 'directory';
   if (stats.isCharacterDevice()) return 'character';
@@ -46,7 +54,7 @@ function kernelDevice(device: number): number {
 
 export function stat(path: Bytes): FileStat | undefined {
   try {
-    const stats = fs.statSync(nodePath(path), { throwIfNoEntry: false });
+    const stats = fs().statSync(nodePath(path), { throwIfNoEntry: false });
     if (stats === undefined) return undefined;
     const { mode, uid, gid, size, dev, ino } = stats;
     return { type: typeOf(stats), mode, uid, gid, size, rdev: kernelDevice(stats.rdev), dev, ino };
@@ -58,7 +66,7 @@ export function stat(path: Bytes): FileStat | undefined {
 
 export function list(path: Bytes): Bytes[] {
   try {
-    return fs.readdirSync(nodePath(path), { encoding: 'latin1' });
+    return fs().readdirSync(nodePath(path), { encoding: 'latin1' });
   } catch (error) {
     if (isAbsent(error)) return [];
     throw error;
@@ -68,11 +76,16 @@ export function list(path: Bytes): Bytes[] {
 function lookAt(directory: Bytes, name: Bytes): DirectoryEntry | undefined {
   const path = nodePath(`${directory === '/' ? '' : directory}/${name}`);
   try {
-    const stats = fs.lstatSync(path);
+    const stats = fs().lstatSync(path);
     const { mode, size } = stats;
     const entry = { name, mode: mode & 0o7777, size };
     if (stats.isSymbolicLink()) {
-      return { ...entry, type: 'symlink', readable: true, target: fs.readlinkSync(path, { encoding: 'latin1' }) };
+      return {
+        ...entry,
+        type: 'symlink',
+        readable: true,
+        target: fs().readlinkSync(path, { encoding: 'latin1' }),
+      };
     }
     const type = stats.isDirectory() ? 'directory' : stats.isFile() ? 'file' : 'other';
     return { ...entry, type, readable: isReadable(path, type === 'directory') };
@@ -84,7 +97,7 @@ function lookAt(directory: Bytes, name: Bytes): DirectoryEntry | undefined {
 
 function isReadable(path: Buffer, directory: boolean): boolean {
   try {
-    fs.accessSync(path, directory ? fs.constants.R_OK | fs.constants.X_OK : fs.constants.R_OK);
+    fs().accessSync(path, directory ? fs().constants.R_OK | fs().constants.X_OK : fs().constants.R_OK);
     return true;
   } catch {
     return false;
@@ -93,7 +106,7 @@ function isReadable(path: Buffer, directory: boolean): boolean {
 
 export function entries(path: Bytes): DirectoryEntry[] | undefined {
   try {
-    const names = fs.readdirSync(nodePath(path), { encoding: 'latin1' });
+    const names = fs().readdirSync(nodePath(path), { encoding: 'latin1' });
     return names.flatMap((name) => lookAt(path, name) ?? []);
   } catch {
     return undefined;
@@ -104,43 +117,43 @@ export function entries(path: Bytes): DirectoryEntry[] | undefined {
 const CHUNK = 256 << 10;
 
 export async function* readChunks(path: Bytes): AsyncIterable<Uint8Array> {
-  const fd = fs.openSync(nodePath(path), 'r');
+  const fd = fs().openSync(nodePath(path), 'r');
   try {
     for (;;) {
       const buffer = new Uint8Array(CHUNK);
-      const got = fs.readSync(fd, buffer);
+      const got = fs().readSync(fd, buffer);
       if (got === 0) return;
       yield buffer.subarray(0, got);
     }
   } finally {
-    fs.closeSync(fd);
+    fs().closeSync(fd);
   }
 }
 
 export function makeDirectory(path: Bytes): boolean {
-  return fs.mkdirSync(nodePath(path), { recursive: true, mode: 0o700 }) !== undefined;
+  return fs().mkdirSync(nodePath(path), { recursive: true, mode: 0o700 }) !== undefined;
 }
 
 export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
   const temporary = nodePath(`${path}.${process.pid}.tmp`);
   try {
-    fs.writeFileSync(temporary, Buffer.from(content, 'latin1'), { mode, flag: 'w' });
-    fs.renameSync(temporary, nodePath(path));
+    fs().writeFileSync(temporary, Buffer.from(content, 'latin1'), { mode, flag: 'w' });
+    fs().renameSync(temporary, nodePath(path));
   } catch (error) {
-    fs.rmSync(temporary, { force: true });
+    fs().rmSync(temporary, { force: true });
     throw error;
   }
 }
 
 export function remove(path: Bytes): void {
-  fs.rmSync(nodePath(path), { recursive: true, force: true });
+  fs().rmSync(nodePath(path), { recursive: true, force: true });
 }
 
 export function write(fd: 1 | 2, bytes: Bytes): void {
   const buffer = Buffer.from(bytes, 'latin1');
   for (let done = 0; done < buffer.length; ) {
     try {
-      done += fs.writeSync(fd, buffer, done);
+      done += fs().writeSync(fd, buffer, done);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EPIPE') return;
@@ -151,7 +164,7 @@ export function write(fd: 1 | 2, bytes: Bytes): void {
 
 /** getcwd(2) as bytes. */
 export function workingDirectory(): Bytes {
-  return fs.readlinkSync('/proc/self/cwd', { encoding: 'latin1' });
+  return fs().readlinkSync('/proc/self/cwd', { encoding: 'latin1' });
 }
 
 /** Never the caller's PATH: a helper such as newuidmap(1) is setuid and must be the system's. */
@@ -162,10 +175,10 @@ export function findProgram(name: Bytes): Bytes | undefined {
 }
 
 /** Arguments and environment as bytes: process.argv has been decoded and may have lost some (machine.md). */
-export function commandLine(): { args: Bytes[]; environment: Bytes[] } {
-  const words = (readFile('/proc/self/cmdline') ?? '').split('\0').slice(0, -1);
+export function commandLine(read: typeof readFile = readFile): { args: Bytes[]; environment: Bytes[] } {
+  const words = (read('/proc/self/cmdline') ?? '').split('\0').slice(0, -1);
   const count = process.argv.length - 2;
   const args = count <= 0 ? [] : words.slice(-count);
-  const environment = (readFile('/proc/self/environ') ?? '').split('\0').filter((entry) => entry !== '');
+  const environment = (read('/proc/self/environ') ?? '').split('\0').filter((entry) => entry !== '');
   return { args, environment };
 }

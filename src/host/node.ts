@@ -5,8 +5,8 @@ import type { Duplex, Readable } from 'node:stream';
 import type { Bytes } from '../linux/bytes.ts';
 import { AnswerReader } from './answers.ts';
 import * as files from './files.ts';
-import { builtPrograms, type ProgramPaths } from './programs.ts';
 import type { Channel, ChannelOptions, Port, RawAnswer } from './port.ts';
+import { builtPrograms, type ProgramPaths } from './programs.ts';
 import { onSignals } from './signals.ts';
 import { spawnProgram } from './spawn.ts';
 import { after, callerTerminal } from './terminal.ts';
@@ -27,7 +27,10 @@ class NodeChannel implements Channel {
 
   constructor(child: ChildProcess) {
     this.child = child;
-    this.output = Promise.all([collect(child.stdout), collect(child.stderr)]).then(([stdout, stderr]) => ({ stdout, stderr }));
+    this.output = Promise.all([collect(child.stdout), collect(child.stderr)]).then(([stdout, stderr]) => ({
+      stdout,
+      stderr,
+    }));
     this.pid = child.pid ?? -1;
     this.stream = child.stdio[CHANNEL] as Duplex;
     this.exited = new Promise((resolve) => {
@@ -37,7 +40,8 @@ class NodeChannel implements Channel {
     });
     this.stream.on('data', (chunk: Buffer) => {
       this.reader.push(chunk);
-      for (let answer = this.reader.next(); answer !== undefined; answer = this.reader.next()) this.deliver(answer);
+      for (let answer = this.reader.next(); answer !== undefined; answer = this.reader.next())
+        this.deliver(answer);
     });
     // `end` and not the child's `close`: the last bytes may come later than that (launcher.md, note on Bun).
     this.stream.on('end', () => {
@@ -94,7 +98,9 @@ async function collect(stream: Readable | null): Promise<Bytes> {
 
 function openChannel(launcher: string, options: ChannelOptions = {}): Promise<NodeChannel> {
   const [stdin, stdout, stderr] = options.stdio ?? [0, 1, 2];
-  const stdio: StdioOptions = options.capture ? ['ignore', 'pipe', 'pipe', 'pipe'] : [stdin, stdout, stderr, 'pipe'];
+  const stdio: StdioOptions = options.capture
+    ? ['ignore', 'pipe', 'pipe', 'pipe']
+    : [stdin, stdout, stderr, 'pipe'];
   const child = spawn(launcher, [], { env: {}, stdio });
   return new Promise((resolve, reject) => {
     child.once('error', reject);

@@ -1,11 +1,9 @@
 // The architectures of a filter: what AUDIT_ARCH they have, how their calls are numbered and multiplexed.
 
-import * as aarch64 from '../linux/abi/aarch64.ts';
 import * as arm from '../linux/abi/arm.ts';
-import type { Arch as NativeArch } from '../linux/abi/index.ts';
+import { type Arch as NativeArch, syscallNumbers } from '../linux/abi/index.ts';
 import * as x32 from '../linux/abi/x32.ts';
 import * as x86 from '../linux/abi/x86.ts';
-import * as x86_64 from '../linux/abi/x86_64.ts';
 import {
   AUDIT_ARCH_AARCH64,
   AUDIT_ARCH_ARM,
@@ -65,22 +63,20 @@ const IPC_CALLS: Readonly<Record<string, number>> = {
   shmctl: 24,
 };
 
-function i386Multiplexers(): ReadonlyMap<string, readonly [number, number]> {
+function i386(): Abi {
+  const numbers = x86.syscalls();
   const calls = new Map<string, readonly [number, number]>();
-  for (const [at, name] of SOCKETCALLS.entries()) calls.set(name, [x86.SYSCALLS.socketcall, at + 1]);
-  for (const [name, call] of Object.entries(IPC_CALLS)) calls.set(name, [x86.SYSCALLS.ipc, call]);
-  return calls;
+  for (const [at, name] of SOCKETCALLS.entries()) calls.set(name, [numbers.socketcall, at + 1]);
+  for (const [name, call] of Object.entries(IPC_CALLS)) calls.set(name, [numbers.ipc, call]);
+  return { ...abi('SCMP_ARCH_X86', AUDIT_ARCH_I386, numbers, false), multiplexed: calls };
 }
 
 const ABIS: Partial<Record<Arch, () => Abi>> = {
-  SCMP_ARCH_X86_64: () => abi('SCMP_ARCH_X86_64', AUDIT_ARCH_X86_64, x86_64.SYSCALLS, true),
-  SCMP_ARCH_X32: () => abi('SCMP_ARCH_X32', AUDIT_ARCH_X86_64, x32.SYSCALLS, false),
-  SCMP_ARCH_X86: () => ({
-    ...abi('SCMP_ARCH_X86', AUDIT_ARCH_I386, x86.SYSCALLS, false),
-    multiplexed: i386Multiplexers(),
-  }),
-  SCMP_ARCH_AARCH64: () => abi('SCMP_ARCH_AARCH64', AUDIT_ARCH_AARCH64, aarch64.SYSCALLS, true),
-  SCMP_ARCH_ARM: () => abi('SCMP_ARCH_ARM', AUDIT_ARCH_ARM, arm.SYSCALLS, false),
+  SCMP_ARCH_X86_64: () => abi('SCMP_ARCH_X86_64', AUDIT_ARCH_X86_64, syscallNumbers('x86_64'), true),
+  SCMP_ARCH_X32: () => abi('SCMP_ARCH_X32', AUDIT_ARCH_X86_64, x32.syscalls(), false),
+  SCMP_ARCH_X86: i386,
+  SCMP_ARCH_AARCH64: () => abi('SCMP_ARCH_AARCH64', AUDIT_ARCH_AARCH64, syscallNumbers('aarch64'), true),
+  SCMP_ARCH_ARM: () => abi('SCMP_ARCH_ARM', AUDIT_ARCH_ARM, arm.syscalls(), false),
 };
 
 function abi(name: Arch, audit: number, numbers: Readonly<Record<string, number>>, wide: boolean): Abi {

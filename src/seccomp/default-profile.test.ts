@@ -1,15 +1,19 @@
 // The default profile call by call: what containers may do, what they may not, and that the filter says the same.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SYSCALLS as AARCH64 } from '../linux/abi/aarch64.ts';
-import { SYSCALLS as I386 } from '../linux/abi/x86.ts';
-import { SYSCALLS as X86_64 } from '../linux/abi/x86_64.ts';
+import { syscalls as aarch64 } from '../linux/abi/aarch64.ts';
+import { syscalls as i386 } from '../linux/abi/x86.ts';
+import { syscalls as x86_64 } from '../linux/abi/x86_64.ts';
 import { AUDIT_ARCH_AARCH64, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64 } from '../linux/constants/seccomp.ts';
 import { ALLOWED, ALLOWED_32_BIT, ALLOWED_BY_ARCH, ALLOWED_BY_CAPABILITY } from './allowed-syscalls.ts';
 import { compileSeccomp } from './compile.ts';
 import { defaultProfile } from './default-profile.ts';
 import { interpret } from './interpret.ts';
 import { decide } from './reference.ts';
+
+const AARCH64 = aarch64();
+const I386 = i386();
+const X86_64 = x86_64();
 
 const ALLOW = 0x7fff0000;
 const KILL_PROCESS = 0x80000000;
