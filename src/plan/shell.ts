@@ -61,14 +61,16 @@ function innerScript(spec: Spec, mounts: readonly Bytes[], { facts, showSecrets 
   const process = spec.process ?? { user: { uid: 0, gid: 0 }, cwd: '/' };
   const score = process.oomScoreAdj;
   const names = [
-    ...(spec.hostname ? [`printf %s ${quote(spec.hostname)} > /proc/sys/kernel/hostname`] : []),
-    ...(spec.domainname ? [`printf %s ${quote(spec.domainname)} > /proc/sys/kernel/domainname`] : []),
+    ...(spec.hostname ? [words('hostname', spec.hostname)] : []),
+    ...(spec.domainname ? [words('domainname', spec.domainname)] : []),
   ];
   const sysctls = Object.entries(spec.linux?.sysctl ?? {}).map(
     ([key, content]) => `printf %s ${quote(content)} > ${quote(`/proc/sys/${sysctlPath(key) ?? key}`)}`,
   );
   const root = isNew('mount') ? rootCommands(spec) : [words('cd', spec.root?.path ?? '/')];
   return [
+    comment("these mounts are nothing for the host's own list, /run/mount/utab"),
+    'mount() { command mount -n "$@"; }',
     ...(score === undefined ? [] : [`echo ${score} > /proc/self/oom_score_adj`]),
     ...section('loopback', isNew('network') ? ['ip link set lo up'] : []),
     ...section('the root', root),
