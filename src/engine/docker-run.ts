@@ -7,6 +7,7 @@ import { PASSWD_LIMIT, passwdLookup } from '../image/passwd-lookup.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { bufferBytes, slotValue } from '../plan/encode.ts';
 import { Player } from '../runtime/player.ts';
+import { holdIdMaps, type IdMapHolders } from '../runtime/idmap.ts';
 import { type Prepared, prepare } from '../runtime/prepare.ts';
 import { recordOf, type RunOptions, runAttached } from '../runtime/run.ts';
 import type { Exit, Running } from '../runtime/start.ts';
@@ -51,6 +52,8 @@ export interface DockerRunResult extends Exit {
 export interface CompiledDockerRun {
   readonly compiled: CompiledRun;
   readonly prepared: Prepared;
+  /** Ends the helpers that the start needs; to be called when it has been made, or will not be. */
+  close(): Promise<void>;
 }
 
 /** The built-in image: this machine's own files, its PATH, and a shell. */
@@ -107,9 +110,12 @@ export async function compileDockerRun(
   const users = await readUsers(port, channel, rootfs);
   const compiled = run.compile({ rootfs, users, image: own ? HOST_IMAGE : BARE_IMAGE }, stateDirectory);
   const { spec, settings } = compiled;
+  let idMaps: IdMapHolders | undefined;
   try {
+    idMaps = await holdIdMaps(port, channel, spec);
     const prepared = prepare(port, spec, {
       id,
+      idmapped: idMaps.pids,
       root: rootOf ?? hostImageRoot(port, spec, settings.upper),
       dieWithParent: true,
       init: settings.init,
@@ -117,8 +123,9 @@ export async function compileDockerRun(
       showSecrets: settings.showSecrets,
       ownFiles: compiled.files.map(({ path }) => path),
     });
-    return { compiled, prepared };
+    return { compiled, prepared, close: idMaps.close };
   } catch (error) {
+    await idMaps?.close();
     throw withSources(error, compiled.sources);
   }
 }
@@ -148,9 +155,11 @@ export async function dockerRun(port: Port, run: DockerRun, options: DockerRunOp
   const { stateRoot } = options;
   const stateDirectory = `${stateRoot}/${run.id}`;
   claim(port, stateRoot, recordOf(port, { id: run.id, cgroups: [] }, { stateRoot }, channel.pid));
+  let close: (() => Promise<void>) | undefined;
   try {
     const made = await compileDockerRun(port, channel, run, stateDirectory);
     for (const warning of [...made.compiled.warnings, ...made.prepared.warnings]) options.warn(warning);
+    close = made.close;
     const exit = await runCompiled(port, channel, run, made, options);
     await channel.close();
     return { ...exit, output: await channel.captured() };
@@ -159,6 +168,7 @@ export async function dockerRun(port: Port, run: DockerRun, options: DockerRunOp
     if (!(error instanceof CaissonError && error.code === 'ECGROUPBUSY')) port.remove(stateDirectory);
     throw error;
   } finally {
+    await close?.();
     await channel.close();
   }
 }

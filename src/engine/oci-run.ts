@@ -2,6 +2,7 @@
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { CaissonError } from '../spec/error.ts';
+import { holdIdMaps, type IdMapHolders } from '../runtime/idmap.ts';
 import { prepare } from '../runtime/prepare.ts';
 import { runAttached } from '../runtime/run.ts';
 import type { Exit } from '../runtime/start.ts';
@@ -22,12 +23,14 @@ export interface OciRunOptions {
 export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> {
   // The launcher starts while the configuration is read and compiled.
   const channel = await port.openChannel();
+  let idMaps: IdMapHolders | undefined;
   try {
     const { spec, warnings } = readBundle(port, options.bundle);
     if (spec.process?.args === undefined) {
       throw new CaissonError('config.json has no process to run', { code: 'EINVALIDSPEC', provenance: ['/process/args'] });
     }
-    const prepared = prepare(port, spec, { ...options, dieWithParent: true });
+    idMaps = await holdIdMaps(port, channel, spec);
+    const prepared = prepare(port, spec, { ...options, dieWithParent: true, idmapped: idMaps.pids });
     for (const warning of [...warnings, ...prepared.warnings]) options.warn(warning);
     return await runAttached(port, channel, prepared, options, {
       started: (running) => {
@@ -36,6 +39,7 @@ export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> 
       },
     });
   } finally {
+    await idMaps?.close();
     await channel.close();
   }
 }

@@ -12,7 +12,7 @@ import { receiveDescriptor } from './compile/descriptor.ts';
 import { devices, terminal, terminalOwner } from './compile/devices.ts';
 import { type Execution, execute, labels, resetSignals, seccomp, signalMask } from './compile/execute.ts';
 import { masks, readonlyRoot } from './compile/masks.ts';
-import { mounts } from './compile/mounts.ts';
+import { mounts, openIdMaps } from './compile/mounts.ts';
 import { enterNamespaces, type ForkSlots, fork, joinBeforeFork, loopback, openJoinedNamespaces, PAUSE_STARTED, timeNamespace } from './compile/namespaces.ts';
 import * as process from './compile/process.ts';
 import { openProcfsEarly, privateProcfs } from './compile/procfs.ts';
@@ -43,6 +43,7 @@ export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): 
     signalMask(-1n),
   ]);
   openJoinedNamespaces(c);
+  openIdMaps(c);
   c.steps.push(...(options.cgroup?.create ?? []));
   const sockets = terminalSockets(c);
   joinBeforeFork(c);

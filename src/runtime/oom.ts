@@ -1,4 +1,5 @@
 // Out of memory: whether the kernel killed processes of a container for want of memory, and how that is told.
+import { hierarchyOf } from '../cgroups/layout.ts';
 import { oomStep } from '../cgroups/oom.ts';
 import type { Cgroup } from '../cgroups/path.ts';
 import { SIGNALS } from '../linux/signals.ts';
@@ -26,7 +27,10 @@ export async function outOfMemory(
   const { steps, report } = oomStep(cgroups);
   if (exit.code !== KILLED || steps.length === 0) return undefined;
   const found = report(repliesOf(await player.play(steps)));
-  return found !== undefined && found.kills > 0 ? { limit: found.limit } : undefined;
+  if (found === undefined || found.kills <= 0) return undefined;
+  // v2 counts reliably who ran into whose limit, v1 does not (see OomReport).
+  const ancestors = hierarchyOf(cgroups, 'memory')?.version === 2 && found.limitHits === 0;
+  return { limit: ancestors ? undefined : found.limit };
 }
 
 /** One line for a person: `out of memory (limit 64 MiB)`. */

@@ -5,7 +5,7 @@ import { type MountEntry, parseMountinfo } from '../linux/mountinfo.ts';
 import { compile, type StartPlan } from '../plan/compile.ts';
 import type { CgroupPlan, RootPlan } from '../plan/compile/context.ts';
 import type { HostFacts } from '../plan/facts.ts';
-import { CaissonError } from '../spec/error.ts';
+import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
 import { directoryRoot } from '../snapshot/directory-root.ts';
 import type { Cgroup } from '../cgroups/path.ts';
@@ -20,6 +20,8 @@ export interface PrepareOptions {
   readonly init?: boolean;
   readonly trace?: boolean;
   readonly showSecrets?: boolean;
+  /** From `holdIdMaps`, where a mount is id-mapped. */
+  readonly idmapped?: ReadonlyMap<Pointer, number>;
   /** Host files that the caller writes before the start; the specification mounts them. */
   readonly ownFiles?: readonly Bytes[];
   readonly noPivot?: boolean;

@@ -1,7 +1,4 @@
 // Golden cases: mounts, devices, masks, root, terminal.
-import { slot } from '../../src/plan/call.ts';
-import { step } from '../../src/plan/step.ts';
-import * as sys from '../../src/plan/syscalls.ts';
 import type { Mount, Spec } from '../../src/spec/runtime-spec.ts';
 import { all, mountOptions, onlyMounts, withLinux, withMounts, withProcess, withUserNamespace } from './fixtures.ts';
 import type { GoldenCase } from './golden-case.ts';
@@ -16,19 +13,8 @@ const data = (...options: readonly string[]) => withMounts(bind('/data', '/srv/d
 const tmpfs = (destination: string, ...options: readonly string[]): Mount => ({ destination, type: 'tmpfs', source: 'tmpfs', options });
 const root = (change: Partial<NonNullable<Spec['root']>>) => (spec: Spec) => ({ ...spec, root: { path: 'rootfs', ...spec.root, ...change } });
 
-/** A user namespace that the run has opened for an id-mapped mount. */
-const userns = slot('userns');
-const opensUserns = {
-  create: [
-    step('parent', 'open-namespace', 'open the user namespace of the mapping', '/mounts/7', [
-      sys.openat(sys.AT_FDCWD, '/proc/78/ns/user', 0o2000000, 0, { result: userns }),
-    ]),
-  ],
-  join: [],
-  release: [],
-  hierarchies: [],
-};
-const idmapped = { cgroup: opensUserns, idmapped: new Map([['/mounts/7', userns]]) };
+/** A process that holds a user namespace with the mapping. */
+const idmapped = { idmapped: new Map([['/mounts/7', 78]]) };
 const mappings = { uidMappings: [{ containerID: 0, hostID: 1000, size: 1 }], gidMappings: [{ containerID: 0, hostID: 1000, size: 1 }] };
 
 export const MOUNT_CASES: readonly GoldenCase[] = [

@@ -1,6 +1,5 @@
 // One golden case: a configuration on a host, what it is for, and the text of its plan or of its refusal.
 import type { Arch } from '../../src/linux/abi/index.ts';
-import { slot } from '../../src/plan/call.ts';
 import { compile, type StartPlan } from '../../src/plan/compile.ts';
 import type { CompileOptions } from '../../src/plan/compile/context.ts';
 import type { HostFacts } from '../../src/plan/facts.ts';
@@ -72,10 +71,4 @@ function refusal(one: GoldenCase): string[] {
     throw error;
   }
   return ['(not refused)'];
-}
-
-/** User namespaces for id-mapped mounts, as the run opens them. */
-export function idmapSlots(...mounts: readonly string[]) {
-  const slots = mounts.map((mount) => slot(`userns of ${mount}`));
-  return { slots, map: new Map(mounts.map((mount, index) => [mount, slots[index] ?? slot('none')])) };
 }

@@ -78,7 +78,8 @@ async function planRun(parsed: Parsed, context: Context): Promise<Planned> {
   const stateDirectory = `${stateRoot(context)}/${run.id}`;
   const channel = await port.openChannel();
   try {
-    const { compiled, prepared } = await compileDockerRun(port, channel, run, stateDirectory);
+    const { compiled, prepared, close } = await compileDockerRun(port, channel, run, stateDirectory);
+    await close();
     return { prepared, sources: compiled.sources, warnings: [...compiled.warnings, ...prepared.warnings] };
   } finally {
     await channel.close();

@@ -38,8 +38,8 @@ export interface CompileOptions {
   readonly dieWithParent?: boolean;
   /** PID 1 of `--init`, as the bytes of a static program. */
   readonly initProgram?: Bytes;
-  /** User namespaces that carry the mappings of id-mapped mounts, by the mount's pointer. */
-  readonly idmapped?: ReadonlyMap<Pointer, Slot>;
+  /** Processes whose user namespaces carry the mappings of id-mapped mounts, by the mount's pointer. */
+  readonly idmapped?: ReadonlyMap<Pointer, number>;
   readonly noPivot?: boolean;
   readonly noNewKeyring?: boolean;
   /** Stamped trace: the child answers once more before it executes. */
@@ -53,6 +53,8 @@ export class Context {
   readonly options: CompileOptions;
   readonly namespaces: ReadonlyMap<LinuxNamespaceType, NamespaceMode>;
   readonly steps: Step[] = [];
+  /** User namespaces for id-mapped mounts that the launcher has opened, by process. */
+  readonly idmapNamespaces = new Map<number, Slot>();
   /** Directories below the root that are open already, by path without the leading slash. */
   readonly directories = new Map<Bytes, Slot>();
 

@@ -14,7 +14,7 @@ import {
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from '../../linux/constants/mount.ts';
-import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_PATH } from '../../linux/constants/open.ts';
+import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_PATH, O_RDONLY } from '../../linux/constants/open.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import type { Pointer } from '../../spec/error.ts';
 import { type MountOptions, parseMountOptions } from '../../spec/mount-options.ts';
@@ -142,7 +142,7 @@ function bindMount(c: Context, mount: Mount, options: MountOptions, cause: Point
   const whole = options.recursive ? AT_RECURSIVE : 0;
   calls.push(...checkDestination(mount.destination, fd));
   calls.push(sys.openTree(sys.AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | whole, { result: mounted }));
-  calls.push(...attributes(mounted, options), ...idmap(c, mount, options, mounted, cause));
+  calls.push(...idmap(c, mount, options, mounted, cause), ...attributes(mounted, options));
   calls.push(sys.moveMount(mounted, fd, ONTO), ...propagate(mounted, options.propagation));
   if (isDirectory) covered(c, mount.destination, mounted);
   c.child('mount', `bind ${source} at ${mount.destination}`, [`${cause}/source`, cause], calls);
@@ -162,15 +162,35 @@ function attributes(mounted: Slot, options: MountOptions): Call[] {
   return calls;
 }
 
+/** Set before the mount is attached, as the kernel demands, and with the rights of the first user namespace. */
 function idmap(c: Context, mount: Mount, options: MountOptions, mounted: Slot, cause: Pointer): Call[] {
-  const mapped = (mount.uidMappings?.length ?? 0) > 0 || (mount.gidMappings?.length ?? 0) > 0;
-  if (options.idmap === undefined && !mapped) return [];
-  const userns = c.options.idmapped?.get(cause);
-  if (userns === undefined) throw unsupported(`mount on ${mount.destination}: id-mapped mounts need the first user namespace`, cause);
+  if (!isIdMapped(mount, options)) return [];
+  const holder = c.options.idmapped?.get(cause);
+  const userns = holder === undefined ? undefined : c.idmapNamespaces.get(holder);
+  if (userns === undefined) {
+    throw unsupported(`mount on ${mount.destination}: id-mapped mounts need root of the first user namespace`, cause);
+  }
   const whole = options.idmap === 'ridmap' ? AT_RECURSIVE : 0;
   return [
     sys.mountSetattr(mounted, '', AT_EMPTY_PATH | whole, { set: MOUNT_ATTR_IDMAP, clear: 0, propagation: 0, userns }),
   ];
+}
+
+/** Whether ids are translated: by mappings of its own, or (option `idmap` alone) by the container's. */
+export function isIdMapped(mount: Mount, options: Pick<MountOptions, 'idmap'>): boolean {
+  return options.idmap !== undefined || (mount.uidMappings?.length ?? 0) > 0 || (mount.gidMappings?.length ?? 0) > 0;
+}
+
+/** Opens the user namespaces that carry the mappings, before the fork, so that the child has them too. */
+export function openIdMaps(c: Context): void {
+  for (const [cause, pid] of c.options.idmapped ?? []) {
+    if (c.idmapNamespaces.has(pid)) continue;
+    const userns = slot(`idmap_${pid}`);
+    c.idmapNamespaces.set(pid, userns);
+    c.parent('idmap-namespace', 'open the user namespace of an id-mapped mount', cause, [
+      sys.openat(sys.AT_FDCWD, `/proc/${pid}/ns/user`, O_RDONLY | O_CLOEXEC, 0, { result: userns }),
+    ]);
+  }
 }
 
 /** What a mount of type cgroup shows: the container's own directories, with or without a cgroup namespace. */

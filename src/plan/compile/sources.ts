@@ -8,7 +8,7 @@ import { CLONE_NEWNS } from '../../linux/constants/process.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from '../../linux/constants/socket.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
-import { type Call, call, number, pointer, type Slot, slot, struct } from '../call.ts';
+import { type Call, call, isSlot, number, pointer, type Slot, slot, struct, value } from '../call.ts';
 import { type Step, step } from '../step.ts';
 import * as sys from '../syscalls.ts';
 import type { Context } from './context.ts';
@@ -33,10 +33,23 @@ function clonesHostTree({ name, args }: Call): boolean {
   );
 }
 
-/** The launcher's own clone of the tree, sent to the child. */
-function openAndSend(clone: Call, index: number, passage: Passage): Call[] {
+/** Whether a call sets an id map, which only root of the first user namespace may. */
+function setsIdMap({ name, args }: Call): boolean {
+  const attributes = args[3];
+  return (
+    name === 'mount_setattr' &&
+    attributes?.kind === 'memory' &&
+    attributes.memory.kind === 'struct' &&
+    attributes.memory.fields.some((field) => field.name === 'userns_fd' && isSlot(field.value))
+  );
+}
+
+/** The launcher's own clone of the tree, with its id map, sent to the child. */
+function openAndSend(clone: Call, idmap: Call | undefined, index: number, passage: Passage): Call[] {
   const tree = slot(`source_${index}`);
-  return [{ ...clone, result: tree }, ...sendDescriptor(passage.parent, tree), sys.close(tree)];
+  const calls: Call[] = [{ ...clone, result: tree }];
+  if (idmap !== undefined) calls.push({ ...idmap, args: [value(tree), ...idmap.args.slice(1)] });
+  return [...calls, ...sendDescriptor(passage.parent, tree), sys.close(tree)];
 }
 
 function receive(clone: Call, index: number, passage: Passage): Call[] {
@@ -55,10 +68,13 @@ export function openSourcesOutside(c: Context, pidfd: Slot): void {
   let count = 0;
   const steps = c.steps.map((each): Step => {
     if (each.actor !== 'child' || !each.calls.some(clonesHostTree)) return each;
+    const idmap = each.calls.find(setsIdMap);
     const calls = each.calls.flatMap((inner) => {
+      if (inner === idmap) return [];
       if (!clonesHostTree(inner)) return [inner];
       const index = count++;
-      opened.push(step('parent', 'open-source', `open for the child: ${each.title}`, each.provenance, openAndSend(inner, index, passage)));
+      const sent = openAndSend(inner, idmap, index, passage);
+      opened.push(step('parent', 'open-source', `open for the child: ${each.title}`, each.provenance, sent));
       return receive(inner, index, passage);
     });
     return { ...each, calls };
