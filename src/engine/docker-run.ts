@@ -110,6 +110,7 @@ export async function compileDockerRun(
   const users = await readUsers(port, channel, rootfs);
   const compiled = run.compile({ rootfs, users, image: own ? HOST_IMAGE : BARE_IMAGE }, stateDirectory);
   const { spec, settings } = compiled;
+  refuseHostActions(settings);
   let idMaps: IdMapHolders | undefined;
   try {
     idMaps = await holdIdMaps(port, channel, spec);
@@ -128,6 +129,17 @@ export async function compileDockerRun(
     await idMaps?.close();
     throw withSources(error, compiled.sources);
   }
+}
+
+/** Changing labels or owners of the host's files is not there yet, and must not be silently left out. */
+function refuseHostActions({ hostActions }: CompiledRun['settings']): void {
+  const [first] = hostActions;
+  if (first === undefined) return;
+  const what = first.kind === 'chown' ? 'changing the owner (U)' : 'relabelling (z, Z)';
+  throw new CaissonError(`${what} of ${first.path} comes with volumes (issue 5)`, {
+    code: 'ELATER',
+    sources: [first.source],
+  });
 }
 
 /** Names the flag beside the field where an error comes from a field of the compiled specification. */
