@@ -22,6 +22,7 @@ import type { Mount } from '../../spec/runtime-spec.ts';
 import { type Call, call, pointer, type Slot, slot, struct, value } from '../call.ts';
 import * as sys from '../syscalls.ts';
 import { type Context, relative, unsupported } from './context.ts';
+import { copyUp } from './copy-up.ts';
 import { covered, O_DIRECTORY, O_NOFOLLOW, resolveDirectory, resolveFile } from './destination.ts';
 
 export const ONTO = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
@@ -89,8 +90,9 @@ export function detachedFileSystem(type: Bytes, source: Bytes, data: readonly By
 function fileSystemMount(c: Context, mount: Mount, options: MountOptions, cause: Pointer): void {
   const type = mount.type ?? '';
   if (type === '') throw unsupported(`mount on ${mount.destination} has neither a type nor a bind option`, cause);
-  if (options.tmpcopyup) throw unsupported(`mount on ${mount.destination}: tmpcopyup is not there yet`, `${cause}/options`);
-  const mounted = slot(`mount ${mount.destination}`);
+  const layered = options.tmpcopyup && type === 'tmpfs';
+  const top = slot(`mount ${mount.destination}`);
+  const mounted = layered ? slot(`tmpfs ${mount.destination}`) : top;
   const { calls, fd } = resolveDirectory(c, mount.destination);
   const data = [...options.superFlags, ...options.data.filter((option) => keepData(c, type, option))];
   const source = mount.source === undefined || mount.source === '' ? type : mount.source;
@@ -98,10 +100,12 @@ function fileSystemMount(c: Context, mount: Mount, options: MountOptions, cause:
     ...checkDestination(mount.destination, fd),
     ...detachedFileSystem(type, type === 'mqueue' ? '' : source, data, options.attrSet, mounted),
     sys.moveMount(mounted, fd, ONTO),
-    ...propagate(mounted, options.propagation),
+    ...(layered ? copyUp(c, fd, mounted, options.data, options.attrSet, top) : []),
+    ...propagate(top, options.propagation),
   );
-  covered(c, mount.destination, mounted);
-  c.child('mount', `mount ${type} at ${mount.destination}`, cause, calls);
+  covered(c, mount.destination, top);
+  const content = layered ? ' with what is there already' : '';
+  c.child('mount', `mount ${type} at ${mount.destination}${content}`, cause, calls);
 }
 
 /** `gid=` of devpts is refused (EINVAL) when the gid is not mapped (fact E5); the default 5 is then left out. */
