@@ -82,6 +82,7 @@ const CGROUP = (() => {
   return plan(namespaces({ type: 'cgroup' }), {}, { cgroup: { create: [open], join: [join], release: [], hierarchies: [] } });
 })();
 const USER = plan(namespaces({ type: 'user' }), { privileged: false });
+const ROOT_USER = plan(namespaces({ type: 'user' }));
 const USER_LABEL = plan((spec) => {
   const made = namespaces({ type: 'user' })(spec);
   return made.process === undefined ? made : { ...made, process: { ...made.process, apparmorProfile: 'profile' } };
@@ -170,6 +171,7 @@ const BREAKAGES: readonly (readonly [string, Plan, Change])[] = [
   ['time-namespace-by-execve', FULL, reversed('time-namespace')],
   ['procfs-before-masks', USER_LABEL, swap('private-procfs', 'mask')],
   ['isolate-before-mounts', FULL, drop('isolate-mounts')],
+  ['sources-before-mounts', ROOT_USER, swap('open-source', 'id-maps-done')],
   ['root-before-mounts', FULL, drop('private-root')],
   ['mounts-inside-root', FULL, add('private-root', sys.openat2(testRootSlot(FULL), 'x', 0o2000000, 0))],
   ['attributes-before-attach', FULL, bindReversed],

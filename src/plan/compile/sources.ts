@@ -44,12 +44,12 @@ function setsIdMap({ name, args }: Call): boolean {
   );
 }
 
-/** The launcher's own clone of the tree, with its id map, sent to the child. */
-function openAndSend(clone: Call, idmap: Call | undefined, index: number, passage: Passage): Call[] {
+/** The launcher's own clone of the tree, with its id map, and what sends it to the child. */
+function openAndSend(clone: Call, idmap: Call | undefined, index: number, passage: Passage): { open: Call[]; send: Call[] } {
   const tree = slot(`source_${index}`);
-  const calls: Call[] = [{ ...clone, result: tree }];
-  if (idmap !== undefined) calls.push({ ...idmap, args: [value(tree), ...idmap.args.slice(1)] });
-  return [...calls, ...sendDescriptor(passage.parent, tree), sys.close(tree)];
+  const open: Call[] = [{ ...clone, result: tree }];
+  if (idmap !== undefined) open.push({ ...idmap, args: [value(tree), ...idmap.args.slice(1)] });
+  return { open, send: [...sendDescriptor(passage.parent, tree), sys.close(tree)] };
 }
 
 function receive(clone: Call, index: number, passage: Passage): Call[] {
@@ -65,25 +65,38 @@ export function openSourcesOutside(c: Context, pidfd: Slot): void {
   if (!c.isNew('user') || !c.isNew('mount') || !c.facts.privileged) return;
   const passage: Passage = { parent: slot('sources_parent', { width: 4 }), child: slot('sources_child', { width: 4 }) };
   const opened: Step[] = [];
+  const sent: Call[] = [];
   let count = 0;
   const steps = c.steps.map((each): Step => {
     if (each.actor !== 'child' || !each.calls.some(clonesHostTree)) return each;
     const idmap = each.calls.find(setsIdMap);
+    const opens: Call[] = [];
     const calls = each.calls.flatMap((inner) => {
       if (inner === idmap) return [];
       if (!clonesHostTree(inner)) return [inner];
-      const index = count++;
-      const sent = openAndSend(inner, idmap, index, passage);
-      opened.push(step('parent', 'open-source', `open for the child: ${each.title}`, each.provenance, sent));
-      return receive(inner, index, passage);
+      // Of the launcher's end no copy may stay here, or the launcher's death would never end the wait.
+      const begin = count === 0 ? [sys.close(passage.parent)] : [];
+      const { open, send } = openAndSend(inner, idmap, count, passage);
+      opens.push(...open);
+      sent.push(...send);
+      return [...begin, ...receive(inner, count++, passage)];
     });
+    opened.push(step('parent', 'open-source', `open for the child: ${each.title}`, each.provenance, opens));
     return { ...each, calls };
   });
-  if (count > 0) c.steps.splice(0, c.steps.length, ...insert(steps, opened, passage, pidfd));
+  if (count > 0) c.steps.splice(0, c.steps.length, ...insert(steps, { opened, sent }, passage, pidfd));
 }
 
-/** The socket before the fork; the launcher's visit to the child's mount namespace after the identity maps. */
-function insert(steps: readonly Step[], opened: readonly Step[], passage: Passage, pidfd: Slot): Step[] {
+interface Outside {
+  readonly opened: readonly Step[];
+  readonly sent: readonly Call[];
+}
+
+/**
+ * The socket before the fork; the launcher's visit to the child's mount namespace while the child still waits for its
+ * identity map, because later its root may be covered; and the sending when the child is on its way to receive.
+ */
+function insert(steps: readonly Step[], { opened, sent }: Outside, passage: Passage, pidfd: Slot): Step[] {
   const own = slot('own_mount_namespace');
   const cause = 'default: sources are opened with the rights of the caller';
   const pair = struct({ name: 'parent', width: 4, value: passage.parent }, { name: 'child', width: 4, value: passage.child });
@@ -98,15 +111,18 @@ function insert(steps: readonly Step[], opened: readonly Step[], passage: Passag
   ]);
   const enter = step('parent', 'enter-mounts', "enter the child's mount namespace", cause, [sys.setns(pidfd, CLONE_NEWNS)]);
   const leave = step('parent', 'leave-mounts', 'return to the own mount namespace', cause, [sys.setns(own, CLONE_NEWNS)]);
+  const send = step('parent', 'send-sources', 'pass the sources to the child', cause, [sys.close(passage.child), ...sent]);
   const fork = steps.findIndex(({ calls }) => calls.some(({ name }) => name === 'FORK'));
   const mapped = steps.findIndex(({ id }) => id === 'id-maps-done');
   return [
     ...steps.slice(0, fork),
     before,
-    ...steps.slice(fork, mapped + 1),
+    ...steps.slice(fork, mapped),
     enter,
     ...opened,
     leave,
+    ...steps.slice(mapped, mapped + 1),
+    send,
     ...steps.slice(mapped + 1),
   ];
 }

@@ -48,6 +48,13 @@ export const MOUNT_ORDER: readonly Constraint[] = [
     check: (time) => (time.child.some(is.changesRoot) ? needs(mayPropagate, is.isolates)(time) : []),
   },
   {
+    id: 'sources-before-mounts',
+    order: "sources that the parent opens in the child's mount namespace before the child changes a mount",
+    reason: 'a mount over / would be what setns enters, and paths would lead into it',
+    source: 'setns(2), mount_namespaces(7)',
+    check: before(is.both(is.parent, is.named('open_tree')), is.both(child, is.named('move_mount', 'mount', 'mount_setattr', 'pivot_root'))),
+  },
+  {
     id: 'root-before-mounts',
     order: 'the root is attached and private before anything is mounted below it',
     reason: 'assembling a detached tree is EINVAL before 6.15, and a shared root would propagate',
