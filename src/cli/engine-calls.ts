@@ -11,7 +11,8 @@ export const engineCalls: EngineCalls = {
       id,
       force,
     }),
-  doctor: () => missing('doctor'),
+  doctor: async (json, context) =>
+    (await import('../engine/doctor.ts')).doctor(context.port, { stateRoot: stateRoot(context), json, width: context.width }),
   cgroupList: async (all, context) =>
     (await import('../engine/cgroup-list.ts')).cgroupList(context.port, stateRoot(context), all),
   cgroupMove: async (pid, target, context) =>
