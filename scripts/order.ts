@@ -13,7 +13,14 @@ function render(): string {
     const rows = constraints.map(
       ({ id, order, reason, source }) => `| \`${id}\` | ${cell(order)} | ${cell(reason)} | ${cell(source)} |`,
     );
-    return [`## ${subject}`, '', '| constraint | order | because | source |', '|---|---|---|---|', ...rows, ''].join('\n');
+    return [
+      `## ${subject}`,
+      '',
+      '| constraint | order | because | source |',
+      '|---|---|---|---|',
+      ...rows,
+      '',
+    ].join('\n');
   });
   return `# Order of operations
 

@@ -1,9 +1,8 @@
 // Where strace 6.1 prints the arguments of a call otherwise than one by one: measured, call by call.
-import { CAPABILITIES } from '../linux/capabilities.ts';
-import { O_CREAT, S_IFBLK, S_IFCHR, S_IFMT } from '../linux/constants/open.ts';
+
 import { openFlags } from '../linux/abi/index.ts';
-import { F_ADD_SEALS, F_SETFD, F_SETFL } from '../linux/constants/open.ts';
-import { FD_STATE, formatFlags, OPEN_FLAGS, POLL_EVENTS, SEALS, SIGNALS } from '../linux/flags.ts';
+import { CAPABILITIES } from '../linux/capabilities.ts';
+import { F_ADD_SEALS, F_SETFD, F_SETFL, O_CREAT, S_IFBLK, S_IFCHR, S_IFMT } from '../linux/constants/open.ts';
 import {
   PR_CAPBSET_DROP,
   PR_SET_DUMPABLE,
@@ -13,6 +12,7 @@ import {
 } from '../linux/constants/process.ts';
 import { SCM_RIGHTS, SOL_SOCKET } from '../linux/constants/socket.ts';
 import { TIOCGPTPEER } from '../linux/constants/terminal.ts';
+import { FD_STATE, formatFlags, OPEN_FLAGS, POLL_EVENTS, SEALS, SIGNALS } from '../linux/flags.ts';
 import type { Call, Field, Memory } from './call.ts';
 
 /** What a rule needs of the printer. */
@@ -38,7 +38,7 @@ function fieldsAt(call: Call, index: number): readonly Field[] {
   return arg?.kind === 'memory' && arg.memory.kind === 'struct' ? arg.memory.fields : [];
 }
 
-function valueOf(fields: readonly Field[], name: string): number {
+function fieldValue(fields: readonly Field[], name: string): number {
   const value = fields.find((field) => field.name === name)?.value;
   return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : 0;
 }
@@ -52,7 +52,7 @@ const openat: Rule = (text) => (creates(numberAt(text.call, 2)) ? text.args() : 
 
 const openat2: Rule = (text) => {
   const fields = fieldsAt(text.call, 2);
-  const shown = fields.filter(({ name }) => name !== 'mode' || creates(valueOf(fields, 'flags')));
+  const shown = fields.filter(({ name }) => name !== 'mode' || creates(fieldValue(fields, 'flags')));
   const how = `{${shown.map((field) => `${field.name}=${text.field(field)}`).join(', ')}}`;
   return [text.argument(0), text.argument(1), how, text.argument(3)];
 };
@@ -160,20 +160,23 @@ const ppoll: Rule = (text) => {
 };
 
 /** Two descriptors, `[3, 4]`. */
-const pair = (index: number): Rule => (text) =>
-  text.args().map((arg, at) =>
-    at === index
-      ? `[${fieldsAt(text.call, index)
-          .map((field) => text.field(field))
-          .join(', ')}]`
-      : arg,
-  );
+const pair =
+  (index: number): Rule =>
+  (text) =>
+    text.args().map((arg, at) =>
+      at === index
+        ? `[${fieldsAt(text.call, index)
+            .map((field) => text.field(field))
+            .join(', ')}]`
+        : arg,
+    );
 
 const clone3: Rule = (text) => {
   const words = fieldsAt(text.call, 0).flatMap((field) => {
     const { name, value } = field;
     if (name === 'flags') return [`flags=${text.field(field)}`];
-    if (name === 'exit_signal') return [`exit_signal=${formatFlags(Number(value), SIGNALS)}`, 'stack=NULL', 'stack_size=0'];
+    if (name === 'exit_signal')
+      return [`exit_signal=${formatFlags(Number(value), SIGNALS)}`, 'stack=NULL', 'stack_size=0'];
     return name === 'cgroup' && value !== 0 ? [`cgroup=${text.field(field)}`] : [];
   });
   const pidfd = fieldsAt(text.call, 0).find(({ name }) => name === 'pidfd')?.value;
@@ -182,7 +185,9 @@ const clone3: Rule = (text) => {
 };
 
 function cellText(text: ArgumentTexts, memory: Memory): string {
-  return memory.kind === 'struct' ? `[${memory.fields.map((field) => text.field(field)).join(', ')}]` : text.memory(memory);
+  return memory.kind === 'struct'
+    ? `[${memory.fields.map((field) => text.field(field)).join(', ')}]`
+    : text.memory(memory);
 }
 
 /** struct msghdr, one part and one descriptor, as sendmsg(2) and recvmsg(2) have it. */
@@ -199,10 +204,11 @@ const message: Rule = (text) => {
 
 function controlText(text: ArgumentTexts, fields: readonly Field[]): string {
   const fd = fields.find(({ name }) => name === 'fd');
-  const known = valueOf(fields, 'cmsg_level') === SOL_SOCKET && valueOf(fields, 'cmsg_type') === SCM_RIGHTS;
+  const known =
+    fieldValue(fields, 'cmsg_level') === SOL_SOCKET && fieldValue(fields, 'cmsg_type') === SCM_RIGHTS;
   const kind = known ? 'cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS' : 'cmsg_level=?, cmsg_type=?';
   const data = fd === undefined ? '' : text.field(fd);
-  return `{cmsg_len=${valueOf(fields, 'cmsg_len')}, ${kind}, cmsg_data=[${data}]}`;
+  return `{cmsg_len=${fieldValue(fields, 'cmsg_len')}, ${kind}, cmsg_data=[${data}]}`;
 }
 
 export const CALL_RULES: Readonly<Record<string, Rule>> = {

@@ -27,10 +27,15 @@ export function decodeBatch(bytes: Uint8Array): Decoded {
   const recordsEnd = HEADER_SIZE + RECORD_SIZE * records;
   const start = recordsEnd + 8 * Math.ceil((4 * relocs) / 8) + FRAME_SIZE;
   if (word(0) !== WIRE.MAGIC_BATCH || start + length !== bytes.length) throw new Error('sizes disagree');
-  if (bytes.length - HEADER_SIZE > WIRE.ARENA || length % 8 !== 0 || reply > length) throw new Error('sizes are refused');
+  if (bytes.length - HEADER_SIZE > WIRE.ARENA || length % 8 !== 0 || reply > length)
+    throw new Error('sizes are refused');
   return {
-    records: Array.from({ length: records }, (_, index) => decodeRecord(view, HEADER_SIZE + RECORD_SIZE * index)),
-    relocs: new Set(Array.from({ length: relocs }, (_, index) => view.getUint32(recordsEnd + 4 * index, true))),
+    records: Array.from({ length: records }, (_, index) =>
+      decodeRecord(view, HEADER_SIZE + RECORD_SIZE * index),
+    ),
+    relocs: new Set(
+      Array.from({ length: relocs }, (_, index) => view.getUint32(recordsEnd + 4 * index, true)),
+    ),
     data: new DataView(bytes.buffer, bytes.byteOffset + start, length),
     reply,
   };

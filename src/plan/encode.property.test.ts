@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { syscallNumber } from '../linux/abi/index.ts';
 import { OPEN_FLAGS, translateOpenFlags } from '../linux/flags.ts';
 import { type Arg, type Call, isSlot, type Memory, memoryLength } from './call.ts';
-import { bytesAt, type Decoded, decodeBatch, type DecodedRecord } from './decode.testing.ts';
+import { bytesAt, type Decoded, type DecodedRecord, decodeBatch } from './decode.testing.ts';
 import { type Batch, encode } from './encode.ts';
 import { compiledPlans } from './specification.testing.ts';
 import { WIRE } from './wire.ts';
@@ -36,12 +36,14 @@ class Comparison {
       if (found !== undefined) this.record(record?.call ?? { name: 'END', args: [] }, found, index);
     });
     assert.equal(this.decoded.reply, this.batch.replyLength);
-    for (const [slot, at] of this.batch.slots) if (slot.reply) assert.ok(at + slot.width <= this.batch.replyLength, slot.name);
+    for (const [slot, at] of this.batch.slots)
+      if (slot.reply) assert.ok(at + slot.width <= this.batch.replyLength, slot.name);
     this.apart();
   }
 
   private record(call: Call, found: DecodedRecord, index: number): void {
-    const nr = PSEUDO[call.name] ?? syscallNumber(this.arch, call.name as Parameters<typeof syscallNumber>[1]);
+    const nr =
+      PSEUDO[call.name] ?? syscallNumber(this.arch, call.name as Parameters<typeof syscallNumber>[1]);
     assert.equal(found.nr, nr);
     assert.deepEqual(found.tolerate, [...(call.tolerate ?? []), 0, 0, 0, 0].slice(0, 4));
     const narrow = call.result?.width === 4 ? WIRE.FLAG_DEST32 : 0;
@@ -84,7 +86,7 @@ class Comparison {
       const bytes = typeof memory.bytes === 'string' ? memory.bytes : String.fromCharCode(...memory.bytes);
       assert.equal(bytesAt(data, at, bytes.length), bytes);
     } else if (memory.kind === 'pointers') {
-      memory.items.forEach((item, index) => this.pointer(item, at + 8 * index));
+      for (const [index, item] of memory.items.entries()) this.pointer(item, at + 8 * index);
       assert.equal(data.getBigUint64(at + 8 * memory.items.length, true), 0n);
     } else if (memory.kind === 'struct') {
       this.struct(memory, at);

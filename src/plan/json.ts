@@ -6,8 +6,8 @@ import type { Pointer } from '../spec/error.ts';
 import { stringifyJson } from '../spec/json.ts';
 import { type Arg, type Call, type Field, isSlot, type Memory, type Slot } from './call.ts';
 import { writtenArguments } from './kernel-writes.ts';
-import { maskedSecret, numberText, printCall } from './print-call.ts';
 import { sourceOf } from './print.ts';
+import { maskedSecret, numberText, printCall } from './print-call.ts';
 import { type Plan, readingOrder, type Step } from './step.ts';
 
 export interface PlanJsonOptions {
@@ -89,7 +89,12 @@ class Form {
       case 'string':
         return { string: this.content(memory.bytes, memory.secret) };
       case 'buffer':
-        return { bytes: this.content(typeof memory.bytes === 'string' ? memory.bytes : fromArray(memory.bytes), memory.secret) };
+        return {
+          bytes: this.content(
+            typeof memory.bytes === 'string' ? memory.bytes : fromArray(memory.bytes),
+            memory.secret,
+          ),
+        };
       case 'out':
         return { out: memory.buffer.name, capacity: memory.buffer.length };
       case 'pointers':

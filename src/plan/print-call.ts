@@ -1,8 +1,18 @@
 // One call as strace 6.1 prints it, with slots by name where strace has their numbers.
-import { errnoName } from '../linux/errno.ts';
+
 import { type Bytes, fromArray, quoteBytes } from '../linux/bytes.ts';
+import { errnoName } from '../linux/errno.ts';
 import { formatFlags, PERMISSIONS } from '../linux/flags.ts';
-import { type Arg, type Call, type Field, isSlot, type Memory, type NumberFormat, type OutBuffer, type Slot } from './call.ts';
+import {
+  type Arg,
+  type Call,
+  type Field,
+  isSlot,
+  type Memory,
+  type NumberFormat,
+  type OutBuffer,
+  type Slot,
+} from './call.ts';
 import { CALL_RULES } from './call-rules.ts';
 import { writtenArguments } from './kernel-writes.ts';
 
@@ -83,7 +93,10 @@ export class CallText {
         return this.quoted(memory.bytes, memory.secret);
       case 'buffer':
         if (memory.text !== undefined) return memory.text;
-        return this.quoted(typeof memory.bytes === 'string' ? memory.bytes : fromArray(memory.bytes), memory.secret);
+        return this.quoted(
+          typeof memory.bytes === 'string' ? memory.bytes : fromArray(memory.bytes),
+          memory.secret,
+        );
       case 'out':
         return this.options.out?.(memory.buffer) ?? `[${escapeText(memory.buffer.name)}]`;
       case 'pointers':
@@ -127,7 +140,9 @@ export function numberText(value: number | bigint, format: NumberFormat): string
   if (format === 'dec') return String(value);
   if (format === 'oct') return formatFlags(value, PERMISSIONS);
   if (format !== 'hex') return formatFlags(value, format);
-  return value === 0 || value === 0n ? '0' : `0x${(value < 0 ? BigInt.asUintN(64, BigInt(value)) : value).toString(16)}`;
+  return value === 0 || value === 0n
+    ? '0'
+    : `0x${(value < 0 ? BigInt.asUintN(64, BigInt(value)) : value).toString(16)}`;
 }
 
 /** Names of slots are made of paths: bytes beyond ASCII and control characters as strace has them. */

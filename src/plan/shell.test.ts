@@ -5,8 +5,8 @@ import { exampleSpec } from '../spec/defaults.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
 import { slot } from './call.ts';
 import type { HostFacts } from './facts.ts';
-import { planShell } from './shell.ts';
 import { comment, hereDocument, quote, words } from './shell/quote.ts';
+import { planShell } from './shell.ts';
 import { type Plan, type Step, step } from './step.ts';
 import * as sys from './syscalls.ts';
 
@@ -48,7 +48,10 @@ test('no line of a here-document is its end', () => {
 });
 
 test('values of the environment come from the caller unless they are shown', () => {
-  const change = (spec: Spec): Spec => ({ ...spec, process: { user: { uid: 0, gid: 0 }, cwd: '/', args: ['/x'], env: ['TOKEN=hunter2', 'a-b=1', 'NONE'] } });
+  const change = (spec: Spec): Spec => ({
+    ...spec,
+    process: { user: { uid: 0, gid: 0 }, cwd: '/', args: ['/x'], env: ['TOKEN=hunter2', 'a-b=1', 'NONE'] },
+  });
   const masked = script(change);
   assert.ok(!masked.includes('hunter2'));
   assert.match(masked, /exec env -i TOKEN="\$\{TOKEN-\}" "\$capsh"/);
@@ -56,13 +59,29 @@ test('values of the environment come from the caller unless they are shown', () 
 });
 
 test('namespaces become flags of unshare, joined ones of nsenter', () => {
-  const namespaces = [{ type: 'pid' }, { type: 'network', path: '/run/net ns' }, { type: 'mount' }, { type: 'user' }, { type: 'time' }] as const;
-  const made = script((spec) => ({ ...spec, linux: { namespaces, timeOffsets: { boottime: { secs: 5, nanosecs: 0 } } } }));
+  const namespaces = [
+    { type: 'pid' },
+    { type: 'network', path: '/run/net ns' },
+    { type: 'mount' },
+    { type: 'user' },
+    { type: 'time' },
+  ] as const;
+  const made = script((spec) => ({
+    ...spec,
+    linux: { namespaces, timeOffsets: { boottime: { secs: 5, nanosecs: 0 } } },
+  }));
   assert.match(
     made,
     /exec nsenter '--net=\/run\/net ns' unshare --user --mount --pid --time --propagation=slave --fork --kill-child --map-root-user --boottime=5 sh -eu/,
   );
-  const mapped = script((spec) => ({ ...spec, linux: { namespaces: [{ type: 'user' }], uidMappings: [{ containerID: 0, hostID: 100000, size: 10 }], gidMappings: [{ containerID: 0, hostID: 100000, size: 10 }] } }));
+  const mapped = script((spec) => ({
+    ...spec,
+    linux: {
+      namespaces: [{ type: 'user' }],
+      uidMappings: [{ containerID: 0, hostID: 100000, size: 10 }],
+      gidMappings: [{ containerID: 0, hostID: 100000, size: 10 }],
+    },
+  }));
   assert.match(mapped, /--map-users=100000,0,10 --map-groups=100000,0,10/);
 });
 
@@ -76,7 +95,11 @@ test('masks, devices and names take the paths as they are, quoted', () => {
   const made = script((spec) => ({
     ...spec,
     hostname: "o'hara",
-    linux: { namespaces: [{ type: 'mount' }, { type: 'uts' }], maskedPaths: ['/a b'], devices: [{ path: '/dev/x y', type: 'b', major: 8, minor: 1, fileMode: 0o600, uid: 5 }] },
+    linux: {
+      namespaces: [{ type: 'mount' }, { type: 'uts' }],
+      maskedPaths: ['/a b'],
+      devices: [{ path: '/dev/x y', type: 'b', major: 8, minor: 1, fileMode: 0o600, uid: 5 }],
+    },
   }));
   assert.match(made, /^hostname 'o'\\''hara'$/m);
   assert.match(made, /^if \[ -d '\.\/a b' \]; then mount -t tmpfs/m);
@@ -90,8 +113,13 @@ test('cgroups are made, written and joined as the plan does it', () => {
     (spec) => spec,
     plan(
       step('parent', 'cgroup-create', 'make', '/x', [sys.mkdirat(-100, '/cg/a b', 0o755)]),
-      step('parent', 'cgroup-limit', 'limit', '/x', [sys.openat(-100, '/cg/a b/pids.max', 1, 0, { result: limit }), sys.write(limit, '20')]),
-      step('parent', 'cgroup-open', 'open', '/x', [sys.openat(-100, '/cg/a b/cgroup.procs', 1, 0, { result: procs })]),
+      step('parent', 'cgroup-limit', 'limit', '/x', [
+        sys.openat(-100, '/cg/a b/pids.max', 1, 0, { result: limit }),
+        sys.write(limit, '20'),
+      ]),
+      step('parent', 'cgroup-open', 'open', '/x', [
+        sys.openat(-100, '/cg/a b/cgroup.procs', 1, 0, { result: procs }),
+      ]),
       step('child', 'cgroup-join', 'join', '/x', [sys.write(procs, '0')]),
     ),
   );
@@ -101,7 +129,11 @@ test('cgroups are made, written and joined as the plan does it', () => {
 });
 
 test('what is left out stands at the top', () => {
-  const made = script((spec) => ({ ...spec, linux: { ...spec.linux, seccomp: { defaultAction: 'SCMP_ACT_ALLOW' } }, mounts: [{ destination: '/x', source: '/y', options: ['bind', 'rro', 'idmap'] }] }));
+  const made = script((spec) => ({
+    ...spec,
+    linux: { ...spec.linux, seccomp: { defaultAction: 'SCMP_ACT_ALLOW' } },
+    mounts: [{ destination: '/x', source: '/y', options: ['bind', 'rro', 'idmap'] }],
+  }));
   assert.match(made, /^# {3}the seccomp filter$/m);
   assert.match(made, /^# {3}the terminal: it has yours$/m);
   assert.match(made, /^# {3}the options rro, idmap of \/x$/m);

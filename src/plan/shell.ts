@@ -3,8 +3,8 @@
 // It is derived from the specification that the plan was compiled from, and is nearly the same container: what it
 // leaves out stands at its top. Paths inside the root are looked up as they are, so it is for roots that one trusts.
 import type { Bytes } from '../linux/bytes.ts';
-import { sysctlPath } from '../spec/sysctl.ts';
 import type { LinuxNamespaceType, Spec } from '../spec/runtime-spec.ts';
+import { sysctlPath } from '../spec/sysctl.ts';
 import type { Slot } from './call.ts';
 import type { HostFacts } from './facts.ts';
 import { type ShellCgroups, shellCgroups } from './shell/cgroups.ts';
@@ -56,7 +56,11 @@ function ending({ join, remove }: ShellCgroups): Bytes {
   return join.length === 0 ? '' : `)\nstatus=$?\n${remove.join('\n')}\nexit $status\n`;
 }
 
-function innerScript(spec: Spec, mounts: readonly Bytes[], { facts, showSecrets = false }: ShellOptions): Bytes[] {
+function innerScript(
+  spec: Spec,
+  mounts: readonly Bytes[],
+  { facts, showSecrets = false }: ShellOptions,
+): Bytes[] {
   const isNew = (type: LinuxNamespaceType) => namespaceOf(spec, type) === 'new';
   const process = spec.process ?? { user: { uid: 0, gid: 0 }, cwd: '/' };
   const score = process.oomScoreAdj;
@@ -134,7 +138,11 @@ function unshareCommand(spec: Spec, facts: HostFacts): Bytes {
 function mapFlags(spec: Spec, facts: HostFacts): Bytes[] {
   const { uidMappings: uids = [], gidMappings: gids = [] } = spec.linux ?? {};
   const isCaller = (mappings: typeof uids, id: number) =>
-    mappings.length === 0 || (mappings.length === 1 && mappings[0]?.containerID === 0 && mappings[0].hostID === id && mappings[0].size === 1);
+    mappings.length === 0 ||
+    (mappings.length === 1 &&
+      mappings[0]?.containerID === 0 &&
+      mappings[0].hostID === id &&
+      mappings[0].size === 1);
   if (isCaller(uids, facts.uid) && isCaller(gids, facts.gid)) return ['--map-root-user'];
   const flag = (name: Bytes, mappings: typeof uids) =>
     mappings.map(({ containerID, hostID, size }) => `--map-${name}=${hostID},${containerID},${size}`);
@@ -144,7 +152,8 @@ function mapFlags(spec: Spec, facts: HostFacts): Bytes[] {
 function intoCgroup({ steps }: Plan): Slot | undefined {
   const fork = steps.flatMap(({ calls }) => calls).find(({ name }) => name === 'FORK');
   const memory = fork?.args[0]?.kind === 'memory' ? fork.args[0].memory : undefined;
-  const cgroup = memory?.kind === 'struct' ? memory.fields.find(({ name }) => name === 'cgroup')?.value : undefined;
+  const cgroup =
+    memory?.kind === 'struct' ? memory.fields.find(({ name }) => name === 'cgroup')?.value : undefined;
   return typeof cgroup === 'object' && 'width' in cgroup ? cgroup : undefined;
 }
 
@@ -165,5 +174,7 @@ function leftOut(spec: Spec): Bytes[] {
     [linux?.timeOffsets, 'nanoseconds of time offsets'],
     [spec.hooks, 'hooks'],
   ];
-  return all.flatMap(([asked, what]) => (asked === undefined || asked === false || asked === '' ? [] : [what]));
+  return all.flatMap(([asked, what]) =>
+    asked === undefined || asked === false || asked === '' ? [] : [what],
+  );
 }

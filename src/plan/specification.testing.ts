@@ -2,12 +2,19 @@
 import fc from 'fast-check';
 import type { Bytes } from '../linux/bytes.ts';
 import { CAPABILITIES } from '../linux/capabilities.ts';
-import { CaissonError } from '../spec/error.ts';
 import { exampleSpec } from '../spec/defaults.ts';
-import type { Linux, LinuxNamespace, LinuxNamespaceType, Mount, Process, Spec } from '../spec/runtime-spec.ts';
+import { CaissonError } from '../spec/error.ts';
+import type {
+  Linux,
+  LinuxNamespace,
+  LinuxNamespaceType,
+  Mount,
+  Process,
+  Spec,
+} from '../spec/runtime-spec.ts';
 import { slot } from './call.ts';
-import { compile, type StartPlan } from './compile.ts';
 import type { CompileOptions, RootPlan } from './compile/context.ts';
+import { compile, type StartPlan } from './compile.ts';
 import type { HostFacts } from './facts.ts';
 import { step } from './step.ts';
 import * as sys from './syscalls.ts';
@@ -56,13 +63,24 @@ const facts: fc.Arbitrary<HostFacts> = fc
 
 /** Bytes of names: mostly plain, some that need escapes, never NUL or a slash. */
 const name: fc.Arbitrary<Bytes> = fc
-  .array(fc.oneof({ weight: 5, arbitrary: fc.constantFrom(...'abcz') }, fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code))), { minLength: 1, maxLength: 6 })
+  .array(
+    fc.oneof(
+      { weight: 5, arbitrary: fc.constantFrom(...'abcz') },
+      fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code)),
+    ),
+    { minLength: 1, maxLength: 6 },
+  )
   .map((parts) => parts.join('').replaceAll('/', '_'))
   .filter((text) => text !== '.' && text !== '..');
 const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => `/${names.join('/')}`);
-const text = fc.array(fc.integer({ min: 1, max: 255 }), { maxLength: 8 }).map((codes) => String.fromCharCode(...codes));
+const text = fc
+  .array(fc.integer({ min: 1, max: 255 }), { maxLength: 8 })
+  .map((codes) => String.fromCharCode(...codes));
 const id = fc.oneof(fc.constantFrom(0, 1, 1000, 65534, 4294967294), fc.nat(4294967294));
-const int64 = fc.oneof(fc.constantFrom(0, 1, 1024, 2n ** 63n, 2n ** 64n - 1n), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }));
+const int64 = fc.oneof(
+  fc.constantFrom(0, 1, 1024, 2n ** 63n, 2n ** 64n - 1n),
+  fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+);
 const capabilities = fc.subarray(Object.keys(CAPABILITIES), { maxLength: 6 });
 
 const mount: fc.Arbitrary<Mount> = fc.oneof(
@@ -81,30 +99,61 @@ const mount: fc.Arbitrary<Mount> = fc.oneof(
   }),
 );
 
-const process: fc.Arbitrary<Process> = fc
-  .record(
-    {
-      user: fc.record({ uid: id, gid: id, umask: fc.constantFrom(0, 0o22, 0o777), additionalGids: fc.array(id, { maxLength: 3 }) }),
-      cwd: fc.oneof(fc.constantFrom('/', '/dev', '/a/../b'), path),
-      args: fc.array(fc.oneof(path, name), { minLength: 1, maxLength: 3 }),
-      env: fc.array(fc.oneof(name.map((key) => `${key}=x`), text, fc.constant('PATH=/bin::/sbin')), { maxLength: 4 }),
-      terminal: fc.boolean(),
-      noNewPrivileges: fc.boolean(),
-      oomScoreAdj: fc.integer({ min: -1000, max: 1000 }),
-      apparmorProfile: fc.constantFrom('', 'profile'),
-      selinuxLabel: fc.constantFrom('', 'label'),
-      rlimits: fc.array(fc.record({ type: fc.constantFrom('RLIMIT_NOFILE' as const, 'RLIMIT_CORE' as const), soft: int64, hard: int64 }), { maxLength: 2 }),
-      scheduler: fc.record({ policy: fc.constantFrom('SCHED_OTHER' as const, 'SCHED_DEADLINE' as const), runtime: int64 }),
-      ioPriority: fc.record({ class: fc.constant('IOPRIO_CLASS_BE' as const), priority: fc.nat(7) }),
-      capabilities: fc.record({ bounding: capabilities, effective: capabilities, permitted: capabilities, inheritable: capabilities, ambient: capabilities }),
-    },
-    { requiredKeys: ['user', 'cwd', 'args'] },
-  );
+const process: fc.Arbitrary<Process> = fc.record(
+  {
+    user: fc.record({
+      uid: id,
+      gid: id,
+      umask: fc.constantFrom(0, 0o22, 0o777),
+      additionalGids: fc.array(id, { maxLength: 3 }),
+    }),
+    cwd: fc.oneof(fc.constantFrom('/', '/dev', '/a/../b'), path),
+    args: fc.array(fc.oneof(path, name), { minLength: 1, maxLength: 3 }),
+    env: fc.array(
+      fc.oneof(
+        name.map((key) => `${key}=x`),
+        text,
+        fc.constant('PATH=/bin::/sbin'),
+      ),
+      { maxLength: 4 },
+    ),
+    terminal: fc.boolean(),
+    noNewPrivileges: fc.boolean(),
+    oomScoreAdj: fc.integer({ min: -1000, max: 1000 }),
+    apparmorProfile: fc.constantFrom('', 'profile'),
+    selinuxLabel: fc.constantFrom('', 'label'),
+    rlimits: fc.array(
+      fc.record({
+        type: fc.constantFrom('RLIMIT_NOFILE' as const, 'RLIMIT_CORE' as const),
+        soft: int64,
+        hard: int64,
+      }),
+      { maxLength: 2 },
+    ),
+    scheduler: fc.record({
+      policy: fc.constantFrom('SCHED_OTHER' as const, 'SCHED_DEADLINE' as const),
+      runtime: int64,
+    }),
+    ioPriority: fc.record({ class: fc.constant('IOPRIO_CLASS_BE' as const), priority: fc.nat(7) }),
+    capabilities: fc.record({
+      bounding: capabilities,
+      effective: capabilities,
+      permitted: capabilities,
+      inheritable: capabilities,
+      ambient: capabilities,
+    }),
+  },
+  { requiredKeys: ['user', 'cwd', 'args'] },
+);
 
 const namespaces: fc.Arbitrary<LinuxNamespace[]> = fc
   .subarray<LinuxNamespaceType>(['pid', 'network', 'ipc', 'uts', 'user', 'cgroup', 'time'])
   .chain((types) =>
-    fc.tuple(...types.map((type) => fc.boolean().map((joins): LinuxNamespace => (joins ? { type, path: `/run/ns/${type}` } : { type })))),
+    fc.tuple(
+      ...types.map((type) =>
+        fc.boolean().map((joins): LinuxNamespace => (joins ? { type, path: `/run/ns/${type}` } : { type })),
+      ),
+    ),
   )
   .map((chosen) => [...chosen, { type: 'mount' as const }]);
 
@@ -119,15 +168,27 @@ const linux: fc.Arbitrary<Linux> = fc.record(
     timeOffsets: fc.constant({ monotonic: { secs: 1, nanosecs: 0 } }),
     rootfsPropagation: fc.constantFrom('rslave' as const, 'rshared' as const, 'private' as const),
     seccomp: fc.constant({ defaultAction: 'SCMP_ACT_ALLOW' as const }),
-    devices: fc.array(path.map((where) => ({ path: where, type: 'c' as const, major: 1, minor: 3 })), { maxLength: 2 }),
+    devices: fc.array(
+      path.map((where) => ({ path: where, type: 'c' as const, major: 1, minor: 3 })),
+      { maxLength: 2 },
+    ),
     personality: fc.constant({ domain: 'LINUX32' as const }),
-    memoryPolicy: fc.constantFrom({ mode: 'MPOL_BIND' as const, nodes: '0,70' }, { mode: 'MPOL_DEFAULT' as const, nodes: '' }),
+    memoryPolicy: fc.constantFrom(
+      { mode: 'MPOL_BIND' as const, nodes: '0,70' },
+      { mode: 'MPOL_DEFAULT' as const, nodes: '' },
+    ),
   },
   { requiredKeys: ['namespaces', 'uidMappings', 'gidMappings'] },
 );
 
 const spec: fc.Arbitrary<Spec> = fc
-  .record({ process, linux, mounts: fc.array(mount, { maxLength: 3 }), readonly: fc.boolean(), hostname: fc.constantFrom('', 'blue') })
+  .record({
+    process,
+    linux,
+    mounts: fc.array(mount, { maxLength: 3 }),
+    readonly: fc.boolean(),
+    hostname: fc.constantFrom('', 'blue'),
+  })
   .map(({ readonly, mounts, ...rest }) => ({
     ociVersion: '1.3.0',
     root: { path: '/srv/rootfs', readonly },
@@ -138,7 +199,13 @@ const spec: fc.Arbitrary<Spec> = fc
   }));
 
 const options: fc.Arbitrary<Partial<CompileOptions>> = fc.record(
-  { mapHelpers: fc.boolean(), dieWithParent: fc.boolean(), noPivot: fc.boolean(), noNewKeyring: fc.boolean(), trace: fc.boolean() },
+  {
+    mapHelpers: fc.boolean(),
+    dieWithParent: fc.boolean(),
+    noPivot: fc.boolean(),
+    noNewKeyring: fc.boolean(),
+    trace: fc.boolean(),
+  },
   { requiredKeys: [] },
 );
 

@@ -52,7 +52,9 @@ test('two dependent steps that change places are noticed', () => {
       const pairs = DEPENDENT.flatMap(([one, other]) => {
         const first = child.find(({ id }) => id === one);
         const second = child.findLast(({ id }) => id === other);
-        return first && second && child.indexOf(first) < child.indexOf(second) ? [[first, second] as const] : [];
+        return first && second && child.indexOf(first) < child.indexOf(second)
+          ? [[first, second] as const]
+          : [];
       });
       const pair = pairs[choice % pairs.length];
       fc.pre(pair !== undefined);

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { exampleSpec } from '../spec/defaults.ts';
 import type { LinuxNamespace, Spec } from '../spec/runtime-spec.ts';
 import { type Call, call, number, pointer, slot, struct } from './call.ts';
-import { compile } from './compile.ts';
 import type { CompileOptions } from './compile/context.ts';
+import { compile } from './compile.ts';
 import type { HostFacts } from './facts.ts';
 import { type Plan, type Step, step } from './step.ts';
 import * as sys from './syscalls.ts';
@@ -38,8 +38,16 @@ function testRoot() {
   return { root, steps: [step('child', 'root', 'bind the root', '/root/path', calls)] };
 }
 
-function plan(change: (spec: Spec) => Spec, facts: Partial<HostFacts> = {}, options: Partial<CompileOptions> = {}): Plan {
-  return compile(change(exampleSpec()), { ...FACTS, ...facts }, { id: 'x', root: testRoot(), dieWithParent: true, ...options });
+function plan(
+  change: (spec: Spec) => Spec,
+  facts: Partial<HostFacts> = {},
+  options: Partial<CompileOptions> = {},
+): Plan {
+  return compile(
+    change(exampleSpec()),
+    { ...FACTS, ...facts },
+    { id: 'x', root: testRoot(), dieWithParent: true, ...options },
+  );
 }
 
 const MAPPING = [{ containerID: 0, hostID: 100000, size: 65536 }];
@@ -47,7 +55,12 @@ const MAPPING = [{ containerID: 0, hostID: 100000, size: 65536 }];
 function namespaces(...more: readonly LinuxNamespace[]): (spec: Spec) => Spec {
   return (spec) => ({
     ...spec,
-    linux: { ...spec.linux, uidMappings: MAPPING, gidMappings: MAPPING, namespaces: [...(spec.linux?.namespaces ?? []), ...more] },
+    linux: {
+      ...spec.linux,
+      uidMappings: MAPPING,
+      gidMappings: MAPPING,
+      namespaces: [...(spec.linux?.namespaces ?? []), ...more],
+    },
   });
 }
 
@@ -74,26 +87,45 @@ const FULL = plan((spec) => ({
     seccomp: { defaultAction: 'SCMP_ACT_ALLOW' },
   },
 }));
-const CWD = plan((spec) => ({ ...spec, process: { user: { uid: 0, gid: 0 }, args: ['/bin/true'], cwd: '/srv' } }));
+const CWD = plan((spec) => ({
+  ...spec,
+  process: { user: { uid: 0, gid: 0 }, args: ['/bin/true'], cwd: '/srv' },
+}));
 const CGROUP = (() => {
   const procs = slot('procs');
-  const open = step('parent', 'cgroup-open', 'open', 'default', [sys.openat(sys.AT_FDCWD, '/cgroup.procs', 0o2000001, 0, { result: procs })]);
+  const open = step('parent', 'cgroup-open', 'open', 'default', [
+    sys.openat(sys.AT_FDCWD, '/cgroup.procs', 0o2000001, 0, { result: procs }),
+  ]);
   const join = step('child', 'cgroup-join', 'join', 'default', [sys.write(procs, '0')]);
-  return plan(namespaces({ type: 'cgroup' }), {}, { cgroup: { create: [open], join: [join], release: [], hierarchies: [] } });
+  return plan(
+    namespaces({ type: 'cgroup' }),
+    {},
+    { cgroup: { create: [open], join: [join], release: [], hierarchies: [] } },
+  );
 })();
 const USER = plan(namespaces({ type: 'user' }), { privileged: false });
 const ROOT_USER = plan(namespaces({ type: 'user' }));
 const USER_LABEL = plan((spec) => {
   const made = namespaces({ type: 'user' })(spec);
-  return made.process === undefined ? made : { ...made, process: { ...made.process, apparmorProfile: 'profile' } };
+  return made.process === undefined
+    ? made
+    : { ...made, process: { ...made.process, apparmorProfile: 'profile' } };
 });
 const JOINED = plan(namespaces({ type: 'user', path: '/u' }, { type: 'time', path: '/t' }));
-const PID = plan((spec) => ({ ...spec, linux: { ...spec.linux, namespaces: [{ type: 'mount' }, { type: 'uts' }, { type: 'pid', path: '/p' }] } }));
+const PID = plan((spec) => ({
+  ...spec,
+  linux: { ...spec.linux, namespaces: [{ type: 'mount' }, { type: 'uts' }, { type: 'pid', path: '/p' }] },
+}));
 const MOUNT_JOINED = plan((spec) => ({
   ociVersion: spec.ociVersion,
   root: { path: '/' },
   ...(spec.process ? { process: { ...spec.process, terminal: false } } : {}),
-  linux: { namespaces: [{ type: 'mount', path: '/m' }, { type: 'uts', path: '/u' }] },
+  linux: {
+    namespaces: [
+      { type: 'mount', path: '/m' },
+      { type: 'uts', path: '/u' },
+    ],
+  },
 }));
 
 type Change = (plan: Plan) => Plan;
@@ -121,9 +153,12 @@ const calls =
   };
 
 const add = (id: string, ...more: readonly Call[]): Change => calls(id, (old) => [...old, ...more]);
-const first = (...more: readonly Step[]): Change => ({ steps }) => ({ steps: [...more, ...steps] });
+const first =
+  (...more: readonly Step[]): Change =>
+  ({ steps }) => ({ steps: [...more, ...steps] });
 const reversed = (id: string): Change => calls(id, (old) => [...old].reverse());
-const without = (id: string, name: string): Change => calls(id, (old) => old.filter((each) => each.name !== name));
+const without = (id: string, name: string): Change =>
+  calls(id, (old) => old.filter((each) => each.name !== name));
 
 const unshare = (flag: number): Call => sys.unshare(flag);
 const NEWNET = 0x40000000;
@@ -144,14 +179,20 @@ const joinsReversed: Change = ({ steps }) => {
 };
 
 const bindReversed: Change = ({ steps }) => ({
-  steps: steps.map((each) => (each.title.startsWith('bind /srv/data') ? { ...each, calls: [...each.calls].reverse() } : each)),
+  steps: steps.map((each) =>
+    each.title.startsWith('bind /srv/data') ? { ...each, calls: [...each.calls].reverse() } : each,
+  ),
 });
 
 /** What breaks each constraint, and only by the way others. */
 const BREAKAGES: readonly (readonly [string, Plan, Change])[] = [
   ['close-range-first', FULL, drop('launcher')],
   ['one-fork', FULL, add('fork', sys.fork({ flags: 0, pidfd: slot('other') }, {}))],
-  ['host-effects-undone', FULL, first(step('parent', 'x', 'make', '/x', [sys.mkdirat(sys.AT_FDCWD, '/x', 0o755)]))],
+  [
+    'host-effects-undone',
+    FULL,
+    first(step('parent', 'x', 'make', '/x', [sys.mkdirat(sys.AT_FDCWD, '/x', 0o755)])),
+  ],
   ['pid-before-fork', PID, pidJoinedByChild],
   ['user-joined-last-by-parent', JOINED, swap('join-user', 'join-namespace')],
   ['joined-before-mount-namespace', MOUNT_JOINED, joinsReversed],
@@ -199,12 +240,29 @@ const BREAKAGES: readonly (readonly [string, Plan, Change])[] = [
   ['filter-in-its-place', FULL, swap('user', 'seccomp')],
   ['no-new-privileges-before-execute', FULL, swap('no-new-privileges', 'execute')],
   ['signals-before-execute', FULL, drop('signals')],
-  ['lengths-declared', FULL, add('session', call('fstatfs', [number(0), pointer(struct({ name: 'short', width: 8, value: 0 }), 'fixed')]))],
+  [
+    'lengths-declared',
+    FULL,
+    add(
+      'session',
+      call('fstatfs', [number(0), pointer(struct({ name: 'short', width: 8, value: 0 }), 'fixed')]),
+    ),
+  ],
   ['strings-end', FULL, add('session', sys.chdir('/a\0b'))],
   ['slots-set-before-use', FULL, drop('pipes')],
   ['slots-have-one-home', FULL, add('session', ...twoHomes())],
   ['tolerance-fits', FULL, add('session', sys.chdir('/', { tolerate: [1, 2, 3, 4, 5] }))],
-  ['arguments-fit', FULL, add('session', call('close', Array.from({ length: 7 }, () => number(0))))],
+  [
+    'arguments-fit',
+    FULL,
+    add(
+      'session',
+      call(
+        'close',
+        Array.from({ length: 7 }, () => number(0)),
+      ),
+    ),
+  ],
   ['descriptors-closed-by-execve', FULL, add('session', sys.openat(sys.AT_FDCWD, '/', 0))],
 ];
 
@@ -216,7 +274,8 @@ function testRootSlot({ steps }: Plan) {
 
 function twoHomes(): Call[] {
   const shared = slot('shared', { width: 4 });
-  const one = () => pointer(struct({ name: 'a', width: 4, value: shared }, { name: 'b', width: 4, value: 0 }), 'fixed');
+  const one = () =>
+    pointer(struct({ name: 'a', width: 4, value: shared }, { name: 'b', width: 4, value: 0 }), 'fixed');
   return [call('pipe2', [one(), number(0o2000000)]), call('pipe2', [one(), number(0o2000000)])];
 }
 
@@ -232,16 +291,23 @@ for (const [id, whole, change] of BREAKAGES) {
 test('verify: every constraint has a plan that breaks it, an id of its own, a reason and a source', () => {
   const constraints = Object.values(CONSTRAINTS).flat();
   assert.deepEqual(constraints.map(({ id }) => id).sort(), BREAKAGES.map(([id]) => id).sort());
-  for (const { order, reason, source } of constraints) assert.ok(order !== '' && reason !== '' && source !== '');
+  for (const { order, reason, source } of constraints)
+    assert.ok(order !== '' && reason !== '' && source !== '');
 });
 
 test('verify: a violation names the step', () => {
-  const [found] = verify(drop('session')(FULL)).filter(({ constraint }) => constraint === 'session-before-terminal');
+  const [found] = verify(drop('session')(FULL)).filter(
+    ({ constraint }) => constraint === 'session-before-terminal',
+  );
   assert.equal(found?.step, 'terminal');
   assert.match(found?.message ?? '', /ioctl of the child's step/);
 });
 
 test('verify: what the flags of a namespace say, late joins and the map in one clone', () => {
-  const cloned = calls('fork', (old) => old.map((each) => (each.name === 'FORK' ? sys.fork({ flags: NEWUSER + NEWNET + NEWNS, pidfd: slot('other') }, {}) : each)))(USER);
+  const cloned = calls('fork', (old) =>
+    old.map((each) =>
+      each.name === 'FORK' ? sys.fork({ flags: NEWUSER + NEWNET + NEWNS, pidfd: slot('other') }, {}) : each,
+    ),
+  )(USER);
   assert.ok(verify(cloned).some(({ constraint }) => constraint === 'map-before-late-namespaces'));
 });

@@ -1,6 +1,6 @@
 // Compares what strace saw of one process with the calls that a plan prints, line by line.
 import { parseErrno } from '../../src/linux/errno.ts';
-import { type Call, type OutBuffer, type Slot } from '../../src/plan/call.ts';
+import type { Call, OutBuffer, Slot } from '../../src/plan/call.ts';
 import { printCall } from '../../src/plan/print-call.ts';
 
 /** Operations of the player itself, which make no system call. */
@@ -34,7 +34,12 @@ export interface Compared {
 }
 
 /** Compares `calls` with the trace from its line `from`; stops where the process executes a program. */
-export function compareTrace(calls: readonly Call[], trace: readonly string[], from: number, bound: Bindings): Compared {
+export function compareTrace(
+  calls: readonly Call[],
+  trace: readonly string[],
+  from: number,
+  bound: Bindings,
+): Compared {
   const lines = trace.slice(from).filter(isCall);
   let at = 0;
   for (const call of calls) {
@@ -60,7 +65,8 @@ export function compareTrace(calls: readonly Call[], trace: readonly string[], f
 function copyResult({ name, args, result }: Call, bound: Bindings): void {
   const [left] = args;
   if (name !== 'CHECK' || result === undefined || left === undefined) return;
-  const value = left.kind === 'slot' ? bound.get(left.slot) : left.kind === 'number' ? String(left.value) : undefined;
+  const value =
+    left.kind === 'slot' ? bound.get(left.slot) : left.kind === 'number' ? String(left.value) : undefined;
   if (value !== undefined) bound.set(result, value);
 }
 
@@ -86,7 +92,8 @@ function compareLine(call: Call, line: string, bound: Bindings): string | undefi
     .replaceAll(ANY, '.*');
   const [, text = line, number = '', errno] = LINE.exec(line) ?? [];
   const match = new RegExp(`^${pattern}$`, 's').exec(text);
-  if (match === null) return `expected ${printed.replaceAll(SLOT, '<?>').replaceAll(ANY, '...')}\n   found ${line}`;
+  if (match === null)
+    return `expected ${printed.replaceAll(SLOT, '<?>').replaceAll(ANY, '...')}\n   found ${line}`;
   unknown.forEach((each, index) => {
     const value = match[index + 1];
     if (value !== undefined) bound.set(each, value);

@@ -36,16 +36,25 @@ interface Seen {
 }
 
 const HOST_NAMESPACES = new Map(
-  spawnSync('sh', ['-c', 'cd /proc/self/ns; for ns in *; do echo "$ns $(readlink $ns)"; done'], { encoding: 'utf8' })
+  spawnSync('sh', ['-c', 'cd /proc/self/ns; for ns in *; do echo "$ns $(readlink $ns)"; done'], {
+    encoding: 'utf8',
+  })
     .stdout.trim()
     .split('\n')
     .map((line) => line.split(' ') as [string, string]),
 );
 
 function parse(output: string, id: string): Seen {
-  const [mounts = '', limits = '', status = '', namespaces = '', names = '', cgroups = '', devices = '', score = ''] = output
-    .replaceAll(id, 'ID')
-    .split('\n=\n');
+  const [
+    mounts = '',
+    limits = '',
+    status = '',
+    namespaces = '',
+    names = '',
+    cgroups = '',
+    devices = '',
+    score = '',
+  ] = output.replaceAll(id, 'ID').split('\n=\n');
   return {
     mounts: mounts.split('\n').map(mountLine),
     limits,
@@ -57,7 +66,9 @@ function parse(output: string, id: string): Seen {
     names,
     cgroups,
     // Dates and sizes of directories differ.
-    devices: devices.split('\n').map((line) => line.replace(/ \w+ +\d+ +\d\d:\d\d /, ' ').replace(/^(d\S+ .*?) \d+ (\S+)$/, '$1 $2')),
+    devices: devices
+      .split('\n')
+      .map((line) => line.replace(/ \w+ +\d+ +\d\d:\d\d /, ' ').replace(/^(d\S+ .*?) \d+ (\S+)$/, '$1 $2')),
     score,
   };
 }
@@ -75,7 +86,8 @@ function runScript(parts: Part): { seen: Seen; script: string } {
   const file = `${harness.makeDirectory('script')}/script.sh`;
   writeFileSync(file, script);
   const { uid, gid } = harness.caller;
-  const become = uid === 0 ? [] : ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
+  const become =
+    uid === 0 ? [] : ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
   const [program = 'sh', ...args] = [...become, 'sh', file];
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'latin1', timeout: 20_000 });
   return { seen: parse(succeeded({ code: status ?? 128, stdout, stderr }), 'caisson/plan'), script };
@@ -96,7 +108,7 @@ const HARMLESS: Part = {
       { type: 'RLIMIT_NOFILE', soft: 100, hard: 200 },
       { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
     ],
-    env: ['PATH=/bin', "QUOTE='\"$(x)`\\", 'EMPTY='],
+    env: ['PATH=/bin', 'QUOTE=\'"$(x)`\\', 'EMPTY='],
     oomScoreAdj: 500,
     user: { uid: 0, gid: 0, umask: 0o27 },
   },
@@ -126,7 +138,9 @@ const USER: Part = {
   linux: { resources: { pids: { limit: 50 } }, sysctl: { 'net.ipv4.ip_forward': '1' } },
 };
 
-test('user, groups, ambient capabilities, cgroups and sysctls, too', { skip: skip || (rootless && 'one id alone is mapped') }, () => {
+test('user, groups, ambient capabilities, cgroups and sysctls, too', {
+  skip: skip || (rootless && 'one id alone is mapped'),
+}, () => {
   const made = runCaisson(USER);
   const { seen } = runScript(USER);
   assert.deepEqual(seen, made);

@@ -11,7 +11,15 @@ import { readingOrder } from '../../src/plan/step.ts';
 import { verify } from '../../src/plan/verify.ts';
 import { prepare } from '../../src/runtime/prepare.ts';
 import { runAttached } from '../../src/runtime/run.ts';
-import { CAPABILITIES, capabilities, Harness, MOUNTS, NAMESPACES, type Part, rootOnly } from '../harness/caisson.ts';
+import {
+  CAPABILITIES,
+  capabilities,
+  Harness,
+  MOUNTS,
+  NAMESPACES,
+  type Part,
+  rootOnly,
+} from '../harness/caisson.ts';
 import { type Bindings, compareTrace } from '../harness/strace.ts';
 
 const harness = new Harness();
@@ -32,9 +40,24 @@ const SECCOMP = {
 /** What each case is for, and its part of the configuration. */
 const CASES: readonly (readonly [string, Part])[] = [
   ['the default configuration', {}],
-  ['a user namespace', { linux: { namespaces: [...NAMESPACES, { type: 'user' }], uidMappings: MAPPING, gidMappings: MAPPING } }],
-  ['masked and read-only paths', { root: { readonly: true }, linux: { maskedPaths: ['/proc/acpi', '/proc/keys', '/bin/none', '/tmp', '/etc/passwd'], readonlyPaths: ['/proc/sys', '/none'] } }],
-  ['a terminal', { process: { terminal: true, consoleSize: { height: 24, width: 80 }, user: { uid: 1000, gid: 1000 } } }],
+  [
+    'a user namespace',
+    { linux: { namespaces: [...NAMESPACES, { type: 'user' }], uidMappings: MAPPING, gidMappings: MAPPING } },
+  ],
+  [
+    'masked and read-only paths',
+    {
+      root: { readonly: true },
+      linux: {
+        maskedPaths: ['/proc/acpi', '/proc/keys', '/bin/none', '/tmp', '/etc/passwd'],
+        readonlyPaths: ['/proc/sys', '/none'],
+      },
+    },
+  ],
+  [
+    'a terminal',
+    { process: { terminal: true, consoleSize: { height: 24, width: 80 }, user: { uid: 1000, gid: 1000 } } },
+  ],
   [
     'an ordinary user with ambient capabilities and limits',
     {
@@ -51,7 +74,10 @@ const CASES: readonly (readonly [string, Part])[] = [
     },
   ],
   ['a filter, last', { linux: { seccomp: SECCOMP } }],
-  ['a filter, before capabilities are dropped', { process: { noNewPrivileges: false }, linux: { seccomp: SECCOMP } }],
+  [
+    'a filter, before capabilities are dropped',
+    { process: { noNewPrivileges: false }, linux: { seccomp: SECCOMP } },
+  ],
   [
     'scheduling, names, sysctls and a time namespace',
     {
@@ -82,8 +108,21 @@ const CASES: readonly (readonly [string, Part])[] = [
       ],
     },
   ],
-  ['devices', { linux: { devices: [{ path: '/dev/net/tun', type: 'c', major: 10, minor: 200, uid: 5, gid: 6, fileMode: 0o600 }, { path: '/dev/pipe', type: 'p' }] } }],
-  ['limits', { linux: { resources: { pids: { limit: 30 }, memory: { limit: 64 << 20 }, cpu: { shares: 512 } } } }],
+  [
+    'devices',
+    {
+      linux: {
+        devices: [
+          { path: '/dev/net/tun', type: 'c', major: 10, minor: 200, uid: 5, gid: 6, fileMode: 0o600 },
+          { path: '/dev/pipe', type: 'p' },
+        ],
+      },
+    },
+  ],
+  [
+    'limits',
+    { linux: { resources: { pids: { limit: 30 }, memory: { limit: 64 << 20 }, cpu: { shares: 512 } } } },
+  ],
   ['nothing new', { root: { path: '/' }, mounts: [], linux: { namespaces: [] } }],
 ];
 
@@ -92,7 +131,11 @@ async function traced(parts: Part) {
   const directory = harness.makeDirectory('trace');
   const launcher = `${directory}/launcher`;
   const programs = builtPrograms();
-  writeFileSync(launcher, `#!/bin/sh\nexec strace -D -ff -v -s 1000000 -o ${directory}/out ${programs.launcher} "$@"\n`, { mode: 0o755 });
+  writeFileSync(
+    launcher,
+    `#!/bin/sh\nexec strace -D -ff -v -s 1000000 -o ${directory}/out ${programs.launcher} "$@"\n`,
+    { mode: 0o755 },
+  );
   const port = nodePort({ ...programs, launcher });
   const { spec } = readBundle(port, harness.bundle(parts, 'true'));
   const prepared = prepare(port, spec, { id: harness.newId(), dieWithParent: true });
@@ -101,12 +144,23 @@ async function traced(parts: Part) {
   mkdirSync(state);
   const pids: number[] = [];
   try {
-    await runAttached(port, channel, prepared, { stateRoot: state }, { started: ({ pid }) => void pids.push(pid) });
+    await runAttached(
+      port,
+      channel,
+      prepared,
+      { stateRoot: state },
+      { started: ({ pid }) => void pids.push(pid) },
+    );
   } finally {
     await channel.close();
   }
   const trace = (pid: number) => readFileSync(`${directory}/out.${pid}`, 'latin1').split('\n');
-  return { plan: prepared.plan, parent: trace(channel.pid), child: trace(pids[0] ?? 0), exists: existsSync(launcher) };
+  return {
+    plan: prepared.plan,
+    parent: trace(channel.pid),
+    child: trace(pids[0] ?? 0),
+    exists: existsSync(launcher),
+  };
 }
 
 for (const [name, parts] of CASES) {
@@ -114,7 +168,8 @@ for (const [name, parts] of CASES) {
     const { plan, parent, child } = await traced(parts);
     assert.deepEqual(verify(plan), []);
     const order = readingOrder(plan);
-    const callsOf = (actor: string): Call[] => order.filter(({ step }) => step.actor === actor).flatMap(({ step }) => step.calls);
+    const callsOf = (actor: string): Call[] =>
+      order.filter(({ step }) => step.actor === actor).flatMap(({ step }) => step.calls);
     const bound: Bindings = new Map();
     // The launcher closes descriptors once by itself, before it reads the batch.
     const begin = parent.findLastIndex((line) => line.startsWith('close_range('));

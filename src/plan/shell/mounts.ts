@@ -1,9 +1,9 @@
 // Root, mounts, devices and masks as shell commands; the current directory is the root.
 import type { Bytes } from '../../linux/bytes.ts';
-import { relative } from '../compile/context.ts';
-import { DEFAULT_DEVICES, DEFAULT_LINKS, devIsBound } from '../compile/devices.ts';
 import { parseMountOptions } from '../../spec/mount-options.ts';
 import type { LinuxDevice, Mount, Spec } from '../../spec/runtime-spec.ts';
+import { relative } from '../compile/context.ts';
+import { DEFAULT_DEVICES, DEFAULT_LINKS, devIsBound } from '../compile/devices.ts';
 import { comment, quote, words } from './quote.ts';
 
 /** `./proc` for `/proc`, so that no name begins with a dash. */
@@ -13,7 +13,12 @@ function below(path: Bytes): Bytes {
 
 export function rootCommands(spec: Spec): Bytes[] {
   const path = spec.root?.path ?? '/';
-  if (path !== '/') return [words('mount', '--rbind', path, path), words('mount', '--make-rprivate', path), words('cd', path)];
+  if (path !== '/')
+    return [
+      words('mount', '--rbind', path, path),
+      words('mount', '--make-rprivate', path),
+      words('cd', path),
+    ];
   return [
     comment('a copy-on-write view of / alone; other file systems of this machine are left out'),
     'mount -t tmpfs caisson /mnt',
@@ -26,7 +31,8 @@ export function rootCommands(spec: Spec): Bytes[] {
 
 const PROPAGATION = /^r?(?:shared|slave|private|unbindable)$/;
 /** Options of the runtime specification that mount(8) does not know. */
-const UNKNOWN = /^(?:r(?:ro|rw|nosuid|suid|nodev|dev|noexec|exec|(?:no|rel|strict)?atime|(?:no)?diratime)|r?idmap|tmpcopyup|bind|rbind|defaults)$/;
+const UNKNOWN =
+  /^(?:r(?:ro|rw|nosuid|suid|nodev|dev|noexec|exec|(?:no|rel|strict)?atime|(?:no)?diratime)|r?idmap|tmpcopyup|bind|rbind|defaults)$/;
 
 export interface ShellMounts {
   readonly commands: readonly Bytes[];
@@ -44,7 +50,9 @@ export function mountCommands(spec: Spec): ShellMounts {
       left.push(`the cgroups at ${mount.destination}`);
     } else {
       commands.push(...(parseMountOptions(options, mount.type).bind ? bind(mount) : fileSystem(mount, spec)));
-      for (const option of options) if (PROPAGATION.test(option)) commands.push(words('mount', `--make-${option}`, below(mount.destination)));
+      for (const option of options)
+        if (PROPAGATION.test(option))
+          commands.push(words('mount', `--make-${option}`, below(mount.destination)));
     }
   }
   return { commands, left };
@@ -69,7 +77,9 @@ function keepsOption(type: Bytes, option: Bytes, spec: Spec): boolean {
   const inUserNamespace = spec.linux?.namespaces?.some((namespace) => namespace.type === 'user') ?? false;
   if (type !== 'devpts' || !option.startsWith('gid=') || !inUserNamespace) return true;
   const gid = Number(option.slice(4));
-  return (spec.linux?.gidMappings ?? []).some(({ containerID, size }) => gid >= containerID && gid < containerID + size);
+  return (spec.linux?.gidMappings ?? []).some(
+    ({ containerID, size }) => gid >= containerID && gid < containerID + size,
+  );
 }
 
 function bind(mount: Mount): Bytes[] {
@@ -94,18 +104,27 @@ export function deviceCommands(spec: Spec): Bytes[] {
   const nodes = [...missing, ...own].map((device) => node(device, inUserNamespace));
   const directories = [...new Set(nodes.flatMap(({ directory }) => directory))];
   const commands = ['umask 0', ...directories, ...nodes.flatMap((each) => each.commands)];
-  if (!bound) commands.push(...DEFAULT_LINKS.map(([target, name]) => `${words('ln', '-s', target, `./dev/${name}`)} 2>/dev/null || :`));
+  if (!bound)
+    commands.push(
+      ...DEFAULT_LINKS.map(
+        ([target, name]) => `${words('ln', '-s', target, `./dev/${name}`)} 2>/dev/null || :`,
+      ),
+    );
   return [...commands, 'umask 022'];
 }
 
 function node(device: LinuxDevice, inUserNamespace: boolean): { directory: Bytes; commands: Bytes[] } {
   const target = below(device.path);
   const directory = words('mkdir', '-p', target.slice(0, target.lastIndexOf('/')));
-  if (inUserNamespace) return { directory, commands: [`: >> ${quote(target)}`, words('mount', '--bind', device.path, target)] };
+  if (inUserNamespace)
+    return { directory, commands: [`: >> ${quote(target)}`, words('mount', '--bind', device.path, target)] };
   const mode = (device.fileMode ?? 0o666).toString(8);
   const numbers = device.type === 'p' ? [] : [String(device.major ?? 0), String(device.minor ?? 0)];
   const made = words('mknod', '-m', mode, target, device.type, ...numbers);
-  const owner = (device.uid ?? 0) === 0 && (device.gid ?? 0) === 0 ? [] : [words('chown', `${device.uid ?? 0}:${device.gid ?? 0}`, target)];
+  const owner =
+    (device.uid ?? 0) === 0 && (device.gid ?? 0) === 0
+      ? []
+      : [words('chown', `${device.uid ?? 0}:${device.gid ?? 0}`, target)];
   return { directory, commands: [made, ...owner] };
 }
 

@@ -12,7 +12,8 @@ const IO_CLASSES = { IOPRIO_CLASS_RT: '1', IOPRIO_CLASS_BE: '2', IOPRIO_CLASS_ID
 export function limitCommands(process: Process): Bytes[] {
   const value = (limit: number | bigint) => (BigInt(limit) === RLIM_INFINITY ? 'unlimited' : String(limit));
   const limits = (process.rlimits ?? []).map(
-    ({ type, soft, hard }) => `prlimit --pid $$ --${type.slice('RLIMIT_'.length).toLowerCase()}=${value(soft)}:${value(hard)}`,
+    ({ type, soft, hard }) =>
+      `prlimit --pid $$ --${type.slice('RLIMIT_'.length).toLowerCase()}=${value(soft)}:${value(hard)}`,
   );
   const io = process.ioPriority;
   const priority = io === undefined ? [] : [`ionice -c ${IO_CLASSES[io.class]} -n ${io.priority} -p $$`];
@@ -33,7 +34,8 @@ export function programCommand(process: Process, options: ProgramOptions): Bytes
     .filter(([name, bit]) => bit <= options.lastCapability && !(capabilities.bounding ?? []).includes(name))
     .map(([name]) => name.toLowerCase());
   const ambient = (capabilities.ambient ?? []).filter(
-    (name) => (capabilities.permitted ?? []).includes(name) && (capabilities.inheritable ?? []).includes(name),
+    (name) =>
+      (capabilities.permitted ?? []).includes(name) && (capabilities.inheritable ?? []).includes(name),
   );
   const flags = [
     '--chroot=.',
@@ -63,7 +65,9 @@ function environmentWord(entry: Bytes, showSecrets: boolean): Bytes[] {
 function capabilityText(sets: LinuxCapabilities): Bytes {
   const names = Object.keys(CAPABILITIES);
   const clauses = names.flatMap((name) => {
-    const letters = (['effective', 'inheritable', 'permitted'] as const).filter((set) => sets[set]?.includes(name)).map((set) => set[0]);
+    const letters = (['effective', 'inheritable', 'permitted'] as const)
+      .filter((set) => sets[set]?.includes(name))
+      .map((set) => set[0]);
     return letters.length === 0 ? [] : [`${name.toLowerCase()}+${letters.join('')}`];
   });
   return ['=', ...clauses].join(' ');

@@ -36,7 +36,8 @@ export function before(first: Is, second: Is): Constraint['check'] {
     const earlier = time.where(first);
     for (const moment of time.where(second)) {
       const late = earlier.find((each) => each !== moment && !time.precedes(each, moment));
-      if (late !== undefined) return [{ message: `${describe(moment)} comes before ${describe(late)}`, moment }];
+      if (late !== undefined)
+        return [{ message: `${describe(moment)} comes before ${describe(late)}`, moment }];
     }
     return [];
   };
@@ -47,7 +48,9 @@ export function needs(what: Is, earlier: Is): Constraint['check'] {
   return (time) => {
     const found = time.where(earlier);
     const moment = time.where(what).find((each) => !found.some((one) => time.precedes(one, each)));
-    return moment === undefined ? [] : [{ message: `${describe(moment)} has nothing before it that it needs`, moment }];
+    return moment === undefined
+      ? []
+      : [{ message: `${describe(moment)} has nothing before it that it needs`, moment }];
   };
 }
 
@@ -56,7 +59,9 @@ export function followed(what: Is, later: Is): Constraint['check'] {
   return (time) => {
     const found = time.where(later);
     const moment = time.where(what).find((each) => !found.some((one) => time.precedes(each, one)));
-    return moment === undefined ? [] : [{ message: `${describe(moment)} is not followed by what must follow`, moment }];
+    return moment === undefined
+      ? []
+      : [{ message: `${describe(moment)} is not followed by what must follow`, moment }];
   };
 }
 

@@ -38,7 +38,7 @@ export function kernelSize(call: Call, index: number): number | undefined {
   if (call.name === 'set_mempolicy') return 8 * Math.ceil(((number(2) ?? 1) - 1) / 64);
   if (call.name === 'ioctl') {
     const command = number(1) ?? 0;
-    return TERMINAL[command] ?? ((command >>> 16) & 0x3fff);
+    return TERMINAL[command] ?? (command >>> 16) & 0x3fff;
   }
   return SIZES[call.name]?.[index];
 }

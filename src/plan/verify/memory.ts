@@ -1,22 +1,28 @@
 // Constraints on arguments: lengths of memory, slots that are set before they are used, descriptors closed by execve.
-import { MFD_CLOEXEC, O_CLOEXEC } from '../../linux/constants/open.ts';
+
 import { FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, OPEN_TREE_CLOEXEC } from '../../linux/constants/mount.ts';
+import { MFD_CLOEXEC, O_CLOEXEC } from '../../linux/constants/open.ts';
 import { MSG_CMSG_CLOEXEC, SOCK_CLOEXEC } from '../../linux/constants/socket.ts';
 import { TIOCGPTPEER } from '../../linux/constants/terminal.ts';
 import { type Arg, type Call, isSlot, type Memory, memoryLength, type Slot } from '../call.ts';
 import { writtenArguments } from '../kernel-writes.ts';
-import { kernelSize } from './kernel-sizes.ts';
 import { type Constraint, describe, type Finding } from './constraint.ts';
+import { kernelSize } from './kernel-sizes.ts';
 import { fieldAt, numberAt } from './recognise.ts';
 import type { Moment, Timeline } from './timeline.ts';
 
 type MemoryArg = Arg & { readonly kind: 'memory' };
 
-function eachMemory(time: Timeline, find: (arg: MemoryArg, index: number, moment: Moment) => string | undefined): Finding[] {
+function eachMemory(
+  time: Timeline,
+  find: (arg: MemoryArg, index: number, moment: Moment) => string | undefined,
+): Finding[] {
   return time.all.flatMap((moment) =>
     moment.call.args.flatMap((arg, index) => {
       const problem = arg.kind === 'memory' ? find(arg, index, moment) : undefined;
-      return problem === undefined ? [] : [{ message: `${describe(moment)}, argument ${index}: ${problem}`, moment }];
+      return problem === undefined
+        ? []
+        : [{ message: `${describe(moment)}, argument ${index}: ${problem}`, moment }];
     }),
   );
 }
@@ -36,7 +42,9 @@ function slotsIn(memory: Memory): Slot[] {
   if (memory.kind === 'decimal') return [memory.slot];
   if (memory.kind === 'pointers') return memory.items.flatMap(slotsIn);
   if (memory.kind !== 'struct') return [];
-  return memory.fields.flatMap(({ value }) => (typeof value !== 'object' ? [] : isSlot(value) ? [value] : slotsIn(value)));
+  return memory.fields.flatMap(({ value }) =>
+    typeof value !== 'object' ? [] : isSlot(value) ? [value] : slotsIn(value),
+  );
 }
 
 function declaredLength({ memory, length }: MemoryArg, index: number, { call }: Moment): string | undefined {
@@ -48,14 +56,17 @@ function declaredLength({ memory, length }: MemoryArg, index: number, { call }: 
     // DEC is the player's own: it is told the capacity by the encoder.
     if (call.name === 'DEC' || memory.kind === 'pointers') return undefined;
     const need = kernelSize(call, index);
-    if (need === undefined) return 'the kernel\'s size of this structure is not in kernel-sizes.ts';
+    if (need === undefined) return "the kernel's size of this structure is not in kernel-sizes.ts";
     return have >= need ? undefined : `${have} bytes, the kernel takes ${need}`;
   }
   const said = call.args[length];
-  if (said?.kind === 'slot') return memory.kind === 'decimal' ? undefined : 'a length known only when it is played';
+  if (said?.kind === 'slot')
+    return memory.kind === 'decimal' ? undefined : 'a length known only when it is played';
   if (said?.kind !== 'number') return `argument ${length} is no length`;
   const room = memory.kind === 'string' ? have - 1 : have;
-  return Number(said.value) <= room && Number(said.value) >= 0 ? undefined : `length ${said.value} of ${room} bytes`;
+  return Number(said.value) <= room && Number(said.value) >= 0
+    ? undefined
+    : `length ${said.value} of ${room} bytes`;
 }
 
 function endsInside({ memory }: MemoryArg): string | undefined {
@@ -98,7 +109,11 @@ function unset(time: Timeline): Finding[] {
     for (const moment of moments) {
       if (moment.call.name === 'FORK') inherited = new Set(set);
       const missing = usedBy(moment.call).find((slot) => !set.has(slot));
-      if (missing !== undefined) findings.push({ message: `${describe(moment)} uses <${missing.name}>, which nothing has set`, moment });
+      if (missing !== undefined)
+        findings.push({
+          message: `${describe(moment)} uses <${missing.name}>, which nothing has set`,
+          moment,
+        });
       // Said once for each slot.
       if (missing !== undefined) set.add(missing);
       for (const slot of setBy(moment.call)) set.add(slot);
@@ -115,7 +130,9 @@ function homes(time: Timeline): Finding[] {
   return time.all.flatMap((moment) =>
     moment.call.args
       .flatMap((arg) => (arg.kind === 'memory' ? within(arg.memory) : []))
-      .flatMap((memory) => (memory.kind === 'struct' ? memory.fields.map((field) => ({ memory, field })) : []))
+      .flatMap((memory) =>
+        memory.kind === 'struct' ? memory.fields.map((field) => ({ memory, field })) : [],
+      )
       .flatMap(({ memory, field }) => {
         const { value, width } = field;
         if (!isSlot(value)) return [];
@@ -127,19 +144,27 @@ function homes(time: Timeline): Finding[] {
             : width !== value.width
               ? `has ${value.width} bytes, its field ${width}`
               : undefined;
-        return problem === undefined ? [] : [{ message: `<${value.name}> ${problem}: ${describe(moment)}`, moment }];
+        return problem === undefined
+          ? []
+          : [{ message: `<${value.name}> ${problem}: ${describe(moment)}`, moment }];
       }),
   );
 }
 
 function tolerance(time: Timeline): Finding[] {
-  const bad = time.all.filter(({ call: { tolerate = [] } }) => tolerate.length > 4 || tolerate.some((errno) => errno < 1 || errno > 255));
+  const bad = time.all.filter(
+    ({ call: { tolerate = [] } }) =>
+      tolerate.length > 4 || tolerate.some((errno) => errno < 1 || errno > 255),
+  );
   return bad.map((moment) => ({ message: `${describe(moment)} tolerates what a record cannot say`, moment }));
 }
 
 function argumentCount(time: Timeline): Finding[] {
   const bad = time.all.filter(({ call }) => call.args.length > 6);
-  return bad.map((moment) => ({ message: `${describe(moment)} has ${moment.call.args.length} arguments`, moment }));
+  return bad.map((moment) => ({
+    message: `${describe(moment)} has ${moment.call.args.length} arguments`,
+    moment,
+  }));
 }
 
 /** Whether a descriptor that `call` makes is closed by execve; undefined where it makes none. */
@@ -176,7 +201,10 @@ function closedByExecve(call: Call): boolean | undefined {
 
 function leaks(time: Timeline): Finding[] {
   const leaking = time.all.filter(({ call }) => closedByExecve(call) === false);
-  return leaking.map((moment) => ({ message: `${describe(moment)} makes a descriptor that execve keeps`, moment }));
+  return leaking.map((moment) => ({
+    message: `${describe(moment)} makes a descriptor that execve keeps`,
+    moment,
+  }));
 }
 
 export const MEMORY_RULES: readonly Constraint[] = [

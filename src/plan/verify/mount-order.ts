@@ -7,7 +7,10 @@ import type { Moment, Timeline } from './timeline.ts';
 
 const { child } = is;
 const onRoot: (moment: Moment) => boolean = ({ call }) => is.slotAt(call, 0)?.name === 'root';
-const keepsRootPrivate = is.both(is.inStep('private-root'), ({ call }) => is.fieldAt(call, 3, 'propagation') === MS_PRIVATE);
+const keepsRootPrivate = is.both(
+  is.inStep('private-root'),
+  ({ call }) => is.fieldAt(call, 3, 'propagation') === MS_PRIVATE,
+);
 const mountsSomething = is.both(child, is.inStep('mount'), is.attaches);
 const covers = is.both(child, is.inStep('mask', 'readonly-path'), is.attaches);
 const attachesInChild = is.both(child, is.attaches);
@@ -29,8 +32,11 @@ function changedWhenAttached(time: Timeline) {
     const tree = is.slotAt(call, 0);
     const cloned = time.child.some((each) => each.call.name === 'open_tree' && each.call.result === tree);
     const attributes = is.fieldAt(call, 3, 'attr_set') ?? 0;
-    if (tree === undefined || attributes === 0 || (!cloned && (attributes & MOUNT_ATTR_IDMAP) === 0)) continue;
-    const attached = time.child.find((each) => each.call.name === 'move_mount' && is.slotAt(each.call, 0) === tree);
+    if (tree === undefined || attributes === 0 || (!cloned && (attributes & MOUNT_ATTR_IDMAP) === 0))
+      continue;
+    const attached = time.child.find(
+      (each) => each.call.name === 'move_mount' && is.slotAt(each.call, 0) === tree,
+    );
     const isRoot = tree.name === 'root';
     if (!isRoot && attached !== undefined && time.precedes(attached, moment)) {
       return [{ message: `${describe(moment)} comes after the mount is attached`, moment }];
@@ -52,7 +58,10 @@ export const MOUNT_ORDER: readonly Constraint[] = [
     order: "sources that the parent opens in the child's mount namespace before the child changes a mount",
     reason: 'a mount over / would be what setns enters, and paths would lead into it',
     source: 'setns(2), mount_namespaces(7)',
-    check: before(is.both(is.parent, is.named('open_tree')), is.both(child, is.named('move_mount', 'mount', 'mount_setattr', 'pivot_root'))),
+    check: before(
+      is.both(is.parent, is.named('open_tree')),
+      is.both(child, is.named('move_mount', 'mount', 'mount_setattr', 'pivot_root')),
+    ),
   },
   {
     id: 'root-before-mounts',
@@ -132,13 +141,19 @@ export const MOUNT_ORDER: readonly Constraint[] = [
     order: 'devpts is mounted before the terminal is taken from it',
     reason: "the terminal is one of the container's own devpts",
     source: 'CVE-2025-52565; pts(4)',
-    check: needs(is.makesTerminal, is.either(is.opensFileSystem('devpts'), is.both(is.inStep('mount'), is.named('open_tree')))),
+    check: needs(
+      is.makesTerminal,
+      is.either(is.opensFileSystem('devpts'), is.both(is.inStep('mount'), is.named('open_tree'))),
+    ),
   },
   {
     id: 'directory-after-pivot',
     order: 'the working directory is entered after the change of root, then proven to be inside',
     reason: 'a directory outside gives the host away; getcwd of one begins with "(unreachable)"',
     source: 'CVE-2024-21626; getcwd(2)',
-    check: every(before(is.changesRoot, entersDirectory), followed(entersDirectory, is.both(is.inStep('working-directory'), is.named('CHECK')))),
+    check: every(
+      before(is.changesRoot, entersDirectory),
+      followed(entersDirectory, is.both(is.inStep('working-directory'), is.named('CHECK'))),
+    ),
   },
 ];

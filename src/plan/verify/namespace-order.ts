@@ -1,17 +1,32 @@
 // Constraints on the launcher, the clone, namespaces, identity maps and cgroups.
 import { CLOSE_RANGE_CLOEXEC } from '../../linux/constants/open.ts';
-import { CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER, CLONE_NEWUTS } from '../../linux/constants/process.ts';
+import {
+  CLONE_NEWCGROUP,
+  CLONE_NEWIPC,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  CLONE_NEWTIME,
+  CLONE_NEWUSER,
+  CLONE_NEWUTS,
+} from '../../linux/constants/process.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import { before, type Constraint, describe, every, needs, never } from './constraint.ts';
 import * as is from './recognise.ts';
 import type { Is, Timeline } from './timeline.ts';
 
-const mapsIds = is.either(is.writesFile('uid_map', 'gid_map'), is.both(is.parent, is.inStep('id-maps'), is.named('PAUSE')));
+const mapsIds = is.either(
+  is.writesFile('uid_map', 'gid_map'),
+  is.both(is.parent, is.inStep('id-maps'), is.named('PAUSE')),
+);
 const late = is.either(is.unshares(CLONE_NEWNET), is.unshares(CLONE_NEWIPC), is.unshares(CLONE_NEWCGROUP));
 const joinsCgroup = is.both(is.child, is.writesFile('cgroup.procs', 'tasks'));
 const joinsCgroupBySlot = is.both(is.child, is.inStep('cgroup-join'), is.named('write'));
 const entersCgroup = is.either(joinsCgroup, joinsCgroupBySlot);
-const changesMounts = is.both(is.child, is.named('move_mount', 'mount', 'umount2', 'pivot_root', 'mount_setattr'));
+const changesMounts = is.both(
+  is.child,
+  is.named('move_mount', 'mount', 'umount2', 'pivot_root', 'mount_setattr'),
+);
 
 function closesFirst(time: Timeline) {
   const first = time.parent[0];
@@ -28,13 +43,18 @@ function oneFork(time: Timeline) {
 }
 
 /** clone3 with NEWUSER makes namespaces that the unmapped user owns. */
-const ownedByNobody = is.both(is.newUserNamespace, is.either(is.enters(CLONE_NEWNET), is.enters(CLONE_NEWIPC), is.enters(CLONE_NEWCGROUP)));
+const ownedByNobody = is.both(
+  is.newUserNamespace,
+  is.either(is.enters(CLONE_NEWNET), is.enters(CLONE_NEWIPC), is.enters(CLONE_NEWCGROUP)),
+);
 
 function leftBehind(time: Timeline) {
   // What may be there already is shared, and stays: cgroups above the container's.
   const shared: Is = ({ call }) => call.tolerate?.includes(ERRNO.EEXIST) === true;
   const makes = is.both(is.parent, is.either(is.makesFiles, is.named('mount', 'move_mount')), is.not(shared));
-  const moment = time.parent.slice(0, time.forkAt).find((each) => makes(each) && each.step.undo === undefined);
+  const moment = time.parent
+    .slice(0, time.forkAt)
+    .find((each) => makes(each) && each.step.undo === undefined);
   return moment === undefined ? [] : [{ message: `${describe(moment)} has no undo`, moment }];
 }
 
@@ -73,7 +93,8 @@ export const NAMESPACE_ORDER: readonly Constraint[] = [
   {
     id: 'user-joined-last-by-parent',
     order: "the parent's other joins, then setns(CLONE_NEWUSER) by the parent, then clone3",
-    reason: "what clone3 makes belongs to the caller's user namespace, in which nothing of the host may be joined",
+    reason:
+      "what clone3 makes belongs to the caller's user namespace, in which nothing of the host may be joined",
     source: 'launcher.md 4.4, Joining existing namespaces; user_namespaces(7)',
     check: every(
       never(is.both(is.child, is.joins(CLONE_NEWUSER))),
@@ -97,7 +118,8 @@ export const NAMESPACE_ORDER: readonly Constraint[] = [
   },
   {
     id: 'map-before-late-namespaces',
-    order: 'uid_map before unshare of network, ipc and cgroup; none of them in the clone3 that makes the user namespace',
+    order:
+      'uid_map before unshare of network, ipc and cgroup; none of them in the clone3 that makes the user namespace',
     reason: 'their files would belong to the overflow id 65534 for ever',
     source: 'F1, F6',
     check: every(before(mapsIds, late), never(ownedByNobody)),
@@ -200,7 +222,10 @@ export const NAMESPACE_ORDER: readonly Constraint[] = [
     source: 'M; user_namespaces(7)',
     check: (time) =>
       time.all.some(is.either(is.newUserNamespace, is.joins(CLONE_NEWUSER)))
-        ? before(is.opensFileSystem('proc'), is.both(is.inStep('mask', 'readonly-path', 'pivot-root'), is.named('move_mount', 'umount2')))(time)
+        ? before(
+            is.opensFileSystem('proc'),
+            is.both(is.inStep('mask', 'readonly-path', 'pivot-root'), is.named('move_mount', 'umount2')),
+          )(time)
         : [],
   },
 ];

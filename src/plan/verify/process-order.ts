@@ -15,7 +15,9 @@ const resetsMask = is.both(child, is.named('rt_sigprocmask'));
 function executesLast(time: Timeline) {
   const first = time.child.findIndex(is.executes);
   if (first < 0) return time.child.length === 0 ? [] : [{ message: 'the child executes nothing' }];
-  const after = time.child.slice(first).find(({ call }) => !['execve', 'execveat', 'CHECK'].includes(call.name));
+  const after = time.child
+    .slice(first)
+    .find(({ call }) => !['execve', 'execveat', 'CHECK'].includes(call.name));
   return after === undefined ? [] : [{ message: `${describe(after)} comes after an execve`, moment: after }];
 }
 
@@ -41,7 +43,8 @@ export const PROCESS_ORDER: readonly Constraint[] = [
   {
     id: 'session-before-terminal',
     order: 'setsid before TIOCSCTTY, and before execve',
-    reason: "only the leader of a session without a terminal may take one; the caller's must not be inherited",
+    reason:
+      "only the leader of a session without a terminal may take one; the caller's must not be inherited",
     source: 'CVE-2017-5226; setsid(2), ioctl_tty(2)',
     check: every(needs(is.takesTerminal, startsSession), needs(is.executes, startsSession)),
   },
@@ -71,7 +74,10 @@ export const PROCESS_ORDER: readonly Constraint[] = [
     order: 'scheduler, I/O priority and memory policy before capabilities are dropped',
     reason: 'real-time classes need CAP_SYS_NICE or CAP_SYS_ADMIN',
     source: 'sched_setattr(2), ioprio_set(2)',
-    check: before(is.both(child, is.named('sched_setattr', 'ioprio_set', 'set_mempolicy')), dropsCapabilities),
+    check: before(
+      is.both(child, is.named('sched_setattr', 'ioprio_set', 'set_mempolicy')),
+      dropsCapabilities,
+    ),
   },
   {
     id: 'bounding-before-user',
@@ -121,8 +127,10 @@ export const PROCESS_ORDER: readonly Constraint[] = [
   },
   {
     id: 'filter-in-its-place',
-    order: 'without no_new_privs: seccomp before capabilities are dropped; with it: after no_new_privs and all else',
-    reason: 'loading needs CAP_SYS_ADMIN or no_new_privs (EACCES); later is better, because the filter must allow what follows',
+    order:
+      'without no_new_privs: seccomp before capabilities are dropped; with it: after no_new_privs and all else',
+    reason:
+      'loading needs CAP_SYS_ADMIN or no_new_privs (EACCES); later is better, because the filter must allow what follows',
     source: 'A; seccomp(2)',
     check: filterInItsPlace,
   },

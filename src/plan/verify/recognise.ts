@@ -1,8 +1,17 @@
 // Names for the kinds of calls that the constraints of verify speak about.
-import { CLONE_NEWUSER, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, PR_CAPBSET_DROP, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG } from '../../linux/constants/process.ts';
-import { MOUNT_ATTR_RDONLY, MS_MOVE } from '../../linux/constants/mount.ts';
-import { TIOCGPTPEER, TIOCSCTTY } from '../../linux/constants/terminal.ts';
+
 import type { Bytes } from '../../linux/bytes.ts';
+import { MOUNT_ATTR_RDONLY, MS_MOVE } from '../../linux/constants/mount.ts';
+import {
+  CLONE_NEWUSER,
+  PR_CAP_AMBIENT,
+  PR_CAP_AMBIENT_RAISE,
+  PR_CAPBSET_DROP,
+  PR_SET_KEEPCAPS,
+  PR_SET_NO_NEW_PRIVS,
+  PR_SET_PDEATHSIG,
+} from '../../linux/constants/process.ts';
+import { TIOCGPTPEER, TIOCSCTTY } from '../../linux/constants/terminal.ts';
 import { type Call, isSlot, type Slot } from '../call.ts';
 import type { Is } from './timeline.ts';
 
@@ -69,7 +78,8 @@ const prctl =
   ({ call }) =>
     call.name === 'prctl' && numberAt(call, 0) === operation;
 
-const has = (flags: number | undefined, flag: number) => flags !== undefined && Math.floor(flags / flag) % 2 === 1;
+const has = (flags: number | undefined, flag: number) =>
+  flags !== undefined && Math.floor(flags / flag) % 2 === 1;
 
 /** clone3, unshare or setns of the namespace `flag`, with clone3's flags in a structure. */
 export const enters =
@@ -98,7 +108,8 @@ export const opensFileSystem =
     call.name === 'fsopen' && textAt(call, 0) === type;
 
 export const dropsBounding = prctl(PR_CAPBSET_DROP);
-export const keepsCapabilities: Is = (moment) => prctl(PR_SET_KEEPCAPS)(moment) && numberAt(moment.call, 1) === 1;
+export const keepsCapabilities: Is = (moment) =>
+  prctl(PR_SET_KEEPCAPS)(moment) && numberAt(moment.call, 1) === 1;
 export const noNewPrivileges = prctl(PR_SET_NO_NEW_PRIVS);
 export const deathSignal = prctl(PR_SET_PDEATHSIG);
 export const raisesAmbient: Is = (moment) =>
@@ -127,8 +138,20 @@ export const setsReadOnly: Is = ({ call }) =>
   call.name === 'mount_setattr' && has(fieldAt(call, 3, 'attr_set'), MOUNT_ATTR_RDONLY);
 
 export const makesFiles = named('mkdirat', 'mknodat', 'symlinkat', 'linkat');
-export const opens = named('openat', 'openat2', 'open_tree', 'fsopen', 'fsmount', 'socket', 'pipe2', 'socketpair');
-export const makesTerminal = both(child, ({ call }) => call.name === 'ioctl' && numberAt(call, 1) === TIOCGPTPEER);
+export const opens = named(
+  'openat',
+  'openat2',
+  'open_tree',
+  'fsopen',
+  'fsmount',
+  'socket',
+  'pipe2',
+  'socketpair',
+);
+export const makesTerminal = both(
+  child,
+  ({ call }) => call.name === 'ioctl' && numberAt(call, 1) === TIOCGPTPEER,
+);
 export const takesTerminal: Is = ({ call }) => call.name === 'ioctl' && numberAt(call, 1) === TIOCSCTTY;
 
 /** A write to the file that was opened by this name in the same step. */

@@ -44,7 +44,10 @@ export class Timeline {
     if (second.actor === 'parent' && second.at <= this.forkAt) return false;
     return this.edges.some(
       ({ cause, effect }) =>
-        cause.actor === first.actor && first.at <= cause.at && effect.actor === second.actor && effect.at < second.at,
+        cause.actor === first.actor &&
+        first.at <= cause.at &&
+        effect.actor === second.actor &&
+        effect.at < second.at,
     );
   }
 
@@ -55,7 +58,9 @@ export class Timeline {
 
 function moments(plan: Plan, actor: Actor): Moment[] {
   const steps = plan.steps.filter((step) => step.actor === actor);
-  return steps.flatMap((step) => step.calls.map((call) => ({ step, call }))).map((each, at) => ({ ...each, actor, at }));
+  return steps
+    .flatMap((step) => step.calls.map((call) => ({ step, call })))
+    .map((each, at) => ({ ...each, actor, at }));
 }
 
 const SENDS: readonly string[] = ['write', 'sendmsg'];
