@@ -13,6 +13,7 @@ import { recordOf, type RunOptions, runAttached } from '../runtime/run.ts';
 import type { Exit, Running } from '../runtime/start.ts';
 import { claim } from '../runtime/state.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
+import type { Spec } from '../spec/runtime-spec.ts';
 import { attach } from './attach.ts';
 import { explainForeignRoot } from './platform.ts';
 import { importTar } from './rootfs-import.ts';
@@ -117,6 +118,7 @@ export async function compileDockerRun(
     const prepared = prepare(port, spec, {
       id,
       idmapped: idMaps.pids,
+      ...affinityOf(spec),
       root: rootOf ?? hostImageRoot(port, spec, settings.upper),
       dieWithParent: true,
       init: settings.init,
@@ -129,6 +131,12 @@ export async function compileDockerRun(
     await idMaps?.close();
     throw withSources(error, compiled.sources);
   }
+}
+
+/** `--cpu-affinity`: the specification keeps it for exec, and the first process gets it as well. */
+function affinityOf(spec: Spec): { affinity?: Bytes } {
+  const affinity = spec.process?.execCPUAffinity?.final;
+  return affinity === undefined ? {} : { affinity };
 }
 
 /** Changing labels or owners of the host's files is not there yet, and must not be silently left out. */

@@ -24,6 +24,8 @@ export interface PrepareOptions {
   readonly idmapped?: ReadonlyMap<Pointer, number>;
   /** Host files that the caller writes before the start; the specification mounts them. */
   readonly ownFiles?: readonly Bytes[];
+  /** CPUs of the first process. */
+  readonly affinity?: Bytes;
   readonly noPivot?: boolean;
   readonly noNewKeyring?: boolean;
 }

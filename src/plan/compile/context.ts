@@ -40,6 +40,8 @@ export interface CompileOptions {
   readonly initProgram?: Bytes;
   /** Processes whose user namespaces carry the mappings of id-mapped mounts, by the mount's pointer. */
   readonly idmapped?: ReadonlyMap<Pointer, number>;
+  /** CPUs of the first process, a list such as `0-3,7`; the specification has affinity for exec only. */
+  readonly affinity?: Bytes;
   readonly noPivot?: boolean;
   readonly noNewKeyring?: boolean;
   /** Stamped trace: the child answers once more before it executes. */

@@ -1,10 +1,10 @@
 // Scheduling: policy, I/O priority, memory policy, personality.
 //
 // config.md scheduler and ioPriority, config-linux.md memoryPolicy and personality; sched_setattr(2), ioprio_set(2),
-// set_mempolicy(2), personality(2). CPU affinity belongs to exec (execCPUAffinity) and to cpusets.
+// set_mempolicy(2), personality(2), sched_setaffinity(2).
 import { MPOL_BIND, MPOL_DEFAULT, MPOL_F_NUMA_BALANCING, MPOL_F_RELATIVE_NODES, MPOL_F_STATIC_NODES, MPOL_INTERLEAVE, MPOL_LOCAL, MPOL_PREFERRED, MPOL_PREFERRED_MANY, MPOL_WEIGHTED_INTERLEAVE } from '../../linux/constants/memory.ts';
 import { IOPRIO_CLASS_BE, IOPRIO_CLASS_IDLE, IOPRIO_CLASS_RT, IOPRIO_CLASS_SHIFT, IOPRIO_WHO_PROCESS, PER_LINUX, PER_LINUX32 } from '../../linux/constants/process.ts';
-import { parseCpuList } from '../../linux/cpulist.ts';
+import { cpuMask, parseCpuList } from '../../linux/cpulist.ts';
 import * as F from '../../linux/flags.ts';
 import { call, number, NULL, pointer, struct } from '../call.ts';
 import type { Context } from './context.ts';
@@ -22,10 +22,21 @@ const SCHEDULER_FLAGS = {
 };
 
 export function scheduling(c: Context): void {
+  affinity(c);
   scheduler(c);
   ioPriority(c);
   memoryPolicy(c);
   personality(c);
+}
+
+/** sched_setaffinity(2), of which the cpuset of the container's cgroup is the outer bound. */
+function affinity(c: Context): void {
+  const cpus = c.options.affinity;
+  if (cpus === undefined) return;
+  const bytes = cpuMask(parseCpuList(cpus));
+  c.child('affinity', `run on the CPUs ${cpus}`, 'option: --cpu-affinity', [
+    call('sched_setaffinity', [number(0), number(bytes.length), pointer({ kind: 'buffer', bytes }, 1)]),
+  ]);
 }
 
 /** struct sched_attr, 48 bytes (sched_setattr(2)). */
