@@ -8,6 +8,7 @@ import type { Port } from '../host/port.ts';
 import { bytesToUtf8, utf8ToBytes } from '../linux/bytes.ts';
 import { defaultStateRoot } from '../runtime/state.ts';
 import { CaissonError } from '../spec/error.ts';
+import type { Int64 } from '../spec/runtime-spec.ts';
 import { type DockerRun, dockerRun } from './docker-run.ts';
 import { hostPart } from './host-part.ts';
 
@@ -32,6 +33,8 @@ export interface RunOutput {
   readonly stdout: string;
   readonly stderr: string;
   readonly warnings: readonly string[];
+  /** The kernel killed the program for want of memory; `limit` in bytes, when it is the container's own. */
+  readonly outOfMemory?: { readonly limit: Int64 | undefined };
 }
 
 /** Flags come as text and are bytes inside. */
@@ -74,12 +77,13 @@ export async function libraryRun(port: Port, input: RunInput): Promise<RunOutput
       warnings.push(bytesToUtf8(message));
     },
   });
-  const { code, signal, output } = result;
+  const { code, signal, output, oom } = result;
   return {
     exitCode: code,
     signal,
     stdout: bytesToUtf8(output.stdout),
     stderr: bytesToUtf8(output.stderr),
     warnings,
+    ...(oom === undefined ? {} : { outOfMemory: oom }),
   };
 }

@@ -9,7 +9,7 @@ export interface ProgramPaths {
 
 /** `build/launcher` beside `build/src/host/programs.js`, or below the root of a source tree that Bun runs as it is. */
 export function builtPrograms(): ProgramPaths {
-  const candidates = ['../../', '../../build/'].map((path) => new URL(path, import.meta.url).pathname);
+  const candidates = ['../../build/', '../../'].map((path) => new URL(path, import.meta.url).pathname);
   const directory = candidates.find((path) => existsSync(`${path}launcher`));
   if (directory === undefined) throw new Error('the launcher has not been built: run `npm run build`');
   return { launcher: `${directory}launcher`, init: `${directory}init` };

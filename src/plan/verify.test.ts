@@ -237,6 +237,7 @@ const BREAKAGES: readonly (readonly [string, Plan, Change])[] = [
   ['capset-after-user', FULL, swap('user', 'capabilities')],
   ['ambient-after-capset', FULL, reversed('capabilities')],
   ['death-signal-after-user', FULL, swap('user', 'death-signal')],
+  ['parent-seen-after-death-signal', FULL, reversed('death-signal')],
   ['filter-in-its-place', FULL, swap('user', 'seccomp')],
   ['no-new-privileges-before-execute', FULL, swap('no-new-privileges', 'execute')],
   ['signals-before-execute', FULL, drop('signals')],

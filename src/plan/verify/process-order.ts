@@ -1,6 +1,6 @@
 // Constraints on the process: session, terminal, limits, labels, identity, capabilities, filter, execve.
 import { PR_SET_KEEPCAPS } from '../../linux/constants/process.ts';
-import { before, type Constraint, describe, every, needs } from './constraint.ts';
+import { before, type Constraint, describe, every, followed, needs } from './constraint.ts';
 import * as is from './recognise.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -9,6 +9,7 @@ const dropsCapabilities = is.either(is.dropsBounding, is.changesUid, is.setsCapa
 const startsSession = is.both(child, is.named('setsid'));
 const clearsKeep: (moment: Parameters<typeof is.keepsCapabilities>[0]) => boolean = ({ call }) =>
   call.name === 'prctl' && is.numberAt(call, 0) === PR_SET_KEEPCAPS && is.numberAt(call, 1) === 0;
+const looksAtParent = is.both(child, is.inStep('death-signal'), is.named('ppoll'));
 const labels = is.both(child, is.inStep('label'), is.named('write'));
 const resetsMask = is.both(child, is.named('rt_sigprocmask'));
 
@@ -124,6 +125,13 @@ export const PROCESS_ORDER: readonly Constraint[] = [
     reason: 'a change of ids clears it',
     source: 'L; prctl(2)',
     check: before(is.either(is.changesUid, is.changesGid), is.deathSignal),
+  },
+  {
+    id: 'parent-seen-after-death-signal',
+    order: 'with no_new_privs: PR_SET_PDEATHSIG, then a look whether the parent still lives',
+    reason: 'the signal is not sent by a parent that is dead already, and the container would outlive its command',
+    source: 'prctl(2), poll(2)',
+    check: (time) => (time.child.some(is.noNewPrivileges) ? followed(is.deathSignal, looksAtParent)(time) : []),
   },
   {
     id: 'filter-in-its-place',
