@@ -43,11 +43,14 @@ function rowsOf(stamps: readonly Stamp[]): Row[] {
   const origin = ordered[0]?.at ?? 0;
   const lastOf = new Map<Step['actor'], number>();
   const rows = new Map<Step, Row>();
+  // The child's first step begins when the launcher has cloned it.
+  let last = origin;
   for (const { step, at } of ordered) {
     const row = rows.get(step);
-    if (row === undefined) rows.set(step, { step, start: lastOf.get(step.actor) ?? origin, end: at });
+    if (row === undefined) rows.set(step, { step, start: lastOf.get(step.actor) ?? last, end: at });
     else row.end = at;
     lastOf.set(step.actor, at);
+    last = at;
   }
   return [...rows.values()];
 }
