@@ -73,10 +73,16 @@ function formatExact(value: number, table: FlagTable): string {
 
 function splitWords(value: number | bigint): [number, number] {
   if (typeof value === 'bigint') {
-    const wide = BigInt.asUintN(64, value);
+    // Not by asUintN: for QuickJS 2025-04-26 BigInt.asUintN(64, -1n) is -1n.
+    const wide = value & 0xffff_ffff_ffff_ffffn;
     return [Number(wide >> 32n), Number(wide & 0xffffffffn)];
   }
   return value < 0 ? [0, value >>> 0] : [Math.floor(value / 2 ** 32), value >>> 0];
+}
+
+/** `0x1f`, in full range: of a negative number its 64 bits. */
+export function hexNumber(value: number | bigint): string {
+  return hexWords(...splitWords(BigInt(value)));
 }
 
 /** Not by way of bigint: QuickJS 2025-04-26 prints (2n ** 64n - 1n).toString(16) with a leading zero. */

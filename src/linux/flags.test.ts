@@ -1,6 +1,7 @@
 // Tests that flags print as strace 6.1 printed the same values on x86-64.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { hexNumber } from './flag-table.ts';
 import * as F from './flags.ts';
 
 test('open flags', () => {
@@ -95,4 +96,13 @@ test('enumerated arguments and values with a rule', () => {
   assert.equal(F.formatFlags(0o2000003, F.SOCKET_TYPES), 'SOCK_RAW|SOCK_CLOEXEC');
   assert.equal(F.formatFlags(4, F.WAIT_FLAGS), 'WEXITED');
   assert.equal(F.formatFlags(0, { name: 'pointer', values: () => ({}), zero: 'NULL' }), 'NULL');
+});
+
+test('hexadecimal numbers are exact up to 64 bits, in every engine', () => {
+  assert.equal(hexNumber(0xffffffffffffffffn), '0xffffffffffffffff');
+  assert.equal(hexNumber(1n << 63n), '0x8000000000000000');
+  assert.equal(hexNumber(-1n), '0xffffffffffffffff');
+  assert.equal(hexNumber(-1), '0xffffffffffffffff');
+  assert.equal(hexNumber(0x1_0000_0001), '0x100000001');
+  assert.equal(hexNumber(31), '0x1f');
 });

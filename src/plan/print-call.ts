@@ -2,6 +2,7 @@
 
 import { type Bytes, fromArray, quoteBytes } from '../linux/bytes.ts';
 import { errnoName } from '../linux/errno.ts';
+import { hexNumber } from '../linux/flag-table.ts';
 import { formatFlags, PERMISSIONS } from '../linux/flags.ts';
 import {
   type Arg,
@@ -140,9 +141,7 @@ export function numberText(value: number | bigint, format: NumberFormat): string
   if (format === 'dec') return String(value);
   if (format === 'oct') return formatFlags(value, PERMISSIONS);
   if (format !== 'hex') return formatFlags(value, format);
-  return value === 0 || value === 0n
-    ? '0'
-    : `0x${(value < 0 ? BigInt.asUintN(64, BigInt(value)) : value).toString(16)}`;
+  return value === 0 || value === 0n ? '0' : hexNumber(value);
 }
 
 /** Names of slots are made of paths: bytes beyond ASCII and control characters as strace has them. */

@@ -1,5 +1,6 @@
 // How golden plans are written: in full, as differences to another plan, or as the records of one processor.
 import { type Arch, syscallName } from '../../src/linux/abi/index.ts';
+import { hexNumber } from '../../src/linux/flag-table.ts';
 import { encode } from '../../src/plan/encode.ts';
 import { printPlan } from '../../src/plan/print.ts';
 import type { Plan } from '../../src/plan/step.ts';
@@ -74,7 +75,7 @@ export function recordLines(plan: Plan, arch: Arch): string[] {
     const kinds = view.getUint16(at + RECORD.kinds, true);
     const args = Array.from({ length: record?.call.args.length ?? 0 }, (_, number) => {
       const kind = (kinds >> (2 * number)) & 3;
-      if (kind === WIRE.KIND_IMM) return `0x${view.getBigUint64(at + RECORD.arg + 8 * number, true).toString(16)}`;
+      if (kind === WIRE.KIND_IMM) return hexNumber(view.getBigUint64(at + RECORD.arg + 8 * number, true));
       return kind === WIRE.KIND_PTR ? 'pointer' : kind === WIRE.KIND_LOAD32 ? 'slot32' : 'slot';
     });
     const name = nr < 0xffff0000 ? syscallName(arch, nr) : record?.call.name;
