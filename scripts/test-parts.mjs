@@ -43,7 +43,8 @@ const WITH_PEERS = ['peers', 'differential', 'uml'];
 export function allParts() {
   const unit = filesBelow('build/src', /\.test\.js$/).filter((file) => !PROPERTY.test(file));
   const library = filesBelow('build/test/library', /\.test\.js$/);
-  const core = unit.filter((file) => CORE.includes(file.split('/')[2])).map(sourceOf);
+  const core = unit.filter((file) => CORE.includes(file.split('/')[2]));
+  const golden = filesBelow('build/test/golden', /\.test\.js$/);
   const properties = [
     ...filesBelow('build/src', PROPERTY),
     ...filesBelow('build/test/properties', /\.test\.js$/),
@@ -53,7 +54,13 @@ export function allParts() {
     { name: 'check', budget: 60, engine: 'check', files: [] },
     { name: 'unit', budget: 60, engine: 'node', files: unit, concurrency: 2 },
     { name: 'properties', budget: 120, engine: 'node', files: properties, concurrency: 2 },
-    { name: 'quickjs', budget: 60, engine: 'quickjs', files: core, needs: ['quickjs'] },
+    {
+      name: 'quickjs',
+      budget: 90,
+      engine: 'quickjs',
+      files: [...core, ...golden].map(sourceOf),
+      needs: ['quickjs'],
+    },
     {
       name: 'node24',
       budget: 60,
@@ -101,7 +108,7 @@ function folderParts() {
       engine: 'node',
       files,
       concurrency: PURE.includes(name) ? 2 : 1,
-      needs: peers.includes(name) ? ['peers'] : [],
+      needs: [...(peers.includes(name) ? ['peers'] : []), ...(name === 'quickjs-run' ? ['quickjs'] : [])],
     };
     if (name !== 'kernel') return [part];
     return [part, { ...part, name: 'rootless', env: { CAISSON_TEST_USER: 'caisson-test' } }];
