@@ -212,15 +212,22 @@ async function helperMaps(port: Port, spec: Spec, pid: number): Promise<void> {
 export async function start(port: Port, player: Player, spec: Spec, plan: StartPlan, trace = false): Promise<Running> {
   const batch = await player.send(plan.steps, { trace });
   let stamps: Stamp[] = [];
+  let unmapped: unknown;
   for (;;) {
     const answer = await player.receive(true);
     if (answer.kind === 'failed' || answer.kind === 'refused') {
       if (isChild(batch, answer)) await endChild(player);
       else await killChild(player, batch, answer, plan);
+      if (unmapped !== undefined) throw unmapped;
       throw executionFailure(plan, batch, answer, spec.process?.args?.[0] ?? '') ?? failure(batch, answer);
     }
     if (answer.kind === 'done') throw new CaissonError('the container ended before it was started', { code: 'ELAUNCHER' });
-    if (answer.pause === PAUSE_ID_MAPS) await helperMaps(port, spec, slotValue(batch, answer, plan.pid));
+    if (answer.pause === PAUSE_ID_MAPS) {
+      // A child without maps fails at its next step, as nobody; that failure is then told by its cause.
+      await helperMaps(port, spec, slotValue(batch, answer, plan.pid)).catch((error: unknown) => {
+        unmapped = error;
+      });
+    }
     if (answer.pause === PAUSE_TRACE) stamps = stampsOf(batch, answer);
     if (answer.pause === PAUSE_STARTED) {
       stamps = [...stamps, ...stampsOf(batch, answer).filter(({ at }) => at > (stamps.at(-1)?.at ?? 0))];
