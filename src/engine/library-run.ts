@@ -35,6 +35,8 @@ export interface RunOutput {
   readonly warnings: readonly string[];
   /** The kernel killed the program for want of memory; `limit` in bytes, when it is the container's own. */
   readonly outOfMemory?: { readonly limit: Int64 | undefined };
+  /** It ended with an error, and was refused processes; `limit` as above. */
+  readonly outOfProcesses?: { readonly limit: Int64 | undefined };
 }
 
 /** Flags come as text and are bytes inside. */
@@ -67,7 +69,8 @@ function dockerRunOf(port: Port, input: RunInput): DockerRun {
  * program that fails is no error but an `exitCode`.
  */
 export async function libraryRun(port: Port, input: RunInput): Promise<RunOutput> {
-  if (input.flags?.tty) throw new CaissonError('tty needs a terminal: use the command line', { code: 'EUSAGE' });
+  if (input.flags?.tty)
+    throw new CaissonError('tty needs a terminal: use the command line', { code: 'EUSAGE' });
   const warnings: string[] = [];
   const stateRoot = input.stateRoot === undefined ? defaultStateRoot(port) : utf8ToBytes(input.stateRoot);
   const result = await dockerRun(port, dockerRunOf(port, input), {
@@ -77,7 +80,7 @@ export async function libraryRun(port: Port, input: RunInput): Promise<RunOutput
       warnings.push(bytesToUtf8(message));
     },
   });
-  const { code, signal, output, oom } = result;
+  const { code, signal, output, oom, processes } = result;
   return {
     exitCode: code,
     signal,
@@ -85,5 +88,6 @@ export async function libraryRun(port: Port, input: RunInput): Promise<RunOutput
     stderr: bytesToUtf8(output.stderr),
     warnings,
     ...(oom === undefined ? {} : { outOfMemory: oom }),
+    ...(processes === undefined ? {} : { outOfProcesses: { limit: processes.limit } }),
   };
 }

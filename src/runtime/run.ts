@@ -4,6 +4,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { outOfMemory } from './oom.ts';
 import { Player } from './player.ts';
 import type { Prepared } from './prepare.ts';
+import { processLimit } from './process-limit.ts';
 import { takeBack } from './removal.ts';
 import { type Exit, type Running, start } from './start.ts';
 import { bootId, type ContainerRecord, claim, identify, STATE_VERSION, write } from './state.ts';
@@ -63,7 +64,8 @@ export async function runAttached(
     await events.started?.(running);
     const exit = await running.wait();
     const oom = await outOfMemory(player, cgroups, exit);
-    return oom === undefined ? exit : { ...exit, oom };
+    const processes = await processLimit(player, cgroups, exit);
+    return { ...exit, ...(oom === undefined ? {} : { oom }), ...(processes === undefined ? {} : { processes }) };
   } finally {
     await takeBack(port, player, cgroups);
     port.remove(`${options.stateRoot}/${id}`);

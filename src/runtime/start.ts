@@ -16,6 +16,7 @@ import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
 import { failure } from './failure.ts';
 import type { OutOfMemory } from './oom.ts';
 import type { Player } from './player.ts';
+import type { ProcessLimit } from './process-limit.ts';
 
 /** How a container ended (waitid(2)). */
 export interface Exit {
@@ -25,6 +26,8 @@ export interface Exit {
   readonly signal: number;
   /** The kernel killed it for want of memory. */
   readonly oom?: OutOfMemory;
+  /** It ended with an error, and the kernel had refused it processes. */
+  readonly processes?: ProcessLimit;
 }
 
 /** One time stamp of a traced start: when the call had returned, nanoseconds of CLOCK_MONOTONIC. */
