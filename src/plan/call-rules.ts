@@ -82,8 +82,11 @@ const TWO_ARGUMENTS: ReadonlySet<number> = new Set([
   PR_SET_NAME,
 ]);
 
+const DUMPABLE = ['SUID_DUMP_DISABLE', 'SUID_DUMP_USER'];
+
 const prctl: Rule = (text) => {
   const [operation = '', ...args] = text.args();
+  if (operation === 'PR_SET_DUMPABLE') return [operation, DUMPABLE[numberAt(text.call, 1)] ?? args[0] ?? ''];
   if (TWO_ARGUMENTS.has(numberAt(text.call, 0))) return [operation, ...args.slice(0, 1)];
   return args[0] === 'PR_CAP_AMBIENT_CLEAR_ALL' ? [operation, args[0], '0', '0', '0'] : [operation, ...args];
 };

@@ -32,6 +32,8 @@ const skip = rootOnly || (!hasStrace && 'the printed form is that of strace 6.1,
 
 const MAPPING = [{ containerID: 0, hostID: 0, size: 65536 }];
 
+const SUBORDINATE = [{ containerID: 0, hostID: 100000, size: 65536 }];
+
 const SECCOMP = {
   defaultAction: 'SCMP_ACT_ALLOW',
   syscalls: [{ names: ['acct'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }],
@@ -43,6 +45,17 @@ const CASES: readonly (readonly [string, Part])[] = [
   [
     'a user namespace',
     { linux: { namespaces: [...NAMESPACES, { type: 'user' }], uidMappings: MAPPING, gidMappings: MAPPING } },
+  ],
+  [
+    'a user namespace of other ids, with a time namespace',
+    {
+      linux: {
+        namespaces: [...NAMESPACES, { type: 'user' }, { type: 'time' }],
+        uidMappings: SUBORDINATE,
+        gidMappings: SUBORDINATE,
+        timeOffsets: { boottime: { secs: 1000, nanosecs: 0 } },
+      },
+    },
   ],
   [
     'masked and read-only paths',
@@ -141,7 +154,7 @@ async function traced(parts: Part) {
   const prepared = prepare(port, spec, { id: harness.newId(), dieWithParent: true });
   const channel = await port.openChannel();
   const state = `${directory}/state`;
-  mkdirSync(state);
+  mkdirSync(state, { mode: 0o700 });
   const pids: number[] = [];
   try {
     await runAttached(

@@ -238,7 +238,11 @@ export function timeNamespace(c: Context, proc: () => sys.Fd): void {
     .map(([clock, { secs = 0, nanosecs = 0 }]) => `${clock} ${secs} ${nanosecs}\n`)
     .join('');
   if (lines !== '') {
-    calls.push(...writeFile(proc(), 'self/timens_offsets', lines));
+    const write = writeFile(proc(), 'self/timens_offsets', lines);
+    // Becoming another user has made the own files of /proc root's of the host (fact L), closed to a user namespace.
+    const mine = c.isNew('user') ? [sys.prctl(PR_SET_DUMPABLE, 1)] : [];
+    const notMine = c.isNew('user') ? [sys.prctl(PR_SET_DUMPABLE, 0)] : [];
+    calls.push(...mine, ...write, ...notMine);
     causes.push('/linux/timeOffsets');
   }
   c.child('time-namespace', 'unshare time', causes, calls);

@@ -47,7 +47,22 @@ function slotsIn(memory: Memory): Slot[] {
   );
 }
 
-function declaredLength({ memory, length }: MemoryArg, index: number, { call }: Moment): string | undefined {
+/** Whether `length` is what a read(2) of this step put into the same buffer: then it is no more than its capacity. */
+function isReadLength(memory: Memory, length: Slot, { step }: Moment): boolean {
+  if (memory.kind === 'decimal') return true;
+  const fills = ({ kind, memory: other }: Partial<MemoryArg>) =>
+    kind === 'memory' && other?.kind === 'out' && memory.kind === 'out' && other.buffer === memory.buffer;
+  return step.calls.some(
+    ({ name, result, tolerate, args }) =>
+      name === 'read' &&
+      result === length &&
+      tolerate === undefined &&
+      args.some((arg) => arg.kind === 'memory' && fills(arg)),
+  );
+}
+
+function declaredLength({ memory, length }: MemoryArg, index: number, moment: Moment): string | undefined {
+  const { call } = moment;
   if (length === 'terminated') {
     return memory.kind === 'string' || memory.kind === 'decimal' ? undefined : 'only strings end themselves';
   }
@@ -61,7 +76,7 @@ function declaredLength({ memory, length }: MemoryArg, index: number, { call }: 
   }
   const said = call.args[length];
   if (said?.kind === 'slot')
-    return memory.kind === 'decimal' ? undefined : 'a length known only when it is played';
+    return isReadLength(memory, said.slot, moment) ? undefined : 'a length known only when it is played';
   if (said?.kind !== 'number') return `argument ${length} is no length`;
   const room = memory.kind === 'string' ? have - 1 : have;
   return Number(said.value) <= room && Number(said.value) >= 0
