@@ -5,7 +5,14 @@ import type { Running } from '../runtime/start.ts';
 import { pumpTerminal } from './terminal.ts';
 
 /** The signals that a supervisor or a terminal sends to the command and means for the container. */
-const FORWARDED = [SIGNALS.SIGHUP, SIGNALS.SIGINT, SIGNALS.SIGQUIT, SIGNALS.SIGTERM, SIGNALS.SIGUSR1, SIGNALS.SIGUSR2];
+const FORWARDED = [
+  SIGNALS.SIGHUP,
+  SIGNALS.SIGINT,
+  SIGNALS.SIGQUIT,
+  SIGNALS.SIGTERM,
+  SIGNALS.SIGUSR1,
+  SIGNALS.SIGUSR2,
+];
 
 export interface AttachOptions {
   readonly forwardSignals: boolean;

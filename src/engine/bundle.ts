@@ -16,9 +16,12 @@ export function readBundle(port: Port, directory: Bytes): Bundle {
   const path = `${directory}/config.json`;
   const text = port.readFile(path);
   if (text === undefined) {
-    throw new CaissonError(`${path}: no such file: a bundle has a config.json (make one with \`caisson oci spec\`)`, {
-      code: 'ENOBUNDLE',
-    });
+    throw new CaissonError(
+      `${path}: no such file: a bundle has a config.json (make one with \`caisson oci spec\`)`,
+      {
+        code: 'ENOBUNDLE',
+      },
+    );
   }
   const { spec, warnings } = parseSpec(text);
   const given = spec.root?.path ?? 'rootfs';

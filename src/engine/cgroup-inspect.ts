@@ -65,13 +65,22 @@ function inspectedText({ pid, cgroups, limits }: Inspected): Bytes[] {
     `process ${pid} is in ${cgroups.length === 1 ? 'one hierarchy' : `${cgroups.length} hierarchies`}:`,
     ...columns(
       ['HIERARCHY', 'CGROUP', 'CONTROLLERS'],
-      cgroups.map(({ hierarchy, path }) => [`v${hierarchy.version} ${hierarchyName(hierarchy)}`, path, offered(hierarchy)]),
+      cgroups.map(({ hierarchy, path }) => [
+        `v${hierarchy.version} ${hierarchyName(hierarchy)}`,
+        path,
+        offered(hierarchy),
+      ]),
     ),
     '',
     'the tightest limit of the cgroup and its ancestors holds:',
     ...columns(
       ['LIMIT', 'HOLDS', 'SET BY', 'OWN'],
-      limits.map((limit) => [limit.quantity, amount(limit, limit.value), limit.directory ?? '-', amount(limit, limit.own)]),
+      limits.map((limit) => [
+        limit.quantity,
+        amount(limit, limit.value),
+        limit.directory ?? '-',
+        amount(limit, limit.own),
+      ]),
     ),
   ];
 }

@@ -19,13 +19,19 @@ interface Listed {
 /** Cgroups of caisson's containers, or with `all` every cgroup that has processes: one line for each path. */
 export function cgroupList(port: Port, stateRoot: Bytes, all: boolean): Bytes {
   const rows = all ? listAll(port).map(listedRow) : listContainers(port, stateRoot);
-  const head = all ? ['CGROUP', 'PROCESSES', 'HIERARCHIES'] : ['CONTAINER', 'CGROUP', 'PROCESSES', 'MEMORY', 'PIDS', 'CPU'];
+  const head = all
+    ? ['CGROUP', 'PROCESSES', 'HIERARCHIES']
+    : ['CONTAINER', 'CGROUP', 'PROCESSES', 'MEMORY', 'PIDS', 'CPU'];
   return columns(head, rows)
     .map((line) => line.trimStart())
     .join('\n');
 }
 
-const listedRow = ({ path, processes, hierarchies }: Listed): Bytes[] => [path, String(processes), hierarchies.join(' ')];
+const listedRow = ({ path, processes, hierarchies }: Listed): Bytes[] => [
+  path,
+  String(processes),
+  hierarchies.join(' '),
+];
 
 function listContainers(port: Port, stateRoot: Bytes): Bytes[][] {
   const layout = layoutOf(port);
@@ -36,7 +42,9 @@ function listContainers(port: Port, stateRoot: Bytes): Bytes[][] {
     const own = limitsOf(port, inside[0]);
     const [first] = record.cgroups;
     const path = first === undefined ? '-' : pathOf(layout, first);
-    return [[record.name ?? shortId(id), path, String(inside.length), own('memory'), own('processes'), own('cpu')]];
+    return [
+      [record.name ?? shortId(id), path, String(inside.length), own('memory'), own('processes'), own('cpu')],
+    ];
   });
 }
 

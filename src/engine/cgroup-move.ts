@@ -16,19 +16,25 @@ export async function cgroupMove(port: Port, stateRoot: Bytes, pid: number, targ
   if (port.readFile(`/proc/${pid}/cgroup`) === undefined) {
     throw new CaissonError(`there is no process ${pid}`, { code: 'ENOTFOUND' });
   }
-  const cgroups = target.startsWith('/') ? cgroupsAtPath(port, target) : containerCgroups(port, stateRoot, target);
+  const cgroups = target.startsWith('/')
+    ? cgroupsAtPath(port, target)
+    : containerCgroups(port, stateRoot, target);
   const present = cgroups.filter(({ directory }) => port.stat(directory) !== undefined);
   if (present.length === 0) {
-    throw new CaissonError(`no hierarchy has the cgroup ${target}: make it with mkdir below /sys/fs/cgroup first`, {
-      code: 'ENOTFOUND',
-    });
+    throw new CaissonError(
+      `no hierarchy has the cgroup ${target}: make it with mkdir below /sys/fs/cgroup first`,
+      {
+        code: 'ENOTFOUND',
+      },
+    );
   }
   await withLauncher(port, (player) => player.play(moveSteps(pid, present)));
   return `moved process ${pid} to ${describeCgroups(present).join(' and ')}`;
 }
 
 function cgroupsAtPath(port: Port, path: Bytes): Cgroup[] {
-  if (path.split('/').includes('..')) throw new CaissonError(`the cgroup ${path} contains "..": give it without`, { code: 'EUSAGE' });
+  if (path.split('/').includes('..'))
+    throw new CaissonError(`the cgroup ${path} contains "..": give it without`, { code: 'EUSAGE' });
   return layoutOf(port).hierarchies.flatMap((hierarchy) => {
     const directory = directoryOf(hierarchy, path.replace(/(?<=.)\/+$/, ''));
     if (directory === undefined) return [];

@@ -27,16 +27,21 @@ function findContainer(port: Port, stateRoot: Bytes, target: Bytes): ContainerRe
 export function containerCgroups(port: Port, stateRoot: Bytes, target: Bytes): readonly Cgroup[] {
   const record = findContainer(port, stateRoot, target);
   if (record === undefined) {
-    throw new CaissonError(`no container of the id or name "${target}" runs, and it is no process id`, { code: 'ENOTFOUND' });
+    throw new CaissonError(`no container of the id or name "${target}" runs, and it is no process id`, {
+      code: 'ENOTFOUND',
+    });
   }
   if (record.cgroups.length > 0) return record.cgroups;
-  throw new CaissonError(`container ${record.id} has no cgroups of its own: none are delegated to its user`, { code: 'ENOTFOUND' });
+  throw new CaissonError(`container ${record.id} has no cgroups of its own: none are delegated to its user`, {
+    code: 'ENOTFOUND',
+  });
 }
 
 /** A process id, or the first process of a container. Throws CaissonError ENOTFOUND. */
 export function processOf(port: Port, stateRoot: Bytes, target: Bytes): number {
   if (/^[1-9]\d*$/.test(target)) return Number(target);
   const [first] = processesInside(port, containerCgroups(port, stateRoot, target));
-  if (first === undefined) throw new CaissonError(`container ${target} has no process`, { code: 'ENOTFOUND' });
+  if (first === undefined)
+    throw new CaissonError(`container ${target} has no process`, { code: 'ENOTFOUND' });
   return first;
 }

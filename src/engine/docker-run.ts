@@ -6,10 +6,10 @@ import type { Channel, Port } from '../host/port.ts';
 import { PASSWD_LIMIT, passwdLookup } from '../image/passwd-lookup.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { bufferBytes, slotValue } from '../plan/encode.ts';
-import { Player } from '../runtime/player.ts';
 import { holdIdMaps, type IdMapHolders } from '../runtime/idmap.ts';
+import { Player } from '../runtime/player.ts';
 import { type Prepared, prepare } from '../runtime/prepare.ts';
-import { recordOf, type RunOptions, runAttached } from '../runtime/run.ts';
+import { type RunOptions, recordOf, runAttached } from '../runtime/run.ts';
 import type { Exit, Running } from '../runtime/start.ts';
 import { claim } from '../runtime/state.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
@@ -157,7 +157,15 @@ export function withSources(error: unknown, sources: ReadonlyMap<Pointer, string
   if (found.length === 0) return error;
   const { code, errno, syscall, provenance, details, exitCode, cause } = error;
   const rest = { ...(errno === undefined ? {} : { errno }), ...(syscall === undefined ? {} : { syscall }) };
-  return new CaissonError(error.message, { code, provenance, details, exitCode, cause, ...rest, sources: [...new Set(found)] });
+  return new CaissonError(error.message, {
+    code,
+    provenance,
+    details,
+    exitCode,
+    cause,
+    ...rest,
+    sources: [...new Set(found)],
+  });
 }
 
 /** The flag of the field itself, or of the nearest field above or below it. */
@@ -170,7 +178,11 @@ function sourceOf(pointer: Pointer, sources: ReadonlyMap<Pointer, string>): stri
 }
 
 /** Runs a container in the foreground. Throws CaissonError; the result is the container's own exit otherwise. */
-export async function dockerRun(port: Port, run: DockerRun, options: DockerRunOptions): Promise<DockerRunResult> {
+export async function dockerRun(
+  port: Port,
+  run: DockerRun,
+  options: DockerRunOptions,
+): Promise<DockerRunResult> {
   const channel = await port.openChannel({ capture: options.capture === true });
   const { stateRoot } = options;
   const stateDirectory = `${stateRoot}/${run.id}`;
@@ -195,10 +207,13 @@ export async function dockerRun(port: Port, run: DockerRun, options: DockerRunOp
 
 function refuseTakenIdFile(port: Port, path: Bytes | undefined): void {
   if (path === undefined || port.stat(path) === undefined) return;
-  throw new CaissonError(`container ID file found, make sure the other container isn't running or delete ${path}`, {
-    code: 'ECONFLICT',
-    sources: [`--cidfile ${path}`],
-  });
+  throw new CaissonError(
+    `container ID file found, make sure the other container isn't running or delete ${path}`,
+    {
+      code: 'ECONFLICT',
+      sources: [`--cidfile ${path}`],
+    },
+  );
 }
 
 async function runCompiled(

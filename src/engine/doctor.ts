@@ -23,7 +23,10 @@ export interface DoctorOptions {
 export async function doctor(port: Port, { stateRoot, json, width }: DoctorOptions): Promise<DoctorReport> {
   const found = findings(await doctorFacts(port, stateRoot));
   const healthy = found.every(({ condition }) => condition !== 'missing');
-  return { text: json ? stringifyJson({ healthy, findings: found.map(jsonOf) }) : report(found, width), healthy };
+  return {
+    text: json ? stringifyJson({ healthy, findings: found.map(jsonOf) }) : report(found, width),
+    healthy,
+  };
 }
 
 function jsonOf({ id, condition, subject, found, advice }: Finding) {
@@ -42,7 +45,8 @@ export function report(found: readonly Finding[], width: number): Bytes {
 }
 
 function summary(found: readonly Finding[]): string {
-  const subjects = (condition: Condition) => found.filter((one) => one.condition === condition).map(({ subject }) => subject);
+  const subjects = (condition: Condition) =>
+    found.filter((one) => one.condition === condition).map(({ subject }) => subject);
   const [missing, limited] = [subjects('missing'), subjects('limited')];
   if (missing.length > 0) return `Containers cannot run here: ${missing.join(', ')}.`;
   if (limited.length > 0) return `Containers run here, with limits: ${limited.join(', ')}.`;

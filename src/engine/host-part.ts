@@ -9,8 +9,8 @@ import { parseCpuList } from '../linux/cpulist.ts';
 import { subordinateRanges } from '../linux/idmap.ts';
 import { parseMountinfo } from '../linux/mountinfo.ts';
 import { hostLayout } from '../runtime/cgroup.ts';
-import { delegatedCgroup } from '../runtime/prepare.ts';
 import { gatherFacts } from '../runtime/facts.ts';
+import { delegatedCgroup } from '../runtime/prepare.ts';
 
 /** The parts of FrontendFacts that do not depend on the root of a container. */
 export type HostPart = Omit<FrontendFacts, 'rootfs' | 'stateDirectory' | 'users'>;
@@ -121,7 +121,8 @@ function idMaps(port: Port, rootless: boolean): IdMaps | undefined {
   const gids = subordinateRanges(port.readFile('/etc/subgid') ?? '', name, port.uid);
   const helpers = port.findProgram('newuidmap') !== undefined && port.findProgram('newgidmap') !== undefined;
   const ranges = uids.length > 0 && gids.length > 0 && (helpers || !rootless);
-  if (!rootless) return ranges ? { uidMappings: lines(uids, 0), gidMappings: lines(gids, 0), setgroups: true } : undefined;
+  if (!rootless)
+    return ranges ? { uidMappings: lines(uids, 0), gidMappings: lines(gids, 0), setgroups: true } : undefined;
   const own = (hostID: number) => ({ containerID: 0, hostID, size: 1 });
   return {
     uidMappings: [own(port.uid), ...(ranges ? lines(uids, 1) : [])],
@@ -140,6 +141,8 @@ function lines(ranges: readonly { readonly start: number; readonly count: number
 }
 
 function userName(port: Port): Bytes {
-  const line = (port.readFile('/etc/passwd') ?? '').split('\n').find((entry) => entry.split(':')[2] === String(port.uid));
+  const line = (port.readFile('/etc/passwd') ?? '')
+    .split('\n')
+    .find((entry) => entry.split(':')[2] === String(port.uid));
   return line?.split(':')[0] ?? String(port.uid);
 }

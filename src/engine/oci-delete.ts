@@ -4,7 +4,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { cgroupsInUse, clear, endProcess, lockStateRoot } from '../runtime/abandoned.ts';
 import type { Player } from '../runtime/player.ts';
 import { killInside, processesInside, sleep, withLauncher } from '../runtime/removal.ts';
-import { checkId, checkStateRoot, type ContainerRecord, isKept, load } from '../runtime/state.ts';
+import { type ContainerRecord, checkId, checkStateRoot, isKept, load } from '../runtime/state.ts';
 import { CaissonError } from '../spec/error.ts';
 
 export interface DeleteOptions {
@@ -32,10 +32,13 @@ export async function deleteContainer(port: Port, { stateRoot, id, force }: Dele
   }
   const kept = isKept(port, record);
   if (kept && !force) {
-    throw new CaissonError(`cannot delete container ${id}, which is running: stop it, or delete it with --force`, {
-      code: 'ECONFLICT',
-      exitCode: 1,
-    });
+    throw new CaissonError(
+      `cannot delete container ${id}, which is running: stop it, or delete it with --force`,
+      {
+        code: 'ECONFLICT',
+        exitCode: 1,
+      },
+    );
   }
   await withLauncher(port, async (player) => {
     if (kept) await killContainer(port, player, record);
@@ -59,10 +62,13 @@ async function keeperHasCleaned(port: Port, stateRoot: Bytes, record: ContainerR
     await sleep(port, PAUSE);
   }
   if (!isKept(port, record)) return port.stat(path) === undefined;
-  throw new CaissonError(`process ${record.keeper.pid}, which keeps container ${record.id}, does not clean up: end it`, {
-    code: 'EBUSY',
-    exitCode: 1,
-  });
+  throw new CaissonError(
+    `process ${record.keeper.pid}, which keeps container ${record.id}, does not clean up: end it`,
+    {
+      code: 'EBUSY',
+      exitCode: 1,
+    },
+  );
 }
 
 async function clearIfDead(port: Port, player: Player, stateRoot: Bytes, id: Bytes): Promise<void> {

@@ -1,13 +1,13 @@
 // `caisson oci run`: a bundle from start to exit, as runc's command of the same name.
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
-import { CaissonError } from '../spec/error.ts';
 import { holdIdMaps, type IdMapHolders } from '../runtime/idmap.ts';
 import { prepare } from '../runtime/prepare.ts';
 import { runAttached } from '../runtime/run.ts';
 import type { Exit } from '../runtime/start.ts';
-import { readBundle } from './bundle.ts';
+import { CaissonError } from '../spec/error.ts';
 import { forwardSignals } from './attach.ts';
+import { readBundle } from './bundle.ts';
 
 export interface OciRunOptions {
   readonly id: Bytes;
@@ -27,7 +27,10 @@ export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> 
   try {
     const { spec, warnings } = readBundle(port, options.bundle);
     if (spec.process?.args === undefined) {
-      throw new CaissonError('config.json has no process to run', { code: 'EINVALIDSPEC', provenance: ['/process/args'] });
+      throw new CaissonError('config.json has no process to run', {
+        code: 'EINVALIDSPEC',
+        provenance: ['/process/args'],
+      });
     }
     idMaps = await holdIdMaps(port, channel, spec);
     const prepared = prepare(port, spec, { ...options, dieWithParent: true, idmapped: idMaps.pids });

@@ -20,7 +20,8 @@ export async function explainForeignRoot(
   error: unknown,
   { spec }: Prepared,
 ): Promise<unknown> {
-  if (!(error instanceof CaissonError) || error.syscall !== 'execve' || !SUSPICIOUS.includes(error.errno)) return error;
+  if (!(error instanceof CaissonError) || error.syscall !== 'execve' || !SUSPICIOUS.includes(error.errno))
+    return error;
   const probe = platformProbe(spec.root?.path ?? '/', spec.process?.args?.[0], '/root/path');
   try {
     const { batch, answer } = await new Player(port, channel).play(probe.steps);

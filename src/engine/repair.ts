@@ -4,7 +4,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { cgroupsInUse, clear, lockStateRoot, type Tell } from '../runtime/abandoned.ts';
 import type { Player } from '../runtime/player.ts';
 import { sleep, withLauncher } from '../runtime/removal.ts';
-import { checkStateRoot, type ContainerRecord, isKept, load } from '../runtime/state.ts';
+import { type ContainerRecord, checkStateRoot, isKept, load } from '../runtime/state.ts';
 import { CaissonError } from '../spec/error.ts';
 
 export interface RepairOptions {
@@ -83,7 +83,12 @@ async function clearDead(
   }
 }
 
-async function clearEmpty(port: Port, ids: readonly Bytes[], { stateRoot, dryRun }: RepairOptions, tell: Tell): Promise<void> {
+async function clearEmpty(
+  port: Port,
+  ids: readonly Bytes[],
+  { stateRoot, dryRun }: RepairOptions,
+  tell: Tell,
+): Promise<void> {
   if (ids.length > 0 && !dryRun) await sleep(port, GRACE);
   for (const id of ids) {
     const directory = `${stateRoot}/${id}`;

@@ -1,6 +1,6 @@
 // `--rootfs-tar FILE`: unpacks an archive into a directory, in a launcher of its own.
 import type { Port } from '../host/port.ts';
-import { type BatchPlayer, type BatchReplies } from '../image/extract.ts';
+import type { BatchPlayer, BatchReplies } from '../image/extract.ts';
 import { enterOwnUserNamespace, importRootfsTar } from '../image/rootfs-tar.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { slotValue } from '../plan/encode.ts';
@@ -12,7 +12,10 @@ const CAUSE = '--rootfs-tar';
 /** Throws CaissonError ENOTFOUND without the file, EARCHIVE for one that is no good archive. */
 export async function importTar(port: Port, file: Bytes, target: Bytes): Promise<void> {
   if (port.stat(file) === undefined) {
-    throw new CaissonError(`${file}: no such file or directory`, { code: 'ENOTFOUND', sources: [`--rootfs-tar ${file}`] });
+    throw new CaissonError(`${file}: no such file or directory`, {
+      code: 'ENOTFOUND',
+      sources: [`--rootfs-tar ${file}`],
+    });
   }
   const channel = await port.openChannel();
   try {

@@ -29,7 +29,10 @@ export function hostImageRoot(port: Port, spec: Spec, upper: Bytes | undefined) 
 /** `--rootfs DIR`. Throws CaissonError ENOTFOUND when there is no such directory. */
 export function directoryImageRoot(port: Port, path: Bytes) {
   if (port.stat(path)?.type !== 'directory') {
-    throw new CaissonError(`${path}: no such directory`, { code: 'ENOTFOUND', sources: [`--rootfs ${path}`] });
+    throw new CaissonError(`${path}: no such directory`, {
+      code: 'ENOTFOUND',
+      sources: [`--rootfs ${path}`],
+    });
   }
   return (): RootPlan => directoryRoot(path, '/root/path');
 }

@@ -1,7 +1,7 @@
 // Pumps bytes between the caller's terminal and the container's, and passes window sizes on.
 import type { Port } from '../host/port.ts';
-import { TIOCSWINSZ } from '../linux/constants/terminal.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { TIOCSWINSZ } from '../linux/constants/terminal.ts';
 import { ERRNO } from '../linux/errno.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { type Call, struct } from '../plan/call.ts';
@@ -22,7 +22,9 @@ function resize(running: Running, { rows, columns }: { rows: number; columns: nu
 }
 
 function pieces(bytes: Bytes): Bytes[] {
-  return Array.from({ length: Math.ceil(bytes.length / PIECE) }, (_, index) => bytes.slice(index * PIECE, (index + 1) * PIECE));
+  return Array.from({ length: Math.ceil(bytes.length / PIECE) }, (_, index) =>
+    bytes.slice(index * PIECE, (index + 1) * PIECE),
+  );
 }
 
 /** Connects the two; the result puts the caller's terminal back. */
@@ -37,7 +39,9 @@ export function pumpTerminal(port: Port, running: Running): () => void {
   };
   passSize();
   const release = terminal.capture((bytes) => {
-    const calls = pieces(bytes).map((piece) => sys.write(running.terminal, piece, { tolerate: [ERRNO.EAGAIN, ERRNO.EIO] }));
+    const calls = pieces(bytes).map((piece) =>
+      sys.write(running.terminal, piece, { tolerate: [ERRNO.EAGAIN, ERRNO.EIO] }),
+    );
     void running.interrupt('input', 'pass input on', calls);
   });
   const quiet = port.onSignals([SIGNALS.SIGWINCH], passSize);

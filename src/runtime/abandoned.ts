@@ -49,9 +49,17 @@ export async function endProcess(port: Port, player: Player, identity: ProcessId
   ]);
   const process = slotValue(batch, answer, opened);
   if (process < 0) return;
-  const kill = isAlive(port, identity) ? [pidfdSendSignal(process, SIGNALS.SIGKILL, { tolerate: [ERRNO.ESRCH] })] : [];
-  await player.play([step('parent', 'kill', `kill process ${identity.pid}`, 'default: clean up', [...kill, sys.close(process)])]);
-  for (let waited = 0; waited < PATIENCE && isAlive(port, identity); waited += PAUSE) await sleep(port, PAUSE);
+  const kill = isAlive(port, identity)
+    ? [pidfdSendSignal(process, SIGNALS.SIGKILL, { tolerate: [ERRNO.ESRCH] })]
+    : [];
+  await player.play([
+    step('parent', 'kill', `kill process ${identity.pid}`, 'default: clean up', [
+      ...kill,
+      sys.close(process),
+    ]),
+  ]);
+  for (let waited = 0; waited < PATIENCE && isAlive(port, identity); waited += PAUSE)
+    await sleep(port, PAUSE);
 }
 
 /** The cgroups of containers that live: a later run may have been given the path of a dead one. */

@@ -12,7 +12,7 @@ test('sizes in binary units', () => {
   assert.equal(binarySize(1n << 62n), '4 EiB');
 });
 
-test('the line names the limit, where it is the container\'s own', () => {
+test("the line names the limit, where it is the container's own", () => {
   assert.equal(describeOutOfMemory({ limit: 67108864 }), 'out of memory (limit 64 MiB)');
   assert.match(describeOutOfMemory({ limit: undefined }), /^out of memory \(the limit is not/);
 });

@@ -35,7 +35,8 @@ export async function outOfMemory(
 
 /** One line for a person: `out of memory (limit 64 MiB)`. */
 export function describeOutOfMemory({ limit }: OutOfMemory): string {
-  if (limit === undefined) return 'out of memory (the limit is not of the container itself, but of a cgroup above it)';
+  if (limit === undefined)
+    return 'out of memory (the limit is not of the container itself, but of a cgroup above it)';
   return `out of memory (limit ${binarySize(limit)})`;
 }
 

@@ -21,11 +21,17 @@ const LONGEST_PAUSE = 50;
  */
 export async function removeCgroups(port: Port, player: Player, cgroups: readonly Cgroup[]): Promise<void> {
   let busy = await attempt(player, cgroups, 0);
-  for (let waited = 0, pause = FIRST_PAUSE; busy.length > 0; waited += pause, pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+  for (
+    let waited = 0, pause = FIRST_PAUSE;
+    busy.length > 0;
+    waited += pause, pause = Math.min(2 * pause, LONGEST_PAUSE)
+  ) {
     if (waited > PATIENCE) {
       const inside = processesInside(port, busy);
       const who = inside.length === 0 ? 'somebody' : `process ${inside.slice(0, 5).join(', ')}`;
-      throw new CaissonError(`cgroup ${busy[0]?.directory} is busy: ${who} inside does not end`, { code: 'ECGROUPBUSY' });
+      throw new CaissonError(`cgroup ${busy[0]?.directory} is busy: ${who} inside does not end`, {
+        code: 'ECGROUPBUSY',
+      });
     }
     await killInside(port, player, busy);
     await sleep(port, pause);
@@ -72,7 +78,8 @@ export async function killInside(port: Port, player: Player, cgroups: readonly C
   if (kill !== undefined) await player.play([kill]);
   const v1 = cgroups.filter(({ version, directory }) => version === 1 && port.stat(directory) !== undefined);
   const file = freezerStateFile(v1);
-  const freezable = file !== undefined && port.stat(file) !== undefined && processesInside(port, v1).length > 0;
+  const freezable =
+    file !== undefined && port.stat(file) !== undefined && processesInside(port, v1).length > 0;
   if (freezable) await tryPlay(player, [freezeStep(v1)]);
   await player.play([signalStep(processesInside(port, v1))]);
   if (freezable) await tryPlay(player, [thawStep(v1)]);
@@ -92,7 +99,8 @@ export function processesInside(port: Port, cgroups: readonly Cgroup[]): number[
   const found = new Set<number>();
   const look = (directory: Bytes): void => {
     for (const pid of parseProcesses(tryRead(port, `${directory}/cgroup.procs`))) found.add(pid);
-    for (const { name, type } of port.entries(directory) ?? []) if (type === 'directory') look(`${directory}/${name}`);
+    for (const { name, type } of port.entries(directory) ?? [])
+      if (type === 'directory') look(`${directory}/${name}`);
   };
   for (const { directory } of cgroups) look(directory);
   return [...found];

@@ -76,7 +76,10 @@ test(`${KILLS} runs killed at random moments (seed ${SEED})`, { skip }, async ()
     const what = `kill ${index}, of ${kill.victim} after ${kill.after.toFixed(1)} ms`;
     // Before any repair: launcher and container die with the command.
     assert.ok(await soon(() => processesNamed(MARKER).length === 0, 3000), `the container lives on: ${what}`);
-    assert.ok(await soon(() => processesOfSessions(sessions).length === 0, 3000), `the launcher lives on: ${what}`);
+    assert.ok(
+      await soon(() => processesOfSessions(sessions).length === 0, 3000),
+      `the launcher lives on: ${what}`,
+    );
     if (index % 10 === 9) succeeded(harness.caisson(['system', 'repair']));
   }
   succeeded(harness.caisson(['system', 'repair']));
@@ -88,7 +91,12 @@ test(`${KILLS} runs killed at random moments (seed ${SEED})`, { skip }, async ()
 test('a repair beside runs that live does not touch them', { skip }, async () => {
   harness.lookAgain();
   const living = start(['sleep', MARKER]);
-  assert.ok(await soon(() => processesNamed(MARKER).some((pid) => pid !== living.pid && childOf(living.pid ?? 0) !== pid), 5000));
+  assert.ok(
+    await soon(
+      () => processesNamed(MARKER).some((pid) => pid !== living.pid && childOf(living.pid ?? 0) !== pid),
+      5000,
+    ),
+  );
   const lives = ended(living);
   for (let index = 0; index < 5; index++) {
     await carryOut({ victim: 'caisson', program: ['true'], after: 8 * index });
@@ -105,7 +113,8 @@ test('a repair beside runs that live does not touch them', { skip }, async () =>
 
 test(`${STARTS} starts one after the other leave nothing`, { skip }, async () => {
   harness.lookAgain();
-  for (let index = 0; index < STARTS; index++) assert.equal(await ended(start(['true'])), 0, `start ${index}`);
+  for (let index = 0; index < STARTS; index++)
+    assert.equal(await ended(start(['true'])), 0, `start ${index}`);
   assert.deepEqual(readdirSync(harness.state), []);
   harness.assertNothingLeft();
 });

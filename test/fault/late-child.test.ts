@@ -21,8 +21,13 @@ after(() => {
 
 /** Makes the child sleep before it asks to die with its parent. */
 function delayed(steps: readonly Step[]): Step[] {
-  const time = struct({ name: 'tv_sec', width: 8, value: 0 }, { name: 'tv_nsec', width: 8, value: 400_000_000 });
-  const sleep = step('child', 'sleep', 'sleep', 'test', [call('ppoll', [NULL, number(0), pointer(time, 'fixed'), NULL, number(0)])]);
+  const time = struct(
+    { name: 'tv_sec', width: 8, value: 0 },
+    { name: 'tv_nsec', width: 8, value: 400_000_000 },
+  );
+  const sleep = step('child', 'sleep', 'sleep', 'test', [
+    call('ppoll', [NULL, number(0), pointer(time, 'fixed'), NULL, number(0)]),
+  ]);
   const at = steps.findIndex(({ id }) => id === 'death-signal');
   assert.ok(at > 0, 'the plan has no death signal');
   return [...steps.slice(0, at), sleep, ...steps.slice(at)];
@@ -31,7 +36,10 @@ function delayed(steps: readonly Step[]): Step[] {
 /** Whether the program was executed; the launcher is killed after `killAfter` milliseconds. */
 async function executes(killAfter: number | undefined): Promise<boolean> {
   const marker = `marker-${killAfter}`;
-  const configuration = harness.configuration({ root: { path: harness.rootfs } as Part }, `echo > /${marker}`);
+  const configuration = harness.configuration(
+    { root: { path: harness.rootfs } as Part },
+    `echo > /${marker}`,
+  );
   const port = nodePort(builtPrograms());
   const { spec } = parseSpec(utf8ToBytes(JSON.stringify(configuration)));
   const prepared = prepare(port, spec, { id: utf8ToBytes(harness.newId()), dieWithParent: true });

@@ -23,7 +23,9 @@ export function processesNamed(marker: string): number[] {
 /** Living processes of one of these sessions: a command started with setsid(2), and its launcher. */
 export function processesOfSessions(sessions: ReadonlySet<number>): number[] {
   return processes().filter((pid) => {
-    const fields = read(`/proc/${pid}/stat`).replace(/^.*\) /s, '').split(' ');
+    const fields = read(`/proc/${pid}/stat`)
+      .replace(/^.*\) /s, '')
+      .split(' ');
     return sessions.has(Number(fields[3])) && fields[0] !== 'Z';
   });
 }
@@ -36,7 +38,9 @@ export function childOf(pid: number): number {
 /** Threads have children of their own. */
 function anyChildOf(pid: number): number {
   try {
-    const lists = readdirSync(`/proc/${pid}/task`).map((thread) => read(`/proc/${pid}/task/${thread}/children`));
+    const lists = readdirSync(`/proc/${pid}/task`).map((thread) =>
+      read(`/proc/${pid}/task/${thread}/children`),
+    );
     return Number(lists.join(' ').trim().split(' ')[0]);
   } catch {
     return 0;
@@ -45,7 +49,9 @@ function anyChildOf(pid: number): number {
 
 /** Descriptors of this process: what each is, numbers left out. */
 export function descriptors(): string[] {
-  return readdirSync('/proc/self/fd').filter((name) => name !== '').sort();
+  return readdirSync('/proc/self/fd')
+    .filter((name) => name !== '')
+    .sort();
 }
 
 /** Deterministic numbers from 0 up to 1 (a linear congruential generator, Numerical Recipes). */
@@ -65,6 +71,7 @@ export function wait(milliseconds: number): Promise<void> {
 
 /** Whether `holds` comes true within so many milliseconds. */
 export async function soon(holds: () => boolean, milliseconds: number): Promise<boolean> {
-  for (const end = performance.now() + milliseconds; performance.now() < end; await wait(5)) if (holds()) return true;
+  for (const end = performance.now() + milliseconds; performance.now() < end; await wait(5))
+    if (holds()) return true;
   return holds();
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { Harness, rootOnly as skip, type Started, succeeded } from '../harness/caisson.ts';
+import { Harness, type Started, rootOnly as skip, succeeded } from '../harness/caisson.ts';
 import { hostCgroups } from './cgroup-play.ts';
 
 const harness = new Harness();
@@ -18,7 +18,9 @@ after(async () => {
 
 /** A container that has started; SIGTERM ends it. */
 async function container(flags: readonly string[]): Promise<Started> {
-  const run = harness.start(harness.runArguments(['--rm', ...flags], 'trap "exit 0" TERM; echo up; while :; do sleep 0.1; done'));
+  const run = harness.start(
+    harness.runArguments(['--rm', ...flags], 'trap "exit 0" TERM; echo up; while :; do sleep 0.1; done'),
+  );
   started.push(run);
   await run.untilPrinted('up');
   return run;
@@ -32,7 +34,11 @@ function sleeper(): number {
 
 interface Inspected {
   readonly pid: number;
-  readonly hierarchies: readonly { readonly version: number; readonly path: string; readonly directory: string | null }[];
+  readonly hierarchies: readonly {
+    readonly version: number;
+    readonly path: string;
+    readonly directory: string | null;
+  }[];
   readonly limits: readonly {
     readonly quantity: string;
     readonly value: number | null;
@@ -65,7 +71,10 @@ test('inspect says in which hierarchies a process is, and which limit holds', { 
   const memory = limits.find(({ quantity }) => quantity === 'memory');
   assert.equal(memory?.value, 64 << 20);
   assert.equal(memory?.directory?.endsWith(hierarchies[0]?.path ?? '?'), true);
-  assert.match(succeeded(harness.caisson(['cgroup', 'inspect', 'listed'])), /memory +64 MiB +\/sys\/fs\/cgroup\S* +64 MiB/);
+  assert.match(
+    succeeded(harness.caisson(['cgroup', 'inspect', 'listed'])),
+    /memory +64 MiB +\/sys\/fs\/cgroup\S* +64 MiB/,
+  );
 });
 
 test('a tighter limit of an ancestor holds', { skip }, async () => {
@@ -83,14 +92,18 @@ test('a tighter limit of an ancestor holds', { skip }, async () => {
     run.kill('SIGTERM');
     await run.end();
   } finally {
-    for (const { mountPoint } of hostCgroups().hierarchies) if (existsSync(mountPoint + parent)) rmdirSync(mountPoint + parent);
+    for (const { mountPoint } of hostCgroups().hierarchies)
+      if (existsSync(mountPoint + parent)) rmdirSync(mountPoint + parent);
   }
 });
 
 test('move: a process of the host into a container, then back by path', { skip }, () => {
   const pid = sleeper();
   const [target] = inspect('listed').hierarchies;
-  assert.match(succeeded(harness.caisson(['cgroup', 'move', String(pid), 'listed'])), /^moved process \d+ to \/caisson\/[0-9a-f]{64} \(/);
+  assert.match(
+    succeeded(harness.caisson(['cgroup', 'move', String(pid), 'listed'])),
+    /^moved process \d+ to \/caisson\/[0-9a-f]{64} \(/,
+  );
   for (const { path } of inspect(pid).hierarchies) assert.equal(path, target?.path);
   assert.match(succeeded(harness.caisson(['cgroup', 'ls'])), /^listed .* [23] +64 MiB/m);
   succeeded(harness.caisson(['cgroup', 'move', String(pid), '/']));

@@ -13,7 +13,9 @@ after(() => {
 });
 
 function memoryMissing(): string | false {
-  const v2 = existsSync('/sys/fs/cgroup/cgroup.controllers') ? readFileSync('/sys/fs/cgroup/cgroup.controllers', 'utf8') : '';
+  const v2 = existsSync('/sys/fs/cgroup/cgroup.controllers')
+    ? readFileSync('/sys/fs/cgroup/cgroup.controllers', 'utf8')
+    : '';
   return existsSync('/sys/fs/cgroup/memory') || v2.includes('memory') ? false : 'no memory controller';
 }
 

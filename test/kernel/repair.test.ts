@@ -1,10 +1,19 @@
 // `caisson system repair` and `caisson oci delete`: what each record's condition leads to.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { after, test } from 'node:test';
 import type { Cgroup } from '../../src/cgroups/path.ts';
-import { Harness, rootOnly, skip, type Started, succeeded } from '../harness/caisson.ts';
+import { Harness, rootOnly, type Started, skip, succeeded } from '../harness/caisson.ts';
 
 const EXECUTABLE = process.env.CAISSON ?? `${process.cwd()}/dist/caisson`;
 
@@ -34,7 +43,10 @@ function writeRecord(id: string, content: unknown): void {
   mkdirSync(`${harness.state}/${id}`);
   harness.own(`${harness.state}/${id}`);
   if (content === undefined) return;
-  writeFileSync(`${harness.state}/${id}/state.json`, typeof content === 'string' ? content : JSON.stringify(content));
+  writeFileSync(
+    `${harness.state}/${id}/state.json`,
+    typeof content === 'string' ? content : JSON.stringify(content),
+  );
 }
 
 function forget(id: string): void {
@@ -77,7 +89,10 @@ test('a dead run: processes, nested cgroups, cgroups and record go', { skip: roo
   const left = sleeperIn(cgroups.filter(({ controllers }) => !controllers.includes('cpuset')));
   const wouldBe = repair('--dry-run');
   assert.match(wouldBe, new RegExp(`^${id}: would kill process ${left.pid}$`, 'm'));
-  assert.ok(cgroups.every(({ directory }) => existsSync(directory)) && left.exitCode === null, 'a rehearsal does nothing');
+  assert.ok(
+    cgroups.every(({ directory }) => existsSync(directory)) && left.exitCode === null,
+    'a rehearsal does nothing',
+  );
   const ends = new Promise((resolve) => {
     left.once('exit', (_, signal) => {
       resolve(signal);
@@ -153,13 +168,27 @@ test('damaged and newer records are told and left', { skip }, () => {
   for (const id of Object.keys(cases)) rmSync(`${harness.state}/${id}`, { recursive: true });
 });
 
-test('a record cannot name the root of a hierarchy, or what is outside of it', { skip: rootOnly }, async () => {
+test('a record cannot name the root of a hierarchy, or what is outside of it', {
+  skip: rootOnly,
+}, async () => {
   const id = harness.newId();
   const { cgroups, ...rest } = await killed(id);
   const [first] = cgroups as [Cgroup];
-  const tries = [first.base, `${first.base}/`, `${first.base}/..`, `${first.base}/a/../..`, '/tmp', `${first.base}x/a`];
+  const tries = [
+    first.base,
+    `${first.base}/`,
+    `${first.base}/..`,
+    `${first.base}/a/../..`,
+    '/tmp',
+    `${first.base}x/a`,
+  ];
   for (const directory of tries) {
-    const record = { version: 1, launcher: { pid: 0, startTime: 0 }, ...rest, cgroups: [{ ...first, directory }] };
+    const record = {
+      version: 1,
+      launcher: { pid: 0, startTime: 0 },
+      ...rest,
+      cgroups: [{ ...first, directory }],
+    };
     writeFileSync(`${harness.state}/${id}/state.json`, JSON.stringify(record));
     assert.match(repair(), /is damaged/, directory);
   }
@@ -215,7 +244,8 @@ test('a directory without a record goes after a second', { skip }, () => {
 
 test("another user's directory of records is refused", { skip: rootOnly }, () => {
   const state = harness.makeDirectory('foreign');
-  const attempt = () => spawnSync(EXECUTABLE, ['--runtime-root', state, 'system', 'repair'], { encoding: 'utf8' });
+  const attempt = () =>
+    spawnSync(EXECUTABLE, ['--runtime-root', state, 'system', 'repair'], { encoding: 'utf8' });
   assert.equal(attempt().status, 0);
   chmodSync(state, 0o777);
   assert.match(attempt().stderr, /is not a directory that only you can write to/);

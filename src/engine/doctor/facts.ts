@@ -115,7 +115,9 @@ function sysctls(port: Port): Map<Bytes, Bytes> {
 function lsms(port: Port): Bytes[] {
   const list = tryRead(port, '/sys/kernel/security/lsm')?.trim();
   if (list !== undefined && list !== '') return list.split(',');
-  const apparmor = tryRead(port, '/sys/module/apparmor/parameters/enabled')?.startsWith('Y') ? ['apparmor'] : [];
+  const apparmor = tryRead(port, '/sys/module/apparmor/parameters/enabled')?.startsWith('Y')
+    ? ['apparmor']
+    : [];
   return port.stat('/sys/fs/selinux/enforce') === undefined ? apparmor : [...apparmor, 'selinux'];
 }
 
@@ -127,11 +129,16 @@ function handlers(port: Port): Bytes[] | undefined {
 
 function cgroupCondition(port: Port, mounts: readonly MountEntry[]): CgroupCondition {
   const layout = hostLayout(port, mounts);
-  const names = layout.hierarchies.flatMap(({ controllers }) => controllers).map((name) => (name === 'blkio' ? 'io' : name));
+  const names = layout.hierarchies
+    .flatMap(({ controllers }) => controllers)
+    .map((name) => (name === 'blkio' ? 'io' : name));
   const memory = hierarchyOf(layout.hierarchies, 'memory');
-  const v1Swap = memory?.version === 1 && port.stat(`${memory.mountPoint}/memory.memsw.limit_in_bytes`) !== undefined;
+  const v1Swap =
+    memory?.version === 1 && port.stat(`${memory.mountPoint}/memory.memsw.limit_in_bytes`) !== undefined;
   const points = new Set(layout.hierarchies.map(({ mountPoint }) => mountPoint));
-  const shown = mounts.filter(({ mountPoint, fsType }) => points.has(mountPoint) && fsType.startsWith('cgroup'));
+  const shown = mounts.filter(
+    ({ mountPoint, fsType }) => points.has(mountPoint) && fsType.startsWith('cgroup'),
+  );
   return {
     mode: layout.hierarchies.length === 0 ? undefined : layout.mode,
     controllers: new Set(names),
@@ -142,7 +149,9 @@ function cgroupCondition(port: Port, mounts: readonly MountEntry[]): CgroupCondi
 }
 
 function subordinate(port: Port): Subordinate {
-  const line = (tryRead(port, '/etc/passwd') ?? '').split('\n').find((entry) => entry.split(':')[2] === String(port.uid));
+  const line = (tryRead(port, '/etc/passwd') ?? '')
+    .split('\n')
+    .find((entry) => entry.split(':')[2] === String(port.uid));
   const user = line?.split(':')[0] ?? String(port.uid);
   const total = (path: Bytes) =>
     subordinateRanges(tryRead(port, path) ?? '', user, port.uid).reduce((sum, { count }) => sum + count, 0);

@@ -16,6 +16,12 @@ export interface Finding {
   readonly advice: readonly string[];
 }
 
-export function finding(id: string, subject: string, condition: Condition, found: string, ...advice: string[]): Finding {
+export function finding(
+  id: string,
+  subject: string,
+  condition: Condition,
+  found: string,
+  ...advice: string[]
+): Finding {
   return { id, condition, subject, found, advice };
 }

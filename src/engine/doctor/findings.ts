@@ -14,7 +14,10 @@ const LEVELS: readonly (readonly [number, number, string])[] = [
 
 const FLOOR = [5, 15] as const;
 
-function atLeast([major, minor]: readonly [number, number], [otherMajor, otherMinor]: readonly [number, number]): boolean {
+function atLeast(
+  [major, minor]: readonly [number, number],
+  [otherMajor, otherMinor]: readonly [number, number],
+): boolean {
   return major > otherMajor || (major === otherMajor && minor >= otherMinor);
 }
 
@@ -24,9 +27,13 @@ function kernel({ release, arch }: DoctorFacts): Finding {
   if (!atLeast([major, minor], FLOOR)) {
     return finding('kernel', 'kernel', 'missing', found, `caisson needs Linux ${FLOOR.join('.')} or newer`);
   }
-  const later = LEVELS.filter(([levelMajor, levelMinor]) => !atLeast([major, minor], [levelMajor, levelMinor]));
+  const later = LEVELS.filter(
+    ([levelMajor, levelMinor]) => !atLeast([major, minor], [levelMajor, levelMinor]),
+  );
   if (later.length === 0) return finding('kernel', 'kernel', 'ok', found);
-  const list = later.map(([levelMajor, levelMinor, what]) => `${what} (${levelMajor}.${levelMinor})`).join(', ');
+  const list = later
+    .map(([levelMajor, levelMinor, what]) => `${what} (${levelMajor}.${levelMinor})`)
+    .join(', ');
   return finding('kernel', 'kernel', 'ok', found, `newer kernels add: ${list}`);
 }
 
@@ -59,7 +66,9 @@ function privilege(facts: DoctorFacts): Finding {
     const found = uid === 0 ? 'root without CAP_SYS_ADMIN' : `user ${facts.subordinate.user}`;
     return finding('privilege', subject, 'ok', `${found}: containers are rootless, in user namespaces`);
   }
-  const lacks = POWERS.filter(([name]) => !capabilities.includes(name)).map(([name, effect]) => `without ${name} ${effect}`);
+  const lacks = POWERS.filter(([name]) => !capabilities.includes(name)).map(
+    ([name, effect]) => `without ${name} ${effect}`,
+  );
   const found = initialUserNamespace ? 'root' : 'root of a user namespace';
   if (!initialUserNamespace) lacks.push('devices cannot be ruled in a user namespace');
   return finding('privilege', subject, lacks.length === 0 ? 'ok' : 'limited', found, ...lacks);
@@ -72,9 +81,17 @@ function namespaces({ trials, privileged }: DoctorFacts): Finding {
     return finding('namespaces', 'namespaces', 'ok', 'mount, pid, network, ipc, uts, cgroup and time');
   }
   const kinds = [...failures.keys()];
-  const advice = kinds.map((kind) => `${failures.get(kind)?.message}: use --${FLAGS[kind] ?? kind} host, or another kernel`);
+  const advice = kinds.map(
+    (kind) => `${failures.get(kind)?.message}: use --${FLAGS[kind] ?? kind} host, or another kernel`,
+  );
   const bad = kinds.some((kind) => kind !== 'time');
-  return finding('namespaces', 'namespaces', bad ? 'missing' : 'limited', `no ${kinds.join(', ')} namespace`, ...advice);
+  return finding(
+    'namespaces',
+    'namespaces',
+    bad ? 'missing' : 'limited',
+    `no ${kinds.join(', ')} namespace`,
+    ...advice,
+  );
 }
 
 /** The flags that leave a namespace out. */
@@ -82,23 +99,47 @@ const FLAGS: Readonly<Record<string, string>> = { mount: 'mount-ns', cgroup: 'cg
 
 function overlay({ trials, privileged }: DoctorFacts): Finding {
   const failure = trials.overlay;
-  if (!privileged || failure === undefined) return finding('overlay', 'overlay', 'ok', privileged ? 'works' : 'see user namespaces');
-  return finding('overlay', 'overlay', 'limited', failure.message, 'the image host needs it: modprobe overlay; --rootfs DIR works without');
+  if (!privileged || failure === undefined)
+    return finding('overlay', 'overlay', 'ok', privileged ? 'works' : 'see user namespaces');
+  return finding(
+    'overlay',
+    'overlay',
+    'limited',
+    failure.message,
+    'the image host needs it: modprobe overlay; --rootfs DIR works without',
+  );
 }
 
 function seccomp({ seccompActions, filtered }: DoctorFacts): Finding {
   if (seccompActions === undefined) {
-    return finding('seccomp', 'seccomp', 'missing', 'no filters', 'the kernel needs CONFIG_SECCOMP_FILTER; or use --security-opt seccomp=unconfined');
+    return finding(
+      'seccomp',
+      'seccomp',
+      'missing',
+      'no filters',
+      'the kernel needs CONFIG_SECCOMP_FILTER; or use --security-opt seccomp=unconfined',
+    );
   }
   const found = `filters can ${seccompActions.split(' ').join(', ')}`;
   if (!filtered) return finding('seccomp', 'seccomp', 'ok', found);
-  return finding('seccomp', 'seccomp', 'note', found, 'a filter lies upon caisson itself: it holds for containers, too');
+  return finding(
+    'seccomp',
+    'seccomp',
+    'note',
+    found,
+    'a filter lies upon caisson itself: it holds for containers, too',
+  );
 }
 
 function securityModules({ lsms }: DoctorFacts): Finding {
   const useful = lsms.filter((name) => name === 'apparmor' || name === 'selinux');
   const found = lsms.length === 0 ? 'none' : lsms.join(', ');
-  return finding('security-modules', 'security modules', 'ok', useful.length > 0 ? found : `${found}; labels cannot be given`);
+  return finding(
+    'security-modules',
+    'security modules',
+    'ok',
+    useful.length > 0 ? found : `${found}; labels cannot be given`,
+  );
 }
 
 function foreignPrograms({ handlers, arch }: DoctorFacts): Finding {

@@ -81,7 +81,11 @@ function overlay(user: boolean): Step[] {
   const names: readonly Bytes[] = ['lower', 'upper', 'work'];
   return [
     ...tmpfs(),
-    part('directories', 'make directories', ...names.map((name) => sys.mkdirat(sys.AT_FDCWD, `${PLACE}/${name}`, 0o755))),
+    part(
+      'directories',
+      'make directories',
+      ...names.map((name) => sys.mkdirat(sys.AT_FDCWD, `${PLACE}/${name}`, 0o755)),
+    ),
     part(
       'overlay',
       'mount an overlay',
@@ -119,7 +123,13 @@ const KINDS: readonly LinuxNamespaceType[] = ['mount', 'pid', 'network', 'ipc', 
 export async function trials(port: Port, privileged: boolean): Promise<Trials> {
   const launcher = await attempt(port, []);
   if (launcher !== undefined) {
-    const all = { launcher, userNamespace: launcher, overlay: launcher, userOverlay: launcher, userProcfs: launcher };
+    const all = {
+      launcher,
+      userNamespace: launcher,
+      overlay: launcher,
+      userOverlay: launcher,
+      userProcfs: launcher,
+    };
     return { ...all, namespaces: new Map() };
   }
   const own = enterOwnUserNamespace(port.uid, port.gid, CAUSE);

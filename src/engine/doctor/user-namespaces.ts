@@ -38,7 +38,9 @@ function explain(facts: DoctorFacts, { errno, step }: Failure): string[] {
   const known = blockers(facts);
   if (known.length > 0) return known;
   if (errno === ERRNO.ENOSPC || errno === ERRNO.EUSERS) {
-    return ['the limit of user namespaces, or of 32 in one another, is reached: see user.max_user_namespaces'];
+    return [
+      'the limit of user namespaces, or of 32 in one another, is reached: see user.max_user_namespaces',
+    ];
   }
   if (errno === ERRNO.EINVAL && step === 'own-user-namespace') {
     return ['the kernel was built without CONFIG_USER_NS: another kernel is needed'];
@@ -59,7 +61,8 @@ function main(facts: DoctorFacts): Finding {
     return finding('user-namespaces', subject, severity(facts), failure.message, ...explain(facts, failure));
   }
   const others = facts.privileged ? blockers(facts) : [];
-  if (others.length === 0) return finding('user-namespaces', subject, 'ok', 'can be made, and mounts inside of them');
+  if (others.length === 0)
+    return finding('user-namespaces', subject, 'ok', 'can be made, and mounts inside of them');
   return finding('user-namespaces', subject, 'limited', 'for root, but not for ordinary users', ...others);
 }
 
@@ -88,9 +91,12 @@ function subordinateIds(facts: DoctorFacts): Finding {
   }
   if (!helpers && facts.uid !== 0) advice.push('install newuidmap and newgidmap: apt-get install uidmap');
   if (facts.noNewPrivs && facts.uid !== 0) {
-    advice.push('newuidmap is set-user-id and has no effect under no_new_privs, which caisson was started with');
+    advice.push(
+      'newuidmap is set-user-id and has no effect under no_new_privs, which caisson was started with',
+    );
   }
-  if (advice.length === 0) return finding(id, subject, 'ok', `${uids} user and ${gids} group ids for ${user}`);
+  if (advice.length === 0)
+    return finding(id, subject, 'ok', `${uids} user and ${gids} group ids for ${user}`);
   return finding(id, subject, 'limited', `containers of ${user} have one user, root`, ...advice);
 }
 
