@@ -6,7 +6,7 @@ import { prepare } from '../runtime/prepare.ts';
 import { runAttached } from '../runtime/run.ts';
 import type { Exit } from '../runtime/start.ts';
 import { CaissonError } from '../spec/error.ts';
-import { forwardSignals } from './attach.ts';
+import { attach } from './attach.ts';
 import { readBundle } from './bundle.ts';
 
 export interface OciRunOptions {
@@ -24,6 +24,7 @@ export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> 
   // The launcher starts while the configuration is read and compiled.
   const channel = await port.openChannel();
   let idMaps: IdMapHolders | undefined;
+  let detach: (() => void) | undefined;
   try {
     const { spec, warnings } = readBundle(port, options.bundle);
     if (spec.process?.args === undefined) {
@@ -38,10 +39,11 @@ export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> 
     return await runAttached(port, channel, prepared, options, {
       started: (running) => {
         if (options.pidFile !== undefined) port.replaceFile(options.pidFile, String(running.pid), 0o644);
-        forwardSignals(port, running);
+        detach = attach(port, running, { forwardSignals: true });
       },
     });
   } finally {
+    detach?.();
     await idMaps?.close();
     await channel.close();
   }
