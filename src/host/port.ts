@@ -114,6 +114,7 @@ export interface Port {
   replaceFile(path: Bytes, content: Bytes, mode?: number): void;
   /** Removes a host file, or a directory of caisson's own with what is in it; nothing happens when there is none. */
   remove(path: Bytes): void;
+  /** Runs a host program to its end; `program` is its path. */
   spawn(program: Bytes, args: readonly Bytes[], options: SpawnOptions): Awaitable<Ended>;
   /** Nanoseconds of CLOCK_MONOTONIC. */
   monotonic(): number;

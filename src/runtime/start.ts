@@ -198,7 +198,14 @@ async function helperMaps(port: Port, spec: Spec, pid: number): Promise<void> {
   ];
   for (const [program, mappings, cause] of maps) {
     const words = mapText(mappings).trim().split(/\s+/);
-    const ended = await port.spawn(program, [String(pid), ...words], { env: ['PATH=/usr/bin:/bin:/usr/sbin:/sbin'] });
+    const path = port.findProgram(program);
+    if (path === undefined) {
+      throw new CaissonError(`${program} is not installed on this host: install the package uidmap, or map one id`, {
+        code: 'EIDMAP',
+        provenance: [cause],
+      });
+    }
+    const ended = await port.spawn(path, [String(pid), ...words], { env: [] });
     if (ended.exitCode !== 0) {
       throw new CaissonError(`${program}: ${ended.stderr.trim() || `exit code ${ended.exitCode}`}`, {
         code: 'EIDMAP',
