@@ -22,7 +22,12 @@ export function runQuickjs(files, timeout) {
   });
   if (bundled.status !== 0) return [failure('bundle for QuickJS', `${bundled.stdout}${bundled.stderr}`)];
   const qjs = join(makeQuickjs(), 'qjs');
-  const ran = spawnSync(qjs, ['--std', '-m', bundle], { cwd: root, encoding: 'utf8', timeout, maxBuffer: 1 << 28 });
+  const ran = spawnSync(qjs, ['--std', '-m', bundle], {
+    cwd: root,
+    encoding: 'utf8',
+    timeout,
+    maxBuffer: 1 << 28,
+  });
   writeFileSync(join(directory, 'tests.log'), `${ran.stdout}${ran.stderr}`);
   return readResults(ran);
 }

@@ -12,7 +12,11 @@ export const engineCalls: EngineCalls = {
       force,
     }),
   doctor: async (json, context) =>
-    (await import('../engine/doctor.ts')).doctor(context.port, { stateRoot: stateRoot(context), json, width: context.width }),
+    (await import('../engine/doctor.ts')).doctor(context.port, {
+      stateRoot: stateRoot(context),
+      json,
+      width: context.width,
+    }),
   cgroupList: async (all, context) =>
     (await import('../engine/cgroup-list.ts')).cgroupList(context.port, stateRoot(context), all),
   cgroupMove: async (pid, target, context) =>

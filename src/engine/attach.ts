@@ -16,6 +16,8 @@ const FORWARDED = [
 
 export interface AttachOptions {
   readonly forwardSignals: boolean;
+  /** Keys of the caller's terminal go to the container's. */
+  readonly interactive: boolean;
   /** Milliseconds until the container is killed. */
   readonly timeout?: number | undefined;
   readonly detachKeys?: readonly number[];
@@ -32,7 +34,7 @@ export function forwardSignals(port: Port, running: Running): () => void {
 export function attach(port: Port, running: Running, options: AttachOptions): () => void {
   const ends: (() => void)[] = [];
   if (options.forwardSignals) ends.push(forwardSignals(port, running));
-  if (running.terminal >= 0) ends.push(pumpTerminal(port, running));
+  if (running.terminal >= 0) ends.push(pumpTerminal(port, running, options.interactive));
   if (options.timeout !== undefined) {
     ends.push(
       port.after(options.timeout, () => {

@@ -32,6 +32,8 @@ export interface DockerRun {
   readonly id: Bytes;
   readonly choice: RootChoice;
   readonly upper: Bytes | undefined;
+  /** Standard input is the caller's; /dev/null otherwise. */
+  readonly interactive?: boolean;
   readonly compile: (root: RootFacts, stateDirectory: Bytes) => CompiledRun;
 }
 
@@ -183,7 +185,10 @@ export async function dockerRun(
   run: DockerRun,
   options: DockerRunOptions,
 ): Promise<DockerRunResult> {
-  const channel = await port.openChannel({ capture: options.capture === true });
+  const channel = await port.openChannel({
+    capture: options.capture === true,
+    noInput: run.interactive !== true,
+  });
   const { stateRoot } = options;
   const stateDirectory = `${stateRoot}/${run.id}`;
   claim(port, stateRoot, recordOf(port, { id: run.id, cgroups: [] }, { stateRoot }, channel.pid));

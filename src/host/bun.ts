@@ -150,22 +150,24 @@ interface Stdio {
   readonly output: Promise<{ stdout: Bytes; stderr: Bytes }>;
 }
 
+function openNull(): number {
+  return syscall('openat', AT_FDCWD, cstring('/dev/null'), O_CLOEXEC);
+}
+
 function stdioOf(options: ChannelOptions): Stdio {
   if (!options.capture) {
+    const [stdin, stdout, stderr] = options.stdio ?? [0, 1, 2];
+    const input = options.noInput === true ? [openNull()] : [];
     return {
-      descriptors: options.stdio ?? [0, 1, 2],
-      own: [],
+      descriptors: [input[0] ?? stdin, stdout, stderr],
+      own: input,
       output: Promise.resolve({ stdout: '', stderr: '' }),
     };
   }
   const [out, err] = [new Int32Array(2), new Int32Array(2)];
   if (syscall('pipe2', out, O_CLOEXEC) !== 0 || syscall('pipe2', err, O_CLOEXEC) !== 0)
     throw new Error('pipe2 failed');
-  const descriptors = [
-    syscall('openat', AT_FDCWD, cstring('/dev/null'), O_CLOEXEC),
-    out[1] ?? -1,
-    err[1] ?? -1,
-  ];
+  const descriptors = [openNull(), out[1] ?? -1, err[1] ?? -1];
   const output = Promise.all([collect(out[0] ?? -1), collect(err[0] ?? -1)]);
   return { descriptors, own: descriptors, output: output.then(([stdout, stderr]) => ({ stdout, stderr })) };
 }

@@ -100,7 +100,7 @@ function openChannel(launcher: string, options: ChannelOptions = {}): Promise<No
   const [stdin, stdout, stderr] = options.stdio ?? [0, 1, 2];
   const stdio: StdioOptions = options.capture
     ? ['ignore', 'pipe', 'pipe', 'pipe']
-    : [stdin, stdout, stderr, 'pipe'];
+    : [options.noInput === true ? 'ignore' : stdin, stdout, stderr, 'pipe'];
   const child = spawn(launcher, [], { env: {}, stdio });
   return new Promise((resolve, reject) => {
     child.once('error', reject);

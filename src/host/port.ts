@@ -65,6 +65,8 @@ export interface ChannelOptions {
   readonly stdio?: readonly [number, number, number];
   /** Standard output and error are collected (and input is empty) instead of being the caller's. */
   readonly capture?: boolean;
+  /** Standard input is /dev/null. */
+  readonly noInput?: boolean;
 }
 
 /** The result of a host program that has ended. */

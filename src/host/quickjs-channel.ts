@@ -4,12 +4,12 @@
 // all; the shell moves them to their places and becomes the launcher. Its input is the stream of popen(3), which is
 // closed in every other child, so that the launcher sees the end of its channel when this process ends.
 import type { Bytes } from '../linux/bytes.ts';
+import { O_CLOEXEC, O_RDONLY } from '../linux/constants/open.ts';
 import { AnswerReader } from './answers.ts';
 import type { Channel, ChannelOptions, RawAnswer } from './port.ts';
 import { osText, writeAll } from './quickjs-files.ts';
 import type { Os, Std, StdFile } from './quickjs-modules.ts';
 import { collect, lend, makePipe, readSome } from './quickjs-pipes.ts';
-import { O_CLOEXEC, O_RDONLY } from '../linux/constants/open.ts';
 
 /** A signal that comes between QuickJS's look for one and its select(2) waits until the next event, or so long. */
 const WAKE = 100;

@@ -34,7 +34,8 @@ export function osError(negative: number, call: string, what: Bytes): Error {
 /** A byte string as QuickJS hands it on, which is as UTF-8 up to the first NUL. Throws Error for other bytes. */
 export function osText(bytes: Bytes): string {
   const text = bytesToUtf8(bytes);
-  if (utf8ToBytes(text) !== bytes || bytes.includes('\0')) throw osError(-ERRNO.EINVAL, 'name for QuickJS', bytes);
+  if (utf8ToBytes(text) !== bytes || bytes.includes('\0'))
+    throw osError(-ERRNO.EINVAL, 'name for QuickJS', bytes);
   return text;
 }
 
@@ -125,7 +126,16 @@ export class QuickjsFiles {
       throw osError(-error, 'stat', path);
     }
     const { mode, uid, gid, size, dev, ino, rdev } = stat;
-    return { type: TYPES[mode & S_IFMT] ?? 'other', mode, uid, gid, size, rdev: kernelDevice(rdev), dev, ino };
+    return {
+      type: TYPES[mode & S_IFMT] ?? 'other',
+      mode,
+      uid,
+      gid,
+      size,
+      rdev: kernelDevice(rdev),
+      dev,
+      ino,
+    };
   };
 
   list = (path: Bytes): Bytes[] => {

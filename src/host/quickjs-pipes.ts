@@ -68,7 +68,11 @@ function highCopy(os: Os, fd: number): number {
 }
 
 /** Calls `action` while these numbers are other descriptors: `[number, descriptor]`; then all is as before. */
-export function lend<Result>(os: Os, loans: readonly (readonly [number, number])[], action: () => Result): Result {
+export function lend<Result>(
+  os: Os,
+  loans: readonly (readonly [number, number])[],
+  action: () => Result,
+): Result {
   const copies = loans.map(([, fd]) => highCopy(os, fd));
   const hidden = loans.map(([number]) => highCopy(os, number));
   try {

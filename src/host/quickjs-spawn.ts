@@ -1,5 +1,5 @@
 // Runs a host program (newuidmap, hooks) with an explicit environment, for the QuickJS host.
-import { toArray, type Bytes } from '../linux/bytes.ts';
+import { type Bytes, toArray } from '../linux/bytes.ts';
 import { ERRNO } from '../linux/errno.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import type { Ended, SpawnOptions } from './port.ts';

@@ -4,10 +4,10 @@
 // js_std_loop does not. Run it with `qjs --std --no-unhandled-rejection`, for the engine calls a promise unhandled
 // that is rejected before somebody awaits it. Names that are not UTF-8 are refused: QuickJS cannot hand them on.
 import type { Bytes } from '../linux/bytes.ts';
+import { utf8ToBytes } from '../linux/bytes.ts';
 import { O_CLOEXEC, O_RDONLY } from '../linux/constants/open.ts';
 import { executableFormat, HEADER_BYTES } from '../linux/elf.ts';
 import { statusField } from '../linux/proc-status.ts';
-import { utf8ToBytes } from '../linux/bytes.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import type { Port } from './port.ts';
 import { openQuickjsChannel } from './quickjs-channel.ts';
@@ -88,7 +88,9 @@ export function quickjsPort({ std, os, scriptArgs, launcher, init }: QuickjsHost
     pid: os.getpid(),
     cwd: utf8ToBytes(os.readlink('/proc/self/cwd')[0]),
     findProgram: (name) =>
-      SYSTEM_PATH.map((directory) => `${directory}/${name}`).find((path) => files.stat(path)?.type === 'file'),
+      SYSTEM_PATH.map((directory) => `${directory}/${name}`).find(
+        (path) => files.stat(path)?.type === 'file',
+      ),
     initProgram: () => files.readFile(init) ?? '',
     openChannel: (options) => openQuickjsChannel(std, os, launcher, options),
     readFile: files.readFile,

@@ -36,7 +36,12 @@ export interface Field {
 /** What a pointer argument points to. Every kind has a known length. */
 export type Memory =
   | { readonly kind: 'string'; readonly bytes: Bytes; readonly secret?: boolean }
-  | { readonly kind: 'buffer'; readonly bytes: Bytes | Uint8Array; readonly secret?: boolean; readonly text?: string }
+  | {
+      readonly kind: 'buffer';
+      readonly bytes: Bytes | Uint8Array;
+      readonly secret?: boolean;
+      readonly text?: string;
+    }
   | { readonly kind: 'out'; readonly buffer: OutBuffer }
   | { readonly kind: 'struct'; readonly fields: readonly Field[]; readonly array?: boolean }
   | { readonly kind: 'pointers'; readonly items: readonly Memory[]; readonly text?: string }
@@ -98,7 +103,11 @@ export function string(bytes: Bytes, secret = false): Arg {
   return pointer({ kind: 'string', bytes, secret }, 'terminated');
 }
 
-export const NULL: Arg = { kind: 'number', value: 0, format: { name: 'pointer', values: () => ({}), zero: 'NULL' } };
+export const NULL: Arg = {
+  kind: 'number',
+  value: 0,
+  format: { name: 'pointer', values: () => ({}), zero: 'NULL' },
+};
 
 export function struct(...fields: Field[]): Memory {
   return { kind: 'struct', fields };

@@ -13,7 +13,16 @@ import { devices, terminal, terminalOwner } from './compile/devices.ts';
 import { type Execution, execute, labels, resetSignals, seccomp, signalMask } from './compile/execute.ts';
 import { masks, readonlyRoot } from './compile/masks.ts';
 import { mounts, openIdMaps } from './compile/mounts.ts';
-import { enterNamespaces, type ForkSlots, fork, joinBeforeFork, loopback, openJoinedNamespaces, PAUSE_STARTED, timeNamespace } from './compile/namespaces.ts';
+import {
+  enterNamespaces,
+  type ForkSlots,
+  fork,
+  joinBeforeFork,
+  loopback,
+  openJoinedNamespaces,
+  PAUSE_STARTED,
+  timeNamespace,
+} from './compile/namespaces.ts';
 import * as process from './compile/process.ts';
 import { openProcfsEarly, privateProcfs } from './compile/procfs.ts';
 import { attachRoot, chrootOnly, isolateMounts, pivotRoot, rootPropagation } from './compile/root.ts';
@@ -142,4 +151,3 @@ function parentAfterFork(c: Context, executed: Slot, pidfd: Slot, watch: Watch):
   ]);
   c.parent('wait', 'wait for the end of the container', 'default: an attached run', waitCalls(pidfd, watch));
 }
-

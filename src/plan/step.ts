@@ -47,7 +47,9 @@ export function readingOrder(plan: Plan): readonly { readonly step: Step; readon
   const cut = forked < 0 ? parent.length : forked + 1;
   return [
     ...parent.slice(0, cut).map((step) => ({ step, section: 'before' as const })),
-    ...plan.steps.filter(({ actor }) => actor === 'child').map((step) => ({ step, section: 'child' as const })),
+    ...plan.steps
+      .filter(({ actor }) => actor === 'child')
+      .map((step) => ({ step, section: 'child' as const })),
     ...parent.slice(cut).map((step) => ({ step, section: 'after' as const })),
   ];
 }

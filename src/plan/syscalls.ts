@@ -5,7 +5,6 @@ import {
   type Call,
   type CallOptions,
   call,
-  type Field,
   type Memory,
   NULL,
   number,
@@ -16,13 +15,9 @@ import {
   struct,
   value,
 } from './call.ts';
+import { descriptor, type Fd } from './descriptor.ts';
 
-/** A descriptor: the result of an earlier call, a fixed number, or AT_FDCWD. */
-export type Fd = Slot | number;
-
-export const AT_FDCWD = -100;
-
-const fd = (from: Fd) => (from === AT_FDCWD ? number(AT_FDCWD, F.DIRFD) : value(from));
+const fd = descriptor;
 const out = (buffer: OutBuffer, length: 'fixed' | number) => pointer({ kind: 'out', buffer }, length);
 const fixed = (memory: Memory) => pointer(memory, 'fixed');
 
@@ -243,103 +238,6 @@ export const getcwd = (buffer: OutBuffer, options?: CallOptions): Call =>
 
 export const umask = (mask: number): Call => call('umask', [number(mask, 'oct')]);
 
-// The mount API on descriptors: open_tree(2), fsopen(2), fsconfig(2), fsmount(2), move_mount(2), mount_setattr(2)
-
-export const openTree = (dir: Fd, path: Bytes, flags: number, options?: CallOptions): Call =>
-  call('open_tree', [fd(dir), string(path), number(flags, F.OPEN_TREE_FLAGS)], options);
-
-export const fsopen = (type: Bytes, flags: number, options?: CallOptions): Call =>
-  call('fsopen', [string(type), number(flags, F.FSOPEN_FLAGS)], options);
-
-export const fsconfigFlag = (context: Fd, key: Bytes, options?: CallOptions): Call =>
-  call('fsconfig', [fd(context), number(0, F.FSCONFIG_COMMANDS), string(key), NULL, number(0)], options);
-
-export const fsconfigString = (context: Fd, key: Bytes, text: Bytes, options?: CallOptions): Call =>
-  call(
-    'fsconfig',
-    [fd(context), number(1, F.FSCONFIG_COMMANDS), string(key), string(text), number(0)],
-    options,
-  );
-
-export const fsconfigFd = (context: Fd, key: Bytes, from: Fd, options?: CallOptions): Call =>
-  call('fsconfig', [fd(context), number(5, F.FSCONFIG_COMMANDS), string(key), NULL, fd(from)], options);
-
-export const fsconfigCreate = (context: Fd, options?: CallOptions): Call =>
-  call('fsconfig', [fd(context), number(6, F.FSCONFIG_COMMANDS), NULL, NULL, number(0)], options);
-
-export const fsmount = (context: Fd, flags: number, attributes: number, options?: CallOptions): Call =>
-  call(
-    'fsmount',
-    [fd(context), number(flags, F.FSMOUNT_FLAGS), number(attributes, F.MOUNT_ATTR_FLAGS)],
-    options,
-  );
-
-export const moveMount = (from: Fd, to: Fd, flags: number, options?: CallOptions, toPath: Bytes = ''): Call =>
-  call(
-    'move_mount',
-    [fd(from), string(''), fd(to), string(toPath), number(flags, F.MOVE_MOUNT_FLAGS)],
-    options,
-  );
-
-export interface MountAttributes {
-  readonly set: number;
-  readonly clear: number;
-  readonly propagation: number;
-  readonly userns?: Fd;
-}
-
-export const mountSetattr = (
-  dir: Fd,
-  path: Bytes,
-  flags: number,
-  attributes: MountAttributes,
-  options?: CallOptions,
-): Call => {
-  const userns: Field = { name: 'userns_fd', width: 8, value: attributes.userns ?? 0 };
-  return call(
-    'mount_setattr',
-    [
-      fd(dir),
-      string(path),
-      number(flags, F.AT_FLAGS),
-      pointer(
-        struct(
-          { name: 'attr_set', width: 8, value: attributes.set, format: F.MOUNT_ATTR_FLAGS },
-          { name: 'attr_clr', width: 8, value: attributes.clear, format: F.MOUNT_ATTR_FLAGS },
-          { name: 'propagation', width: 8, value: attributes.propagation, format: F.PROPAGATION },
-          userns,
-        ),
-        4,
-      ),
-      number(32),
-    ],
-    options,
-  );
-};
-
-/** mount(2): for overlay of many layers on kernels before `lowerdir+`, and for propagation of the whole tree. */
-export const mount = (
-  source: Bytes | null,
-  target: Bytes,
-  type: Bytes | null,
-  flags: number,
-  data: Bytes | null,
-  options?: CallOptions,
-): Call => {
-  const text = (bytes: Bytes | null) => (bytes === null ? NULL : string(bytes));
-  return call(
-    'mount',
-    [text(source), string(target), text(type), number(flags, F.MOUNT_FLAGS), text(data)],
-    options,
-  );
-};
-
-export const umount2 = (target: Bytes, flags: number, options?: CallOptions): Call =>
-  call('umount2', [string(target), number(flags, F.UMOUNT_FLAGS)], options);
-
-export const pivotRoot = (newRoot: Bytes, putOld: Bytes): Call =>
-  call('pivot_root', [string(newRoot), string(putOld)]);
-
 // Processes and namespaces: clone3(2), unshare(2), setns(2), execve(2), waitid(2), pidfd_open(2)
 
 /** An int of its own, for the kernel to put a descriptor in. */
@@ -413,4 +311,6 @@ export const prctl = (operation: number, argument: number | Memory = 0, options?
   );
 
 export { number, string, value } from './call.ts';
+export { AT_FDCWD, type Fd } from './descriptor.ts';
+export * from './mount-calls.ts';
 export * from './operations.ts';

@@ -3,7 +3,20 @@ import { POLLIN } from '../linux/constants/poll.ts';
 import { P_PIDFD, WEXITED, WNOHANG } from '../linux/constants/process.ts';
 import { ERRNO } from '../linux/errno.ts';
 import * as F from '../linux/flags.ts';
-import { type Call, call, type Field, NULL, number, type OutBuffer, outBuffer, pointer, type Slot, slot, struct, value } from './call.ts';
+import {
+  type Call,
+  call,
+  type Field,
+  NULL,
+  number,
+  type OutBuffer,
+  outBuffer,
+  pointer,
+  type Slot,
+  slot,
+  struct,
+  value,
+} from './call.ts';
 import * as sys from './syscalls.ts';
 
 /** The channel's descriptor in the launcher. */
@@ -27,13 +40,19 @@ const OUTPUT = 16 << 10;
 export function watchFor(terminal: Slot | number | undefined): Watch {
   const exit = outBuffer('siginfo', 128);
   if (terminal === undefined) return { exit };
-  return { exit, terminal: { fd: terminal, output: outBuffer('output', OUTPUT), count: slot('count', { reply: true }) } };
+  return {
+    exit,
+    terminal: { fd: terminal, output: outBuffer('output', OUTPUT), count: slot('count', { reply: true }) },
+  };
 }
 
 /** Copies a descriptor into a 4-byte slot of the pollfd structure. */
 function watched(fd: Slot | number, name: string): { copy: Call; fields: Field[] } {
   const place = slot(name, { width: 4 });
-  const copy = typeof fd === 'number' ? sys.checkNumber(fd, place) : sys.check(fd, 'GE', 0, ERRNO.EBADF, { result: place });
+  const copy =
+    typeof fd === 'number'
+      ? sys.checkNumber(fd, place)
+      : sys.check(fd, 'GE', 0, ERRNO.EBADF, { result: place });
   return {
     copy,
     fields: [

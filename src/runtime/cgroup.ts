@@ -49,10 +49,20 @@ export interface ContainerCgroups {
 }
 
 /** Plans the cgroups of a container. Throws CaissonError naming the resource that this host cannot limit. */
-export function planCgroups(port: Port, spec: Spec, facts: HostFacts, layout: CgroupLayout, id: Bytes): ContainerCgroups {
+export function planCgroups(
+  port: Port,
+  spec: Spec,
+  facts: HostFacts,
+  layout: CgroupLayout,
+  id: Bytes,
+): ContainerCgroups {
   const path = cgroupPath(spec.linux?.cgroupsPath, id, { rootless: !facts.privileged });
   const known = new Map<Bytes, Bytes | undefined>();
-  for (let files = cgroupFiles(layout, path, known); files.length > 0; files = cgroupFiles(layout, path, known)) {
+  for (
+    let files = cgroupFiles(layout, path, known);
+    files.length > 0;
+    files = cgroupFiles(layout, path, known)
+  ) {
     for (const file of files) known.set(file, port.readFile(file));
   }
   const absent = new Set(

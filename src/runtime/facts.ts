@@ -2,8 +2,8 @@
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { statusField } from '../linux/proc-status.ts';
-import type { HostFacts, HostFile } from '../plan/facts.ts';
 import { DEFAULT_DEVICES } from '../plan/compile/devices.ts';
+import type { HostFacts, HostFile } from '../plan/facts.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
 
@@ -64,7 +64,9 @@ export function gatherFacts(port: Port, spec: Spec, ownFiles: readonly Bytes[] =
     initialUserNamespace: /^\s*0\s+0\s+4294967295\s*$/.test(read(port, '/proc/self/uid_map')),
     permitted,
     lastCapability: Number.parseInt(read(port, '/proc/sys/kernel/cap_last_cap'), 10) || 40,
-    apparmor: wanted(spec, 'apparmorProfile') && read(port, '/sys/module/apparmor/parameters/enabled').startsWith('Y'),
+    apparmor:
+      wanted(spec, 'apparmorProfile') &&
+      read(port, '/sys/module/apparmor/parameters/enabled').startsWith('Y'),
     selinux: wanted(spec, 'selinuxLabel') && port.stat('/sys/fs/selinux/enforce') !== undefined,
     files,
   };

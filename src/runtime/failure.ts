@@ -18,7 +18,9 @@ export function failure(batch: Batch, answer: Answer, exitCode = 125): CaissonEr
     errno: answer.errno,
     syscall,
     provenance: step.provenance,
-    details: [`step ${steps.findIndex((entry) => entry.step === step) + 1} of ${steps.length}, system call ${syscall}`],
+    details: [
+      `step ${steps.findIndex((entry) => entry.step === step) + 1} of ${steps.length}, system call ${syscall}`,
+    ],
     exitCode,
   });
 }

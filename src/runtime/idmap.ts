@@ -3,11 +3,11 @@
 // Such a namespace needs a process to be born with: a launcher of its own, single-threaded, that unshares and waits.
 // The start's launcher writes its maps and opens it by /proc/PID/ns/user.
 import type { Channel, Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
 import { O_CLOEXEC, O_PATH } from '../linux/constants/open.ts';
 import { CLONE_NEWUSER } from '../linux/constants/process.ts';
 import { slot } from '../plan/call.ts';
 import { O_DIRECTORY } from '../plan/compile/destination.ts';
-import type { Bytes } from '../linux/bytes.ts';
 import { isIdMapped } from '../plan/compile/mounts.ts';
 import { mapText, writeFile } from '../plan/compile/namespaces.ts';
 import { step } from '../plan/step.ts';
@@ -65,17 +65,33 @@ export async function holdIdMaps(port: Port, channel: Channel, spec: Spec): Prom
   }
 }
 
-async function makeNamespace(port: Port, holder: Channel, writer: Channel, mappings: Mappings, cause: Pointer): Promise<void> {
+async function makeNamespace(
+  port: Port,
+  holder: Channel,
+  writer: Channel,
+  mappings: Mappings,
+  cause: Pointer,
+): Promise<void> {
   await new Player(port, holder).play([
-    step('parent', 'idmap-namespace', 'a user namespace for the mappings of a mount', cause, [sys.unshare(CLONE_NEWUSER)]),
+    step('parent', 'idmap-namespace', 'a user namespace for the mappings of a mount', cause, [
+      sys.unshare(CLONE_NEWUSER),
+    ]),
   ]);
   const directory = slot('holder_proc');
   await new Player(port, writer).play([
-    step('parent', 'idmap-maps', 'write the mappings of a mount', [`${cause}/uidMappings`, `${cause}/gidMappings`], [
-      sys.openat(sys.AT_FDCWD, `/proc/${holder.pid}`, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, { result: directory }),
-      ...writeFile(directory, 'uid_map', mappings.uid),
-      ...writeFile(directory, 'gid_map', mappings.gid),
-      sys.close(directory),
-    ]),
+    step(
+      'parent',
+      'idmap-maps',
+      'write the mappings of a mount',
+      [`${cause}/uidMappings`, `${cause}/gidMappings`],
+      [
+        sys.openat(sys.AT_FDCWD, `/proc/${holder.pid}`, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, {
+          result: directory,
+        }),
+        ...writeFile(directory, 'uid_map', mappings.uid),
+        ...writeFile(directory, 'gid_map', mappings.gid),
+        sys.close(directory),
+      ],
+    ),
   ]);
 }

@@ -51,7 +51,8 @@ export class Player {
   /** The next answer. Throws CaissonError ELAUNCHER when the launcher has gone. */
   async receive(brief: boolean): Promise<Answer> {
     const raw = await this.channel.receive(brief);
-    if (raw === undefined) throw new CaissonError('the launcher has ended unexpectedly', { code: 'ELAUNCHER' });
+    if (raw === undefined)
+      throw new CaissonError('the launcher has ended unexpectedly', { code: 'ELAUNCHER' });
     return decodeAnswer(raw.frame, raw.data);
   }
 

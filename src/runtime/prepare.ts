@@ -1,14 +1,15 @@
 // From a specification to a compiled start on this host: facts, root, cgroups, plan. Nothing has been changed yet.
+
+import type { Cgroup } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { type MountEntry, parseMountinfo } from '../linux/mountinfo.ts';
-import { compile, type StartPlan } from '../plan/compile.ts';
 import type { CgroupPlan, RootPlan } from '../plan/compile/context.ts';
+import { compile, type StartPlan } from '../plan/compile.ts';
 import type { HostFacts } from '../plan/facts.ts';
+import { directoryRoot } from '../snapshot/directory-root.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
-import { directoryRoot } from '../snapshot/directory-root.ts';
-import type { Cgroup } from '../cgroups/path.ts';
 import { hostLayout, planCgroups } from './cgroup.ts';
 import { gatherFacts } from './facts.ts';
 
@@ -49,7 +50,7 @@ export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepa
   const root = options.root?.(facts, mounts) ?? rootOf(port, spec);
   const warnings: string[] = [];
   const cgroups = cgroupsOf(port, spec, facts, mounts, options.id, warnings);
-    const plan = compile(spec, facts, {
+  const plan = compile(spec, facts, {
     ...options,
     ...(options.init ? { initProgram: port.initProgram() } : {}),
     ...(cgroups === undefined ? {} : { cgroup: cgroups.plan }),
@@ -72,7 +73,8 @@ function rootOf(port: Port, spec: Spec): RootPlan {
 
 /** A new user namespace without mappings maps the caller alone to root, as bubblewrap and unshare -r do. */
 function withIdentityMap(spec: Spec, facts: HostFacts): Spec {
-  const asked = spec.linux?.namespaces?.some(({ type, path }) => type === 'user' && (path ?? '') === '') ?? false;
+  const asked =
+    spec.linux?.namespaces?.some(({ type, path }) => type === 'user' && (path ?? '') === '') ?? false;
   if (!asked) return spec;
   const one = (hostID: number): LinuxIDMapping[] => [{ containerID: 0, hostID, size: 1 }];
   const { uidMappings = [], gidMappings = [] } = spec.linux ?? {};
@@ -88,15 +90,22 @@ function withIdentityMap(spec: Spec, facts: HostFacts): Spec {
 
 function refuseWithoutPrivilege(spec: Spec, facts: HostFacts): void {
   if (facts.privileged || (spec.linux?.namespaces ?? []).some(({ type }) => type === 'user')) return;
-  throw new CaissonError('an ordinary user needs a user namespace for a container: add {"type": "user"} to /linux/namespaces', {
-    code: 'EPERMISSION',
-    provenance: ['/linux/namespaces'],
-  });
+  throw new CaissonError(
+    'an ordinary user needs a user namespace for a container: add {"type": "user"} to /linux/namespaces',
+    {
+      code: 'EPERMISSION',
+      provenance: ['/linux/namespaces'],
+    },
+  );
 }
 
 /** A user may map only their own id without newuidmap(1) (user_namespaces(7)). */
 function needsMapHelpers(spec: Spec, facts: HostFacts): boolean {
-  if (facts.privileged || !spec.linux?.namespaces?.some(({ type, path }) => type === 'user' && (path ?? '') === '')) return false;
+  if (
+    facts.privileged ||
+    !spec.linux?.namespaces?.some(({ type, path }) => type === 'user' && (path ?? '') === '')
+  )
+    return false;
   const own = (mappings: readonly LinuxIDMapping[] | undefined, id: number) =>
     mappings?.length === 1 && mappings[0]?.size === 1 && mappings[0].hostID === id;
   return !own(spec.linux.uidMappings, facts.uid) || !own(spec.linux.gidMappings, facts.gid);
@@ -115,7 +124,8 @@ function cgroupsOf(
   if (layout.hierarchies.length === 0) return undefined;
   if (!facts.privileged && delegatedCgroup(port, layout, facts.uid) === undefined) {
     const limits = Object.keys(spec.linux?.resources ?? {}).filter((name) => name !== 'devices');
-    if (limits.length > 0) warnings.push(`no cgroup is delegated to this user: ${limits.join(', ')} not limited`);
+    if (limits.length > 0)
+      warnings.push(`no cgroup is delegated to this user: ${limits.join(', ')} not limited`);
     return undefined;
   }
   const made = planCgroups(port, spec, facts, layout, id);
@@ -124,7 +134,11 @@ function cgroupsOf(
 }
 
 /** The caller's own cgroup, where it may make others below (cgroups(7), Delegation); undefined where it may not. */
-export function delegatedCgroup(port: Port, layout: ReturnType<typeof hostLayout>, uid: number): Bytes | undefined {
+export function delegatedCgroup(
+  port: Port,
+  layout: ReturnType<typeof hostLayout>,
+  uid: number,
+): Bytes | undefined {
   const own = layout.mode === 'v2' ? layout.hierarchies[0] : undefined;
   if (own === undefined || uid === 0) return undefined;
   const directory = `${own.mountPoint}${own.ownPath === '/' ? '' : own.ownPath}`;

@@ -56,8 +56,10 @@ export async function runAttached(
   const { id, cgroups } = prepared;
   const player = new Player(port, channel);
   const record = recordOf(port, prepared, options, player.pid);
-  if (options.claimed) write(port, options.stateRoot, record);
-  else claim(port, options.stateRoot, record);
+  if (options.claimed) {
+    write(port, options.stateRoot, record);
+    refuseTakenName(port, options.stateRoot, record);
+  } else claim(port, options.stateRoot, record);
   try {
     for (const { path, content } of options.files ?? []) port.replaceFile(path, content, 0o644);
     const running = await start(port, player, prepared.spec, prepared.plan, options.trace);
@@ -65,7 +67,11 @@ export async function runAttached(
     const exit = await running.wait();
     const oom = await outOfMemory(player, cgroups, exit);
     const processes = await processLimit(player, cgroups, exit);
-    return { ...exit, ...(oom === undefined ? {} : { oom }), ...(processes === undefined ? {} : { processes }) };
+    return {
+      ...exit,
+      ...(oom === undefined ? {} : { oom }),
+      ...(processes === undefined ? {} : { processes }),
+    };
   } finally {
     await takeBack(port, player, cgroups);
     port.remove(`${options.stateRoot}/${id}`);

@@ -5,8 +5,8 @@ import { ERRNO } from '../linux/errno.ts';
 import * as F from '../linux/flags.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { type Call, call, NULL, number, type OutBuffer } from '../plan/call.ts';
-import type { StartPlan } from '../plan/compile.ts';
 import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/compile/namespaces.ts';
+import type { StartPlan } from '../plan/compile.ts';
 import { type Answer, type Batch, bufferBytes, slotValue } from '../plan/encode.ts';
 import { type Step, step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
@@ -56,7 +56,11 @@ export class Running {
   private hungUp = false;
   private ended = false;
 
-  constructor(player: Player, first: Waiting, started: { pid: number; pidfd: number; terminal: number; stamps: readonly Stamp[] }) {
+  constructor(
+    player: Player,
+    first: Waiting,
+    started: { pid: number; pidfd: number; terminal: number; stamps: readonly Stamp[] },
+  ) {
     this.player = player;
     this.pid = started.pid;
     this.pidfd = started.pidfd;
@@ -82,7 +86,13 @@ export class Running {
 
   private async enqueue(steps: readonly Step[]): Promise<void> {
     const watch = watchFor(this.terminal < 0 || this.hungUp ? undefined : this.terminal);
-    const wait = step('parent', 'wait', 'wait for the end of the container', 'default: an attached run', waitCalls(this.pidfd, watch));
+    const wait = step(
+      'parent',
+      'wait',
+      'wait for the end of the container',
+      'default: an attached run',
+      waitCalls(this.pidfd, watch),
+    );
     const batch = await this.player.send([...steps, wait]);
     this.queue.push({ batch, watch });
   }
@@ -118,9 +128,14 @@ export class Running {
     const watch = watchFor(this.terminal);
     const { terminal } = watch;
     if (terminal === undefined) return;
-    const read = sys.read(this.terminal, terminal.output, { result: terminal.count, tolerate: [ERRNO.EAGAIN, ERRNO.EIO] });
+    const read = sys.read(this.terminal, terminal.output, {
+      result: terminal.count,
+      tolerate: [ERRNO.EAGAIN, ERRNO.EIO],
+    });
     for (let more = true; more; ) {
-      const { batch, answer } = await this.player.play([step('parent', 'drain', 'read what is left', 'default: terminal', [read])]);
+      const { batch, answer } = await this.player.play([
+        step('parent', 'drain', 'read what is left', 'default: terminal', [read]),
+      ]);
       more = this.deliver(batch, answer, watch);
     }
   }
@@ -135,7 +150,8 @@ const CLD_EXITED = 1;
 /** siginfo_t of waitid(2): si_signo at 0, si_code at 8, si_pid at 16, si_status at 24. */
 function readExit(batch: Batch, answer: Answer, exit: OutBuffer): Exit | undefined {
   const bytes = bufferBytes(batch, answer, exit);
-  const word = (at: number) => [0, 1, 2, 3].reduce((sum, i) => sum | (bytes.charCodeAt(at + i) << (8 * i)), 0);
+  const word = (at: number) =>
+    [0, 1, 2, 3].reduce((sum, i) => sum | (bytes.charCodeAt(at + i) << (8 * i)), 0);
   if (word(16) === 0) return undefined;
   const status = word(24);
   return word(8) === CLD_EXITED ? { code: status, signal: 0 } : { code: 128 + status, signal: status };
@@ -143,7 +159,9 @@ function readExit(batch: Batch, answer: Answer, exit: OutBuffer): Exit | undefin
 
 /** Ends a child that failed half-way (it waits for a batch), then waits until the launcher speaks again. */
 async function endChild(player: Player): Promise<void> {
-  await player.send([step('parent', 'exit', 'end the child', 'default: clean up', [call('exit_group', [number(1)])])]);
+  await player.send([
+    step('parent', 'exit', 'end the child', 'default: clean up', [call('exit_group', [number(1)])]),
+  ]);
   const paused = await player.receive(true);
   if (paused.kind !== 'paused') return;
   await player.continue();
@@ -163,14 +181,23 @@ async function killChild(player: Player, batch: Batch, answer: Answer, plan: Sta
 }
 
 /** What docker and podman answer: 127 where there is no such program, 126 where it cannot be executed. */
-function executionFailure(plan: StartPlan, batch: Batch, answer: Answer, program: Bytes): CaissonError | undefined {
+function executionFailure(
+  plan: StartPlan,
+  batch: Batch,
+  answer: Answer,
+  program: Bytes,
+): CaissonError | undefined {
   const id = batch.records[answer.index]?.step.id;
   if (id !== 'execute') return undefined;
   const denied = plan.execution.tries.some((slot) => slotValue(batch, answer, slot) === -ERRNO.EACCES);
   const errno = denied ? ERRNO.EACCES : answer.errno;
-  const found = failure(batch, { ...answer, errno }, errno === ERRNO.ENOENT || errno === ERRNO.ENOTDIR ? 127 : 126);
+  const found = failure(
+    batch,
+    { ...answer, errno },
+    errno === ERRNO.ENOENT || errno === ERRNO.ENOTDIR ? 127 : 126,
+  );
   if (errno !== ERRNO.ENOENT) return found;
-  const where = plan.execution.tries.length > 0 ? 'executable file not found in $PATH' : 'no such file or directory';
+  const where = !program.includes('/') ? 'executable file not found in $PATH' : 'no such file or directory';
   return new CaissonError(`execute ${program}: ${where} (ENOENT)`, {
     code: 'ENOTFOUND',
     errno,
@@ -200,10 +227,13 @@ async function helperMaps(port: Port, spec: Spec, pid: number): Promise<void> {
     const words = mapText(mappings).trim().split(/\s+/);
     const path = port.findProgram(program);
     if (path === undefined) {
-      throw new CaissonError(`${program} is not installed on this host: install the package uidmap, or map one id`, {
-        code: 'EIDMAP',
-        provenance: [cause],
-      });
+      throw new CaissonError(
+        `${program} is not installed on this host: install the package uidmap, or map one id`,
+        {
+          code: 'EIDMAP',
+          provenance: [cause],
+        },
+      );
     }
     const ended = await port.spawn(path, [String(pid), ...words], { env: [] });
     if (ended.exitCode !== 0) {
@@ -219,7 +249,13 @@ async function helperMaps(port: Port, spec: Spec, pid: number): Promise<void> {
  * Plays a start plan. Throws CaissonError with provenance when a step fails: the child is then gone, and `undo`
  * steps are the caller's to play.
  */
-export async function start(port: Port, player: Player, spec: Spec, plan: StartPlan, trace = false): Promise<Running> {
+export async function start(
+  port: Port,
+  player: Player,
+  spec: Spec,
+  plan: StartPlan,
+  trace = false,
+): Promise<Running> {
   const batch = await player.send(plan.steps, { trace });
   let stamps: Stamp[] = [];
   let unmapped: unknown;
@@ -231,7 +267,8 @@ export async function start(port: Port, player: Player, spec: Spec, plan: StartP
       if (unmapped !== undefined) throw unmapped;
       throw executionFailure(plan, batch, answer, spec.process?.args?.[0] ?? '') ?? failure(batch, answer);
     }
-    if (answer.kind === 'done') throw new CaissonError('the container ended before it was started', { code: 'ELAUNCHER' });
+    if (answer.kind === 'done')
+      throw new CaissonError('the container ended before it was started', { code: 'ELAUNCHER' });
     if (answer.pause === PAUSE_ID_MAPS) {
       // A child without maps fails at its next step, as nobody; that failure is then told by its cause.
       await helperMaps(port, spec, slotValue(batch, answer, plan.pid)).catch((error: unknown) => {
@@ -241,12 +278,16 @@ export async function start(port: Port, player: Player, spec: Spec, plan: StartP
     if (answer.pause === PAUSE_TRACE) stamps = stampsOf(batch, answer);
     if (answer.pause === PAUSE_STARTED) {
       stamps = [...stamps, ...stampsOf(batch, answer).filter(({ at }) => at > (stamps.at(-1)?.at ?? 0))];
-      const running = new Running(player, { batch, watch: plan.watch }, {
-        pid: slotValue(batch, answer, plan.pid),
-        pidfd: slotValue(batch, answer, plan.pidfd),
-        terminal: plan.terminal === undefined ? -1 : slotValue(batch, answer, plan.terminal),
-        stamps,
-      });
+      const running = new Running(
+        player,
+        { batch, watch: plan.watch },
+        {
+          pid: slotValue(batch, answer, plan.pid),
+          pidfd: slotValue(batch, answer, plan.pidfd),
+          terminal: plan.terminal === undefined ? -1 : slotValue(batch, answer, plan.terminal),
+          stamps,
+        },
+      );
       await player.continue();
       return running;
     }
@@ -257,4 +298,3 @@ export async function start(port: Port, player: Player, spec: Spec, plan: StartP
 function isChild(batch: Batch, answer: Answer): boolean {
   return batch.records[answer.index]?.step.actor === 'child';
 }
-

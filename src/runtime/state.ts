@@ -2,12 +2,13 @@
 //
 // It names everything that a dead command can have left: cgroups, the launcher, the boot. It lies in a runtime
 // directory, for after a power cut the kernel objects are gone as well; hence rename without fsync.
+
+import type { Cgroup } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { parseProcessStat } from '../linux/proc-status.ts';
 import { CaissonError } from '../spec/error.ts';
 import { parseJson, stringifyJson } from '../spec/json.ts';
-import type { Cgroup } from '../cgroups/path.ts';
 
 /** The version of the format; older ones are read, newer ones refused before anything is written. */
 export const STATE_VERSION = 1;
@@ -37,9 +38,12 @@ export interface ProcessIdentity {
 /** Container ids become directory names: letters, digits, `_+-.`, not beginning with a dot (as runc). */
 export function checkId(id: Bytes): void {
   if (/^[A-Za-z0-9_+-][A-Za-z0-9_+.-]*$/.test(id) && id.length <= 255) return;
-  throw new CaissonError(`"${id}" is not a container id: use letters, digits, "_", "+", "-", ".", at most 255`, {
-    code: 'EUSAGE',
-  });
+  throw new CaissonError(
+    `"${id}" is not a container id: use letters, digits, "_", "+", "-", ".", at most 255`,
+    {
+      code: 'EUSAGE',
+    },
+  );
 }
 
 /** `/run/caisson` for root, below XDG_RUNTIME_DIR or /tmp for others. */
@@ -75,10 +79,17 @@ export function bootId(port: Port): Bytes {
  */
 export function checkStateRoot(port: Port, root: Bytes): void {
   const stat = port.stat(root);
-  if (stat === undefined || (stat.type === 'directory' && stat.uid === port.uid && (stat.mode & OTHERS_WRITE) === 0)) return;
-  throw new CaissonError(`${root} is not a directory that only you can write to: remove it, or choose another with --runtime-root`, {
-    code: 'EPERMISSION',
-  });
+  if (
+    stat === undefined ||
+    (stat.type === 'directory' && stat.uid === port.uid && (stat.mode & OTHERS_WRITE) === 0)
+  )
+    return;
+  throw new CaissonError(
+    `${root} is not a directory that only you can write to: remove it, or choose another with --runtime-root`,
+    {
+      code: 'EPERMISSION',
+    },
+  );
 }
 
 /** S_IWGRP | S_IWOTH of inode(7). */
@@ -89,14 +100,26 @@ export function claim(port: Port, root: Bytes, record: ContainerRecord): void {
   checkId(record.id);
   checkStateRoot(port, root);
   if (!port.makeDirectory(`${root}/${record.id}`)) {
-    throw new CaissonError(`container ${record.id} exists already: choose another name, or run \`caisson system repair\``, {
-      code: 'ECONFLICT',
-    });
+    throw new CaissonError(
+      `container ${record.id} exists already: choose another name, or run \`caisson system repair\``,
+      {
+        code: 'ECONFLICT',
+      },
+    );
   }
   write(port, root, record);
+  try {
+    refuseTakenName(port, root, record);
+  } catch (error) {
+    port.remove(`${root}/${record.id}`);
+    throw error;
+  }
+}
+
+/** Throws CaissonError ECONFLICT when another container has the name. The record is written before, so that of two one sees the other. */
+export function refuseTakenName(port: Port, root: Bytes, record: ContainerRecord): void {
   const rival = record.name === undefined ? undefined : named(port, root, record.name, record.id);
   if (rival === undefined) return;
-  port.remove(`${root}/${record.id}`);
   throw new CaissonError(`the container name "${record.name}" is already in use by container ${rival}`, {
     code: 'ECONFLICT',
     sources: [`--name ${record.name}`],
@@ -137,9 +160,12 @@ export function load(port: Port, root: Bytes, id: Bytes): ContainerRecord | unde
   const version = isObject(value) ? value.version : undefined;
   if (typeof version !== 'number') throw damaged(path, 'it has no version');
   if (version > STATE_VERSION) {
-    throw new CaissonError(`${path} was written by a newer caisson (format ${version}, this one knows ${STATE_VERSION})`, {
-      code: 'ESTATE',
-    });
+    throw new CaissonError(
+      `${path} was written by a newer caisson (format ${version}, this one knows ${STATE_VERSION})`,
+      {
+        code: 'ESTATE',
+      },
+    );
   }
   if (!isRecord(value)) throw damaged(path, 'a field is missing, or not what it should be');
   if (value.id !== id) throw damaged(path, `it is the record of container ${value.id}`);
@@ -180,9 +206,15 @@ function isIdentity(value: unknown): value is ProcessIdentity {
 function isCgroup(value: unknown): value is Cgroup {
   if (!isObject(value)) return false;
   const { version, controllers, directory, parents, base } = value;
-  const strings = (list: unknown): boolean => Array.isArray(list) && list.every((item) => typeof item === 'string');
+  const strings = (list: unknown): boolean =>
+    Array.isArray(list) && list.every((item) => typeof item === 'string');
   if ((version !== 1 && version !== 2) || !strings(controllers) || !strings(parents)) return false;
   if (typeof directory !== 'string' || typeof base !== 'string' || !base.startsWith('/')) return false;
   const rest = directory.slice(base.length);
-  return directory.startsWith(base) && /^(\/[^/]+)+$/s.test(rest) && !rest.split('/').includes('..') && !rest.split('/').includes('.');
+  return (
+    directory.startsWith(base) &&
+    /^(\/[^/]+)+$/s.test(rest) &&
+    !rest.split('/').includes('..') &&
+    !rest.split('/').includes('.')
+  );
 }

@@ -47,6 +47,7 @@ export function dockerRunOf(name: string, parsed: Parsed, context: Context): Doc
     id: facts.id,
     choice: rootChoice(flags, modes, facts.cwd),
     upper: flags.upper,
+    interactive: flags.interactive === true,
     compile: ({ rootfs, users, image: config }, stateDirectory) => {
       const place = { rootfs, stateDirectory, ...(users === undefined ? {} : { users }) };
       return compileRun(flags, command, config, { ...facts, ...place });

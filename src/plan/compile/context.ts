@@ -80,7 +80,14 @@ export class Context {
     return this.namespaces.has('user');
   }
 
-  add(actor: Actor, id: string, title: string, cause: Pointer | readonly Pointer[], calls: readonly Call[], undo?: Call[]) {
+  add(
+    actor: Actor,
+    id: string,
+    title: string,
+    cause: Pointer | readonly Pointer[],
+    calls: readonly Call[],
+    undo?: Call[],
+  ) {
     if (calls.length > 0) this.steps.push(step(actor, id, title, cause, calls, undo));
   }
 
@@ -88,7 +95,13 @@ export class Context {
     this.add('child', id, title, cause, calls);
   }
 
-  parent(id: string, title: string, cause: Pointer | readonly Pointer[], calls: readonly Call[], undo?: Call[]): void {
+  parent(
+    id: string,
+    title: string,
+    cause: Pointer | readonly Pointer[],
+    calls: readonly Call[],
+    undo?: Call[],
+  ): void {
     this.add('parent', id, title, cause, calls, undo);
   }
 }

@@ -10,7 +10,7 @@ import { type Call, call, type Memory, number, pointer, type Slot, slot, string,
 import * as sys from '../syscalls.ts';
 import type { Context } from './context.ts';
 import { O_DIRECTORY } from './destination.ts';
-import { ONTO } from './mounts.ts';
+import { ONTO } from './file-system.ts';
 
 /** `mode=1777` of the options, as the upper layer's mode; the kernel's default for a tmpfs is 1777. */
 function modeOf(data: readonly Bytes[]): number {
@@ -22,7 +22,14 @@ function modeOf(data: readonly Bytes[]): number {
  * Calls after the tmpfs has been attached over `below`: layers inside it, and the overlay over both, in `mounted`.
  * `below` still is the directory of the image, because it was opened before. Changes the current directory.
  */
-export function copyUp(c: Context, below: Slot, tmpfs: Slot, data: readonly Bytes[], attributes: number, mounted: Slot): Call[] {
+export function copyUp(
+  c: Context,
+  below: Slot,
+  tmpfs: Slot,
+  data: readonly Bytes[],
+  attributes: number,
+  mounted: Slot,
+): Call[] {
   const upper = slot(`upper of ${mounted.name}`);
   const context = slot(`overlay of ${mounted.name}`);
   const lower: Memory & { kind: 'decimal' } = { kind: 'decimal', prefix: '/proc/self/fd/', slot: below };

@@ -2,7 +2,19 @@
 import { MSG_CMSG_CLOEXEC, SCM_RIGHTS, SOL_SOCKET } from '../../linux/constants/socket.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
-import { type Call, call, type Field, type Memory, number, outBuffer, pointer, type Slot, slot, struct, value } from '../call.ts';
+import {
+  type Call,
+  call,
+  type Field,
+  type Memory,
+  number,
+  outBuffer,
+  pointer,
+  type Slot,
+  slot,
+  struct,
+  value,
+} from '../call.ts';
 import * as sys from '../syscalls.ts';
 
 /** struct msghdr with one byte of data and one descriptor; `fd` lives inside the control message. */
@@ -32,7 +44,11 @@ export function sendDescriptor(socket: sys.Fd, fd: Slot): Call[] {
   const copy = slot(`${fd.name}_sent`, { width: 4 });
   return [
     sys.check(fd, 'GE', 0, ERRNO.EBADF, { result: copy }),
-    call('sendmsg', [value(socket), pointer(message(copy, { kind: 'string', bytes: 'x' }), 'fixed'), number(0)]),
+    call('sendmsg', [
+      value(socket),
+      pointer(message(copy, { kind: 'string', bytes: 'x' }), 'fixed'),
+      number(0),
+    ]),
   ];
 }
 
@@ -42,7 +58,9 @@ export function receiveDescriptor(socket: sys.Fd, fd: Slot): Call[] {
   const length = slot('message_length');
   const received = message(fd, { kind: 'out', buffer: byte });
   return [
-    call('recvmsg', [value(socket), pointer(received, 'fixed'), number(MSG_CMSG_CLOEXEC, F.MESSAGE_FLAGS)], { result: length }),
+    call('recvmsg', [value(socket), pointer(received, 'fixed'), number(MSG_CMSG_CLOEXEC, F.MESSAGE_FLAGS)], {
+      result: length,
+    }),
     sys.check(length, 'EQ', 1, ERRNO.ECANCELED),
   ];
 }

@@ -72,12 +72,21 @@ function walk(c: Context, name: Bytes, calls: Call[]): Slot {
 /** A mount now covers `path`: directories below it that were open are not what a lookup finds any more. */
 export function covered(c: Context, path: Bytes, mounted: Slot): void {
   const name = relative(path);
-  for (const known of [...c.directories.keys()]) if (known.startsWith(`${name}/`)) c.directories.delete(known);
+  for (const known of [...c.directories.keys()])
+    if (known.startsWith(`${name}/`)) c.directories.delete(known);
   c.directories.set(name, mounted);
 }
 
 /** An O_PATH descriptor of what is at `path`, whatever it is; ENOENT and the like are tolerated where `optional`. */
 export function lookUp(c: Context, path: Bytes, optional: boolean, fd = slot(path)): Call {
-  const options = optional ? { result: fd, tolerate: [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.EACCES] } : { result: fd };
-  return sys.openat2(c.root, relative(path) === '' ? '.' : relative(path), O_PATH | O_CLOEXEC, IN_ROOT, options);
+  const options = optional
+    ? { result: fd, tolerate: [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.EACCES] }
+    : { result: fd };
+  return sys.openat2(
+    c.root,
+    relative(path) === '' ? '.' : relative(path),
+    O_PATH | O_CLOEXEC,
+    IN_ROOT,
+    options,
+  );
 }

@@ -4,7 +4,20 @@
 // relative to one held descriptor of /dev; CVE-2025-52565: the peer comes from TIOCGPTPEER, not from a path.
 import type { Bytes } from '../../linux/bytes.ts';
 import { OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '../../linux/constants/mount.ts';
-import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_NOCTTY, O_PATH, O_RDWR, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG } from '../../linux/constants/open.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_NOCTTY,
+  O_PATH,
+  O_RDWR,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_MAGICLINKS,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFREG,
+} from '../../linux/constants/open.ts';
 import { TIOCGPTPEER, TIOCSCTTY, TIOCSPTLCK, TIOCSWINSZ } from '../../linux/constants/terminal.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import type { Pointer } from '../../spec/error.ts';
@@ -13,9 +26,9 @@ import type { LinuxDevice, Spec } from '../../spec/runtime-spec.ts';
 import { type Call, call, number, type Slot, slot, struct, value } from '../call.ts';
 import * as sys from '../syscalls.ts';
 import { type Context, relative } from './context.ts';
-import { O_NOFOLLOW, resolveDirectory } from './destination.ts';
 import { sendDescriptor } from './descriptor.ts';
-import { ONTO } from './mounts.ts';
+import { O_NOFOLLOW, resolveDirectory } from './destination.ts';
+import { ONTO } from './file-system.ts';
 
 /** config-linux.md, Default Devices, with their numbers (Documentation/admin-guide/devices.txt). */
 export const DEFAULT_DEVICES: readonly LinuxDevice[] = [
@@ -25,7 +38,13 @@ export const DEFAULT_DEVICES: readonly LinuxDevice[] = [
   ['random', 1, 8],
   ['urandom', 1, 9],
   ['tty', 5, 0],
-].map(([name, major, minor]) => ({ path: `/dev/${name}`, type: 'c', major: Number(major), minor: Number(minor), fileMode: 0o666 }));
+].map(([name, major, minor]) => ({
+  path: `/dev/${name}`,
+  type: 'c',
+  major: Number(major),
+  minor: Number(minor),
+  fileMode: 0o666,
+}));
 
 export const DEFAULT_LINKS: readonly (readonly [Bytes, Bytes])[] = [
   ['/proc/self/fd', 'fd'],
@@ -43,7 +62,8 @@ export function makedev(major: number, minor: number): number {
 /** A /dev that is bound from elsewhere is somebody's choice, and is left alone, as in runc. */
 export function devIsBound(spec: Spec): boolean {
   return (spec.mounts ?? []).some(
-    ({ destination, options, type }) => relative(destination) === 'dev' && parseMountOptions(options, type).bind,
+    ({ destination, options, type }) =>
+      relative(destination) === 'dev' && parseMountOptions(options, type).bind,
   );
 }
 
@@ -52,7 +72,12 @@ export function devices(c: Context): void {
     const made = new Set((c.spec.linux?.devices ?? []).map(({ path }) => path));
     const missing = DEFAULT_DEVICES.filter(({ path }) => !made.has(path));
     const calls = missing.flatMap((device) => node(c, device));
-    c.child('devices', `make ${missing.map(({ path }) => path).join(' ')}`, 'default: config-linux.md, Default Devices', calls);
+    c.child(
+      'devices',
+      `make ${missing.map(({ path }) => path).join(' ')}`,
+      'default: config-linux.md, Default Devices',
+      calls,
+    );
     links(c);
   }
   c.spec.linux?.devices?.forEach((device, index) => {
@@ -95,9 +120,16 @@ function bindNode(directory: Slot, base: Bytes, device: LinuxDevice): Call[] {
 
 function links(c: Context): void {
   const { calls, fd } = resolveDirectory(c, '/dev');
-  for (const [target, name] of DEFAULT_LINKS) calls.push(sys.symlinkat(target, fd, name, { tolerate: [ERRNO.EEXIST] }));
-  if (c.facts.files.has('/proc/kcore')) calls.push(sys.symlinkat('/proc/kcore', fd, 'core', { tolerate: [ERRNO.EEXIST] }));
-  c.child('dev-links', 'link fd, stdin, stdout, stderr, ptmx and core in /dev', 'default: config-linux.md, Default Symbolic Links', calls);
+  for (const [target, name] of DEFAULT_LINKS)
+    calls.push(sys.symlinkat(target, fd, name, { tolerate: [ERRNO.EEXIST] }));
+  if (c.facts.files.has('/proc/kcore'))
+    calls.push(sys.symlinkat('/proc/kcore', fd, 'core', { tolerate: [ERRNO.EEXIST] }));
+  c.child(
+    'dev-links',
+    'link fd, stdin, stdout, stderr, ptmx and core in /dev',
+    'default: config-linux.md, Default Symbolic Links',
+    calls,
+  );
 }
 
 /** A pseudo-terminal of the container's own devpts: bound on /dev/console, its master sent out, its peer as stdio. */
@@ -109,7 +141,13 @@ export function terminal(c: Context, sendTo: Slot | undefined): void {
   const console = slot('/dev/console');
   const tree = slot('console_tree');
   calls.push(
-    sys.openat2(c.root, 'dev/pts/ptmx', O_RDWR | O_NOCTTY | O_CLOEXEC, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, { result: main }),
+    sys.openat2(
+      c.root,
+      'dev/pts/ptmx',
+      O_RDWR | O_NOCTTY | O_CLOEXEC,
+      RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+      { result: main },
+    ),
     sys.ioctl(main, TIOCSPTLCK, struct({ name: 'locked', width: 4, value: 0 })),
     sys.ioctl(main, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC, { result: peer }),
     ...windowSize(c, main),
@@ -145,4 +183,3 @@ export function terminalOwner(c: Context): void {
     call('fchown', [value(0), number(user.uid), number(0xffffffff)]),
   ]);
 }
-

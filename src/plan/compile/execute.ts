@@ -2,15 +2,33 @@
 //
 // config.md Process, config-linux.md Seccomp; execve(2), seccomp(2); facts A and 4.4 steps 20 to 24 of launcher.md.
 import type { Bytes } from '../../linux/bytes.ts';
-import { F_ADD_SEALS, MFD_ALLOW_SEALING, MFD_CLOEXEC, O_CLOEXEC, O_WRONLY } from '../../linux/constants/open.ts';
+import {
+  AT_EMPTY_PATH,
+  F_ADD_SEALS,
+  MFD_ALLOW_SEALING,
+  MFD_CLOEXEC,
+  O_CLOEXEC,
+  O_WRONLY,
+} from '../../linux/constants/open.ts';
 import { SECCOMP_SET_MODE_FILTER } from '../../linux/constants/seccomp.ts';
 import { SIG_SETMASK } from '../../linux/constants/signal.ts';
-import { AT_EMPTY_PATH } from '../../linux/constants/open.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
 import { SIGNALS } from '../../linux/signals.ts';
 import { compileSeccomp } from '../../seccomp/compile.ts';
-import { type Call, call, type Memory, number, NULL, pointer, type Slot, slot, string, struct, value } from '../call.ts';
+import {
+  type Call,
+  call,
+  type Memory,
+  NULL,
+  number,
+  pointer,
+  type Slot,
+  slot,
+  string,
+  struct,
+  value,
+} from '../call.ts';
 import * as sys from '../syscalls.ts';
 import { type Context, unsupported } from './context.ts';
 import { PAUSE_TRACE } from './namespaces.ts';
@@ -23,11 +41,19 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 export function labels(c: Context): void {
   const { apparmorProfile: profile, selinuxLabel: label } = c.spec.process ?? {};
   if (profile !== undefined && profile !== '') {
-    if (!c.facts.apparmor) throw unsupported('an AppArmor profile was asked for, and AppArmor is not on here', '/process/apparmorProfile');
+    if (!c.facts.apparmor)
+      throw unsupported(
+        'an AppArmor profile was asked for, and AppArmor is not on here',
+        '/process/apparmorProfile',
+      );
     writeLabel(c, 'self/attr/apparmor/exec', `exec ${profile}`, 'apparmor', '/process/apparmorProfile');
   }
   if (label !== undefined && label !== '') {
-    if (!c.facts.selinux) throw unsupported('an SELinux label was asked for, and SELinux is not on here', '/process/selinuxLabel');
+    if (!c.facts.selinux)
+      throw unsupported(
+        'an SELinux label was asked for, and SELinux is not on here',
+        '/process/selinuxLabel',
+      );
     writeLabel(c, 'self/attr/exec', label, 'selinux', '/process/selinuxLabel');
   }
 }
@@ -47,10 +73,19 @@ export function seccomp(c: Context): void {
   const profile = c.spec.linux?.seccomp;
   if (profile === undefined) return;
   const filter = compileSeccomp(profile, c.facts.arch);
-  if (filter.needsListener) throw unsupported('SCMP_ACT_NOTIFY comes with the OCI runtime issue', '/linux/seccomp');
+  if (filter.needsListener)
+    throw unsupported('SCMP_ACT_NOTIFY comes with the OCI runtime issue', '/linux/seccomp');
   const program: Memory = struct(
     { name: 'len', width: 8, value: filter.program.length / 8 },
-    { name: 'filter', width: 8, value: { kind: 'buffer', bytes: filter.program, text: `/* ${filter.program.length / 8} instructions */` } },
+    {
+      name: 'filter',
+      width: 8,
+      value: {
+        kind: 'buffer',
+        bytes: filter.program,
+        text: `/* ${filter.program.length / 8} instructions */`,
+      },
+    },
   );
   c.child('seccomp', `load a filter of ${filter.program.length / 8} instructions`, '/linux/seccomp', [
     call('seccomp', [
@@ -76,7 +111,9 @@ export function resetSignals(c: Context): void {
   // What JavaScript engines ignore, because an ignored signal survives execve (signal(7)).
   const action = pointer(struct({ name: 'sa', width: 32, value: 0 }), 'fixed');
   const ignored = [SIGNALS.SIGPIPE, SIGNALS.SIGXFSZ];
-  const calls = ignored.map((signal) => call('rt_sigaction', [number(signal, F.SIGNALS), action, NULL, number(8)]));
+  const calls = ignored.map((signal) =>
+    call('rt_sigaction', [number(signal, F.SIGNALS), action, NULL, number(8)]),
+  );
   calls.push(signalMask(0n));
   c.child('signals', 'default dispositions and an empty mask', 'default: signals are not inherited', calls);
 }
@@ -91,7 +128,11 @@ function environmentMemory(c: Context): Memory {
 /** Paths that execve is tried with: one, or each directory of PATH (execvp(3)). */
 export function candidates(program: Bytes, env: readonly Bytes[]): Bytes[] {
   if (program.includes('/')) return [program];
-  const path = [...env].reverse().find((entry) => entry.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH;
+  const path =
+    [...env]
+      .reverse()
+      .find((entry) => entry.startsWith('PATH='))
+      ?.slice(5) ?? DEFAULT_PATH;
   return path.split(':').map((directory) => `${directory === '' ? '.' : directory}/${program}`);
 }
 
@@ -102,7 +143,8 @@ export interface Execution {
 
 export function execute(c: Context): Execution {
   const { args = [], env = [] } = c.spec.process ?? {};
-  if (c.options.trace) c.child('trace', 'report the time stamps', 'option: --trace', [sys.pause(PAUSE_TRACE)]);
+  if (c.options.trace)
+    c.child('trace', 'report the time stamps', 'option: --trace', [sys.pause(PAUSE_TRACE)]);
   if (c.spec.process?.noNewPrivileges) seccomp(c);
   const program = args[0] ?? '';
   const cause = '/process/args';
@@ -129,18 +171,34 @@ export function execute(c: Context): Execution {
 function executeInit(c: Context, init: Bytes, args: readonly Bytes[], env: readonly Bytes[]): Execution {
   const file = slot('init');
   const seals = 0xf;
-  const argv: Memory = { kind: 'pointers', items: ['caisson-init', ...candidates(args[0] ?? '', env), '--', ...args].map((bytes): Memory => ({ kind: 'string', bytes })) };
-  c.child('execute', `execute ${args[0]} under init`, ['/process/args', 'option: --init'], [
-    call('memfd_create', [string('caisson-init'), number(MFD_CLOEXEC | MFD_ALLOW_SEALING, F.MEMFD_FLAGS)], { result: file }),
-    call('write', [value(file), pointer({ kind: 'buffer', bytes: init, text: `/* ${init.length} bytes */` }, 2), number(init.length)]),
-    sys.fcntl(file, F_ADD_SEALS, seals),
-    call('execveat', [
-      value(file),
-      string(''),
-      pointer(argv, 'fixed'),
-      pointer(environmentMemory(c), 'fixed'),
-      number(AT_EMPTY_PATH, F.AT_FLAGS),
-    ]),
-  ]);
+  const argv: Memory = {
+    kind: 'pointers',
+    items: ['caisson-init', ...candidates(args[0] ?? '', env), '--', ...args].map(
+      (bytes): Memory => ({ kind: 'string', bytes }),
+    ),
+  };
+  c.child(
+    'execute',
+    `execute ${args[0]} under init`,
+    ['/process/args', 'option: --init'],
+    [
+      call('memfd_create', [string('caisson-init'), number(MFD_CLOEXEC | MFD_ALLOW_SEALING, F.MEMFD_FLAGS)], {
+        result: file,
+      }),
+      call('write', [
+        value(file),
+        pointer({ kind: 'buffer', bytes: init, text: `/* ${init.length} bytes */` }, 2),
+        number(init.length),
+      ]),
+      sys.fcntl(file, F_ADD_SEALS, seals),
+      call('execveat', [
+        value(file),
+        string(''),
+        pointer(argv, 'fixed'),
+        pointer(environmentMemory(c), 'fixed'),
+        number(AT_EMPTY_PATH, F.AT_FLAGS),
+      ]),
+    ],
+  );
   return { tries: [] };
 }

@@ -3,16 +3,23 @@
 // config-linux.md, Masked Paths, Readonly Paths. The source of a mask is the launcher's own: an empty read-only
 // tmpfs for directories, a null device checked by its number for files (CVE-2025-31133).
 import type { Bytes } from '../../linux/bytes.ts';
-import { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '../../linux/constants/mount.ts';
+import {
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_RDONLY,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+} from '../../linux/constants/mount.ts';
 import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_PATH, STATX_TYPE } from '../../linux/constants/open.ts';
 import { ERRNO } from '../../linux/errno.ts';
-import { type Call, call, number, pointer, type Slot, slot, string, struct } from '../call.ts';
 import * as F from '../../linux/flags.ts';
-import * as sys from '../syscalls.ts';
+import { type Call, call, number, pointer, type Slot, slot, string, struct } from '../call.ts';
 import { kernelAtLeast } from '../facts.ts';
+import * as sys from '../syscalls.ts';
 import { type Context, relative } from './context.ts';
 import { lookUp } from './destination.ts';
-import { detachedFileSystem, ONTO } from './mounts.ts';
+import { detachedFileSystem, ONTO } from './file-system.ts';
 
 const NULL_MAJOR = 1;
 const NULL_MINOR = 3;
@@ -29,7 +36,9 @@ function kindOf(c: Context, path: Bytes): 'file' | 'directory' | 'absent' | 'unk
 
 export function masks(c: Context): void {
   const paths = c.spec.linux?.maskedPaths ?? [];
-  const present = paths.map((path, index) => ({ path, index, kind: kindOf(c, path) })).filter(({ kind }) => kind !== 'absent');
+  const present = paths
+    .map((path, index) => ({ path, index, kind: kindOf(c, path) }))
+    .filter(({ kind }) => kind !== 'absent');
   if (present.length > 0) {
     const empty = slot('empty_tmpfs');
     const none = slot('null');
@@ -39,7 +48,12 @@ export function masks(c: Context): void {
       ...verifiedNull(none),
     ]);
     for (const { path, index, kind } of present) {
-      c.child('mask', `mask ${path}`, `/linux/maskedPaths/${index}`, mask(c, path, kind, shared ? empty : undefined, none));
+      c.child(
+        'mask',
+        `mask ${path}`,
+        `/linux/maskedPaths/${index}`,
+        mask(c, path, kind, shared ? empty : undefined, none),
+      );
     }
   }
   readonlyPaths(c);
@@ -86,7 +100,8 @@ function mask(c: Context, path: Bytes, kind: string, empty: Slot | undefined, no
   const calls: Call[] = [lookUp(c, path, true, target)];
   // An absent target is a negative number that move_mount(2) refuses with EBADF; a file and a directory, with EINVAL.
   const tolerate = kind === 'unknown' ? [ERRNO.EBADF, ERRNO.EINVAL] : [ERRNO.EBADF];
-  if (kind !== 'file' && empty !== undefined) calls.push(...over(empty, target, `${path}_tmpfs`, { tolerate }));
+  if (kind !== 'file' && empty !== undefined)
+    calls.push(...over(empty, target, `${path}_tmpfs`, { tolerate }));
   if (kind !== 'file' && empty === undefined) {
     const own = slot(`${path}_tmpfs`);
     calls.push(...emptyDirectory(own), sys.moveMount(own, target, ONTO, { tolerate }));
@@ -112,7 +127,10 @@ function readonlyPaths(c: Context): void {
     const flags = { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 };
     c.child('readonly-path', `make ${path} read-only`, `/linux/readonlyPaths/${index}`, [
       lookUp(c, path, true, target),
-      sys.openTree(target, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE, { result: tree, tolerate }),
+      sys.openTree(target, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE, {
+        result: tree,
+        tolerate,
+      }),
       sys.mountSetattr(tree, '', AT_EMPTY_PATH | AT_RECURSIVE, flags, { tolerate }),
       sys.moveMount(tree, target, ONTO, { tolerate }),
     ]);
@@ -123,5 +141,7 @@ function readonlyPaths(c: Context): void {
 export function readonlyRoot(c: Context): void {
   if (!c.spec.root?.readonly) return;
   const flags = { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 };
-  c.child('readonly-root', 'make the root read-only', '/root/readonly', [sys.mountSetattr(c.root, '', AT_EMPTY_PATH, flags)]);
+  c.child('readonly-root', 'make the root read-only', '/root/readonly', [
+    sys.mountSetattr(c.root, '', AT_EMPTY_PATH, flags),
+  ]);
 }

@@ -4,12 +4,8 @@
 import type { Bytes } from '../../linux/bytes.ts';
 import { PROC_SUPER_MAGIC } from '../../linux/constants/filesystem.ts';
 import {
-  FSMOUNT_CLOEXEC,
-  FSOPEN_CLOEXEC,
   MOUNT_ATTR_IDMAP,
   MOUNT_ATTR_RDONLY,
-  MOVE_MOUNT_F_EMPTY_PATH,
-  MOVE_MOUNT_T_EMPTY_PATH,
   MS_REC,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
@@ -24,14 +20,18 @@ import * as sys from '../syscalls.ts';
 import { type Context, relative, unsupported } from './context.ts';
 import { copyUp } from './copy-up.ts';
 import { covered, O_DIRECTORY, O_NOFOLLOW, resolveDirectory, resolveFile } from './destination.ts';
-
-export const ONTO = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+import { detachedFileSystem, ONTO } from './file-system.ts';
 
 /** Destinations below /proc that may be mounted over: files that only inform (as runc allows; CVE-2025-52881). */
 const PROC_FILES: ReadonlySet<Bytes> = new Set(
-  ['cpuinfo', 'diskstats', 'loadavg', 'meminfo', 'slabinfo', 'stat', 'swaps', 'uptime', 'net/dev'].map((name) => `proc/${name}`),
+  ['cpuinfo', 'diskstats', 'loadavg', 'meminfo', 'slabinfo', 'stat', 'swaps', 'uptime', 'net/dev'].map(
+    (name) => `proc/${name}`,
+  ),
 );
-const PROC_SYS_FILES: ReadonlySet<Bytes> = new Set(['proc/sys/kernel/ns_last_pid', 'proc/sys/crypto/fips_enabled']);
+const PROC_SYS_FILES: ReadonlySet<Bytes> = new Set([
+  'proc/sys/kernel/ns_last_pid',
+  'proc/sys/crypto/fips_enabled',
+]);
 
 const O_PATH_DIRECTORY = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
@@ -46,7 +46,8 @@ function mountOne(c: Context, mount: Mount, cause: Pointer): void {
   refuseProcDestination(c, mount, options, cause);
   if (options.bind) bindMount(c, mount, options, cause);
   else if (mount.type === 'cgroup' || mount.type === 'cgroup2') cgroupMount(c, mount, options, cause);
-  else if (mount.type === 'sysfs' && !ownsNetwork(c)) bindMount(c, { ...mount, source: '/sys' }, { ...options, recursive: true }, cause);
+  else if (mount.type === 'sysfs' && !ownsNetwork(c))
+    bindMount(c, { ...mount, source: '/sys' }, { ...options, recursive: true }, cause);
   else fileSystemMount(c, mount, options, cause);
 }
 
@@ -66,30 +67,10 @@ function refuseProcDestination(c: Context, mount: Mount, options: MountOptions, 
   );
 }
 
-/** fsopen, options, fsmount: a detached file system, behind `mounted`. */
-export function detachedFileSystem(type: Bytes, source: Bytes, data: readonly Bytes[], attributes: number, mounted: Slot): Call[] {
-  const context = slot(`${type}_context`);
-  const calls: Call[] = [sys.fsopen(type, FSOPEN_CLOEXEC, { result: context })];
-  if (source !== '') calls.push(sys.fsconfigString(context, 'source', source));
-  for (const option of data) {
-    const cut = option.indexOf('=');
-    calls.push(
-      cut < 0
-        ? sys.fsconfigFlag(context, option)
-        : sys.fsconfigString(context, option.slice(0, cut), option.slice(cut + 1)),
-    );
-  }
-  calls.push(
-    sys.fsconfigCreate(context),
-    sys.fsmount(context, FSMOUNT_CLOEXEC, attributes, { result: mounted }),
-    sys.close(context),
-  );
-  return calls;
-}
-
 function fileSystemMount(c: Context, mount: Mount, options: MountOptions, cause: Pointer): void {
   const type = mount.type ?? '';
-  if (type === '') throw unsupported(`mount on ${mount.destination} has neither a type nor a bind option`, cause);
+  if (type === '')
+    throw unsupported(`mount on ${mount.destination} has neither a type nor a bind option`, cause);
   const layered = options.tmpcopyup && type === 'tmpfs';
   const top = slot(`mount ${mount.destination}`);
   const mounted = layered ? slot(`tmpfs ${mount.destination}`) : top;
@@ -132,7 +113,13 @@ function checkDestination(destination: Bytes, fd: Slot): Call[] {
   if (name === 'proc' || name.startsWith('proc/')) return [];
   const type = slot('f_type');
   return [
-    call('fstatfs', [value(fd), pointer(struct({ name: 'f_type', width: 8, value: type }, { name: 'rest', width: 112, value: 0 }), 'fixed')]),
+    call('fstatfs', [
+      value(fd),
+      pointer(
+        struct({ name: 'f_type', width: 8, value: type }, { name: 'rest', width: 112, value: 0 }),
+        'fixed',
+      ),
+    ]),
     sys.check(type, 'NE', PROC_SUPER_MAGIC, ERRNO.EXDEV),
   ];
 }
@@ -142,10 +129,14 @@ function bindMount(c: Context, mount: Mount, options: MountOptions, cause: Point
   const file = c.facts.files.get(source);
   const isDirectory = file?.type === 'directory' || file === undefined;
   const mounted = slot(`mount ${mount.destination}`);
-  const { calls, fd } = isDirectory ? resolveDirectory(c, mount.destination) : resolveFile(c, mount.destination);
+  const { calls, fd } = isDirectory
+    ? resolveDirectory(c, mount.destination)
+    : resolveFile(c, mount.destination);
   const whole = options.recursive ? AT_RECURSIVE : 0;
   calls.push(...checkDestination(mount.destination, fd));
-  calls.push(sys.openTree(sys.AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | whole, { result: mounted }));
+  calls.push(
+    sys.openTree(sys.AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | whole, { result: mounted }),
+  );
   calls.push(...idmap(c, mount, options, mounted, cause), ...attributes(mounted, options));
   calls.push(sys.moveMount(mounted, fd, ONTO), ...propagate(mounted, options.propagation));
   if (isDirectory) covered(c, mount.destination, mounted);
@@ -172,17 +163,29 @@ function idmap(c: Context, mount: Mount, options: MountOptions, mounted: Slot, c
   const holder = c.options.idmapped?.get(cause);
   const userns = holder === undefined ? undefined : c.idmapNamespaces.get(holder);
   if (userns === undefined) {
-    throw unsupported(`mount on ${mount.destination}: id-mapped mounts need root of the first user namespace`, cause);
+    throw unsupported(
+      `mount on ${mount.destination}: id-mapped mounts need root of the first user namespace`,
+      cause,
+    );
   }
   const whole = options.idmap === 'ridmap' ? AT_RECURSIVE : 0;
   return [
-    sys.mountSetattr(mounted, '', AT_EMPTY_PATH | whole, { set: MOUNT_ATTR_IDMAP, clear: 0, propagation: 0, userns }),
+    sys.mountSetattr(mounted, '', AT_EMPTY_PATH | whole, {
+      set: MOUNT_ATTR_IDMAP,
+      clear: 0,
+      propagation: 0,
+      userns,
+    }),
   ];
 }
 
 /** Whether ids are translated: by mappings of its own, or (option `idmap` alone) by the container's. */
 export function isIdMapped(mount: Mount, options: Pick<MountOptions, 'idmap'>): boolean {
-  return options.idmap !== undefined || (mount.uidMappings?.length ?? 0) > 0 || (mount.gidMappings?.length ?? 0) > 0;
+  return (
+    options.idmap !== undefined ||
+    (mount.uidMappings?.length ?? 0) > 0 ||
+    (mount.gidMappings?.length ?? 0) > 0
+  );
 }
 
 /** Opens the user namespaces that carry the mappings, before the fork, so that the child has them too. */
@@ -212,10 +215,19 @@ function cgroupMount(c: Context, mount: Mount, options: MountOptions, cause: Poi
     );
   } else {
     const readonly = options.attrSet & MOUNT_ATTR_RDONLY;
-    const tmpfs = detachedFileSystem('tmpfs', 'cgroup', ['mode=755'], options.attrSet & ~MOUNT_ATTR_RDONLY, mounted);
+    const tmpfs = detachedFileSystem(
+      'tmpfs',
+      'cgroup',
+      ['mode=755'],
+      options.attrSet & ~MOUNT_ATTR_RDONLY,
+      mounted,
+    );
     calls.push(...tmpfs, sys.moveMount(mounted, fd, ONTO));
     for (const { name, path } of hierarchies) calls.push(...bindHierarchy(mounted, name, path, options));
-    if (readonly) calls.push(sys.mountSetattr(mounted, '', AT_EMPTY_PATH, { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 }));
+    if (readonly)
+      calls.push(
+        sys.mountSetattr(mounted, '', AT_EMPTY_PATH, { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 }),
+      );
   }
   covered(c, mount.destination, mounted);
   c.child('mount', `mount this container's cgroups at ${mount.destination}`, cause, calls);

@@ -3,6 +3,8 @@
 // Facts and their numbers (F1, F6, H3, I1, J): ../shared/facts/launcher.md 4.2; clone(2), user_namespaces(7),
 // time_namespaces(7), setns(2).
 import type { Bytes } from '../../linux/bytes.ts';
+import { NS_GET_NSTYPE } from '../../linux/constants/filesystem.ts';
+import { O_CLOEXEC, O_RDONLY, O_WRONLY } from '../../linux/constants/open.ts';
 import {
   CLONE_INTO_CGROUP,
   CLONE_NEWCGROUP,
@@ -16,14 +18,23 @@ import {
   CLONE_PIDFD,
   PR_SET_DUMPABLE,
 } from '../../linux/constants/process.ts';
-import { O_CLOEXEC, O_RDONLY, O_WRONLY } from '../../linux/constants/open.ts';
-import { NS_GET_NSTYPE } from '../../linux/constants/filesystem.ts';
+import { AF_NETLINK, NETLINK_ROUTE, SOCK_CLOEXEC, SOCK_RAW } from '../../linux/constants/socket.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
 import { linkSetUp } from '../../linux/rtnetlink.ts';
-import { AF_NETLINK, NETLINK_ROUTE, SOCK_CLOEXEC, SOCK_RAW } from '../../linux/constants/socket.ts';
 import type { LinuxIDMapping, LinuxNamespaceType } from '../../spec/runtime-spec.ts';
-import { type Call, call, type Memory, number, outBuffer, pointer, type Slot, slot, struct, value } from '../call.ts';
+import {
+  type Call,
+  call,
+  type Memory,
+  number,
+  outBuffer,
+  pointer,
+  type Slot,
+  slot,
+  struct,
+  value,
+} from '../call.ts';
 import * as sys from '../syscalls.ts';
 import { type Context, namespacePointer } from './context.ts';
 import { O_DIRECTORY } from './destination.ts';
@@ -63,11 +74,16 @@ export function openJoinedNamespaces(c: Context): void {
     const fd = slot(`${type}ns`);
     const kind = slot(`${type}ns_type`);
     slots.set(type, fd);
-    c.parent('open-namespace', `open the ${type} namespace ${mode.path}`, `${namespacePointer(c.spec, type)}/path`, [
-      sys.openat(sys.AT_FDCWD, mode.path, O_RDONLY | O_CLOEXEC, 0, { result: fd }),
-      sys.ioctl(fd, NS_GET_NSTYPE, 0, { result: kind }),
-      sys.check(kind, 'EQ', CLONE_FLAG[type], ERRNO.EINVAL),
-    ]);
+    c.parent(
+      'open-namespace',
+      `open the ${type} namespace ${mode.path}`,
+      `${namespacePointer(c.spec, type)}/path`,
+      [
+        sys.openat(sys.AT_FDCWD, mode.path, O_RDONLY | O_CLOEXEC, 0, { result: fd }),
+        sys.ioctl(fd, NS_GET_NSTYPE, 0, { result: kind }),
+        sys.check(kind, 'EQ', CLONE_FLAG[type], ERRNO.EINVAL),
+      ],
+    );
   }
   const pid = slots.get('pid');
   if (pid !== undefined) {
@@ -108,7 +124,11 @@ export function fork(c: Context): ForkSlots {
   const pipes = [sys.pipe2(executed, executedEnd, O_CLOEXEC)];
   if (c.isNew('user')) pipes.push(sys.pipe2(mapped, mappedEnd, O_CLOEXEC));
   c.parent('pipes', 'pipes by which parent and child wait for each other', 'default: synchronisation', pipes);
-  const clone = { flags: cloneFlags(c), pidfd, ...(c.options.cgroup?.intoCgroup ? { cgroup: c.options.cgroup.intoCgroup } : {}) };
+  const clone = {
+    flags: cloneFlags(c),
+    pidfd,
+    ...(c.options.cgroup?.intoCgroup ? { cgroup: c.options.cgroup.intoCgroup } : {}),
+  };
   c.parent('fork', forkTitle(c), causes.length > 0 ? causes : 'default: the process', [
     sys.fork(clone, { result: pid }),
     sys.close(executedEnd),
@@ -119,7 +139,9 @@ export function fork(c: Context): ForkSlots {
 
 function forkTitle(c: Context): string {
   const types = clonedNamespaces(c);
-  return types.length === 0 ? 'clone the process' : `clone the process with new namespaces: ${types.join(', ')}`;
+  return types.length === 0
+    ? 'clone the process'
+    : `clone the process with new namespaces: ${types.join(', ')}`;
 }
 
 /** One line per mapping, as /proc/PID/uid_map takes them (user_namespaces(7)). */
@@ -138,15 +160,24 @@ function writeMaps(c: Context, pid: Slot, mapped: Slot, mappedEnd: Slot): void {
   const uidMappings = c.spec.linux?.uidMappings ?? [];
   const gidMappings = c.spec.linux?.gidMappings ?? [];
   if (c.options.mapHelpers) {
-    c.parent('id-maps', 'newuidmap and newgidmap write the identity maps', ['/linux/uidMappings', '/linux/gidMappings'], [
-      sys.pause(PAUSE_ID_MAPS),
-    ]);
+    c.parent(
+      'id-maps',
+      'newuidmap and newgidmap write the identity maps',
+      ['/linux/uidMappings', '/linux/gidMappings'],
+      [sys.pause(PAUSE_ID_MAPS)],
+    );
   } else {
     const proc: Memory & { kind: 'decimal' } = { kind: 'decimal', prefix: '/proc/', slot: pid };
     const directory = slot('child_proc');
-    const calls: Call[] = [sys.dec(pid, proc), sys.openat(sys.AT_FDCWD, proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, { result: directory })];
+    const calls: Call[] = [
+      sys.dec(pid, proc),
+      sys.openat(sys.AT_FDCWD, proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, { result: directory }),
+    ];
     if (!c.facts.privileged) calls.push(...writeFile(directory, 'setgroups', 'deny'));
-    calls.push(...writeFile(directory, 'uid_map', mapText(uidMappings)), ...writeFile(directory, 'gid_map', mapText(gidMappings)));
+    calls.push(
+      ...writeFile(directory, 'uid_map', mapText(uidMappings)),
+      ...writeFile(directory, 'gid_map', mapText(gidMappings)),
+    );
     c.parent('id-maps', 'write the identity maps', ['/linux/uidMappings', '/linux/gidMappings'], calls);
   }
   c.parent('id-maps-done', 'tell the child that it is mapped', 'default: synchronisation', [
@@ -184,19 +215,25 @@ export function joinBeforeFork(c: Context): void {
   // A process of the joined namespaces could otherwise look into this one (CVE-2016-9962). The map of a new user
   // namespace is written through /proc/PID, which only root may do for such a process.
   if (user !== undefined || (slots.has('pid') && !(c.isNew('user') && !c.facts.privileged))) {
-    c.parent('not-dumpable', 'keep joined processes from looking in', 'default: CVE-2016-9962', [sys.prctl(PR_SET_DUMPABLE, 0)]);
+    c.parent('not-dumpable', 'keep joined processes from looking in', 'default: CVE-2016-9962', [
+      sys.prctl(PR_SET_DUMPABLE, 0),
+    ]);
   }
   if (c.inUserNamespace && c.facts.privileged) {
     for (const type of JOINED) if (type !== 'mount') joinOne(c, 'parent', type);
   }
   if (user === undefined) return;
-  c.parent('join-user', 'join the user namespace', namespacePointer(c.spec, 'user'), [sys.setns(user, CLONE_NEWUSER)]);
+  c.parent('join-user', 'join the user namespace', namespacePointer(c.spec, 'user'), [
+    sys.setns(user, CLONE_NEWUSER),
+  ]);
 }
 
 function joinOne(c: Context, actor: 'parent' | 'child', type: LinuxNamespaceType): void {
   const fd = joined.get(c)?.get(type);
   if (fd === undefined) return;
-  c[actor]('join-namespace', `join the ${type} namespace`, namespacePointer(c.spec, type), [sys.setns(fd, CLONE_FLAG[type])]);
+  c[actor]('join-namespace', `join the ${type} namespace`, namespacePointer(c.spec, type), [
+    sys.setns(fd, CLONE_FLAG[type]),
+  ]);
 }
 
 /** In the child, after the map: root of the user namespace, joins, and the namespaces that wait for the map. */
@@ -261,7 +298,15 @@ export function loopback(c: Context): void {
   );
   const message = linkSetUp(1);
   c.child('loopback', 'bring the loopback device up', namespacePointer(c.spec, 'network'), [
-    call('socket', [number(AF_NETLINK, F.ADDRESS_FAMILIES), number(SOCK_RAW | SOCK_CLOEXEC, F.SOCKET_TYPES), number(NETLINK_ROUTE, F.NETLINK_PROTOCOLS)], { result: socket }),
+    call(
+      'socket',
+      [
+        number(AF_NETLINK, F.ADDRESS_FAMILIES),
+        number(SOCK_RAW | SOCK_CLOEXEC, F.SOCKET_TYPES),
+        number(NETLINK_ROUTE, F.NETLINK_PROTOCOLS),
+      ],
+      { result: socket },
+    ),
     sys.write(socket, message),
     call('read', [value(socket), pointer(reply, 2), number(256)]),
     sys.check(error, 'EQ', 0, ERRNO.ENETDOWN),

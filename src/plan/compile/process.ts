@@ -4,12 +4,21 @@
 import type { Bytes } from '../../linux/bytes.ts';
 import { CAPABILITIES, capabilityWords } from '../../linux/capabilities.ts';
 import { O_CLOEXEC, O_WRONLY } from '../../linux/constants/open.ts';
-import { KEYCTL_JOIN_SESSION_KEYRING, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE, PR_CAPBSET_DROP, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG } from '../../linux/constants/process.ts';
+import {
+  KEYCTL_JOIN_SESSION_KEYRING,
+  PR_CAP_AMBIENT,
+  PR_CAP_AMBIENT_CLEAR_ALL,
+  PR_CAP_AMBIENT_RAISE,
+  PR_CAPBSET_DROP,
+  PR_SET_KEEPCAPS,
+  PR_SET_NO_NEW_PRIVS,
+  PR_SET_PDEATHSIG,
+} from '../../linux/constants/process.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
 import { rlimitNumber } from '../../linux/rlimits.ts';
-import { sysctlPath } from '../../spec/sysctl.ts';
 import type { LinuxCapabilities } from '../../spec/runtime-spec.ts';
+import { sysctlPath } from '../../spec/sysctl.ts';
 import { type Call, call, NULL, number, pointer, type Slot, slot, string, struct } from '../call.ts';
 import * as sys from '../syscalls.ts';
 import { type Context, relative } from './context.ts';
@@ -18,13 +27,19 @@ import { privateProcfs } from './procfs.ts';
 
 /** The child leaves the caller's session, so that no terminal of the caller is its own (CVE-2017-5226). */
 export function session(c: Context): void {
-  c.child('session', 'a session of its own', 'default: no controlling terminal is inherited', [call('setsid', [])]);
+  c.child('session', 'a session of its own', 'default: no controlling terminal is inherited', [
+    call('setsid', []),
+  ]);
   if (c.options.noNewKeyring) return;
   // ENOSYS and EACCES: kernels and filters without keyrings; the quota (EDQUOT) must not stop a container (runc).
   c.child('keyring', 'a session keyring of its own', 'default: keys are not inherited', [
-    call('keyctl', [number(KEYCTL_JOIN_SESSION_KEYRING, F.KEYCTL_OPERATIONS), string(`_ses.${c.options.id}`)], {
-      tolerate: [ERRNO.ENOSYS, ERRNO.EACCES, ERRNO.EDQUOT],
-    }),
+    call(
+      'keyctl',
+      [number(KEYCTL_JOIN_SESSION_KEYRING, F.KEYCTL_OPERATIONS), string(`_ses.${c.options.id}`)],
+      {
+        tolerate: [ERRNO.ENOSYS, ERRNO.EACCES, ERRNO.EDQUOT],
+      },
+    ),
   ]);
 }
 
@@ -34,7 +49,9 @@ export function hostname(c: Context): void {
     c.child('hostname', `set the host name ${name}`, '/hostname', [call('sethostname', [...text(name)])]);
   }
   if (domainname !== undefined && domainname !== '') {
-    c.child('domainname', `set the domain name ${domainname}`, '/domainname', [call('setdomainname', [...text(domainname)])]);
+    c.child('domainname', `set the domain name ${domainname}`, '/domainname', [
+      call('setdomainname', [...text(domainname)]),
+    ]);
   }
 }
 
@@ -45,11 +62,16 @@ export function sysctls(c: Context): void {
     const path = `sys/${sysctlPath(key) ?? key}`;
     const file = slot(key);
     const procfs = privateProcfs(c);
-    c.child('sysctl', `set ${key} to ${content}`, `/linux/sysctl/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, [
-      sys.openat2(procfs, path, O_WRONLY | O_CLOEXEC, RESOLVE_CHILD, { result: file }),
-      sys.write(file, content),
-      sys.close(file),
-    ]);
+    c.child(
+      'sysctl',
+      `set ${key} to ${content}`,
+      `/linux/sysctl/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+      [
+        sys.openat2(procfs, path, O_WRONLY | O_CLOEXEC, RESOLVE_CHILD, { result: file }),
+        sys.write(file, content),
+        sys.close(file),
+      ],
+    );
   }
 }
 
@@ -59,7 +81,10 @@ const RESOLVE_CHILD = 0x01 | 0x02 | 0x08;
 /** setrlimit(2) by prlimit64(2), 64 bits wide; last of what needs descriptors, because NOFILE may be small. */
 export function rlimits(c: Context): void {
   c.spec.process?.rlimits?.forEach(({ type, soft, hard }, index) => {
-    const limit = struct({ name: 'rlim_cur', width: 8, value: soft }, { name: 'rlim_max', width: 8, value: hard });
+    const limit = struct(
+      { name: 'rlim_cur', width: 8, value: soft },
+      { name: 'rlim_max', width: 8, value: hard },
+    );
     const resource = rlimitNumber(type) ?? -1;
     c.child('rlimit', `limit ${type} to ${soft}, at most ${hard}`, `/process/rlimits/${index}`, [
       call('prlimit64', [number(0), number(resource, F.RLIMIT), pointer(limit, 'fixed'), NULL]),
@@ -92,9 +117,16 @@ function dropBounding(c: Context, bounding: readonly Bytes[]): void {
   const calls: Call[] = [];
   for (const [name, bit] of Object.entries(CAPABILITIES)) {
     if (bit > c.facts.lastCapability || keep.has(name)) continue;
-    calls.push(call('prctl', [number(PR_CAPBSET_DROP, F.PRCTL_OPERATIONS), number(bit, F.CAPABILITY), ...ZEROS]));
+    calls.push(
+      call('prctl', [number(PR_CAPBSET_DROP, F.PRCTL_OPERATIONS), number(bit, F.CAPABILITY), ...ZEROS]),
+    );
   }
-  c.child('bounding-set', `drop ${calls.length} capabilities from the bounding set`, '/process/capabilities/bounding', calls);
+  c.child(
+    'bounding-set',
+    `drop ${calls.length} capabilities from the bounding set`,
+    '/process/capabilities/bounding',
+    calls,
+  );
 }
 
 const ZEROS = [number(0), number(0), number(0)] as const;
@@ -111,7 +143,8 @@ export function identity(c: Context): void {
   const groups = user.additionalGids ?? [];
   if (mayCallSetgroups(c)) {
     const list = groups.map((gid, index) => ({ name: String(index), width: 4 as const, value: gid }));
-    const memory = groups.length === 0 ? NULL : pointer({ kind: 'struct', fields: list, array: true }, 'fixed');
+    const memory =
+      groups.length === 0 ? NULL : pointer({ kind: 'struct', fields: list, array: true }, 'fixed');
     calls.push(call('setgroups', [number(groups.length), memory]));
   }
   calls.push(
@@ -148,9 +181,15 @@ function capabilitySets(c: Context, sets: LinuxCapabilities): void {
   for (const name of sets.ambient ?? []) {
     const bit = CAPABILITIES[name as keyof typeof CAPABILITIES];
     // The kernel raises only what is permitted and inheritable (capabilities(7)); `runc spec` asks for more.
-    if (bit !== undefined && has(permitted, bit) && has(inheritable, bit)) calls.push(ambient(PR_CAP_AMBIENT_RAISE, bit));
+    if (bit !== undefined && has(permitted, bit) && has(inheritable, bit))
+      calls.push(ambient(PR_CAP_AMBIENT_RAISE, bit));
   }
-  c.child('capabilities', 'set the effective, permitted, inheritable and ambient sets', '/process/capabilities', calls);
+  c.child(
+    'capabilities',
+    'set the effective, permitted, inheritable and ambient sets',
+    '/process/capabilities',
+    calls,
+  );
 }
 
 function has([low, high]: readonly [number, number], bit: number): boolean {
@@ -174,12 +213,27 @@ function ambient(operation: number, capability: number): Call {
  */
 export function deathSignal(c: Context, pipe: { readonly executed: Slot; readonly executedEnd: Slot }): void {
   if (!c.options.dieWithParent) return;
-  const signal = call('prctl', [number(PR_SET_PDEATHSIG, F.PRCTL_OPERATIONS), number(9, F.SIGNALS), ...ZEROS]);
+  const signal = call('prctl', [
+    number(PR_SET_PDEATHSIG, F.PRCTL_OPERATIONS),
+    number(9, F.SIGNALS),
+    ...ZEROS,
+  ]);
   const calls = c.spec.process?.noNewPrivileges ? [signal, ...parentLives(pipe)] : [signal];
-  c.child('death-signal', 'die with the launcher', 'default: an attached container does not outlive its command', calls);
+  c.child(
+    'death-signal',
+    'die with the launcher',
+    'default: an attached container does not outlive its command',
+    calls,
+  );
 }
 
-function parentLives({ executed, executedEnd }: { readonly executed: Slot; readonly executedEnd: Slot }): Call[] {
+function parentLives({
+  executed,
+  executedEnd,
+}: {
+  readonly executed: Slot;
+  readonly executedEnd: Slot;
+}): Call[] {
   const place = slot('poll_executed', { width: 4 });
   const broken = slot('broken');
   // No events are asked for: POLLERR is always told, in the upper half of the second field.
@@ -188,14 +242,18 @@ function parentLives({ executed, executedEnd }: { readonly executed: Slot; reado
   return [
     sys.close(executed),
     sys.check(executedEnd, 'GE', 0, ERRNO.EBADF, { result: place }),
-    call('ppoll', [pointer(poll, 'fixed'), number(1), pointer(now, 'fixed'), NULL, number(0)], { result: broken }),
+    call('ppoll', [pointer(poll, 'fixed'), number(1), pointer(now, 'fixed'), NULL, number(0)], {
+      result: broken,
+    }),
     sys.check(broken, 'EQ', 0, ERRNO.ECANCELED),
   ];
 }
 
 export function noNewPrivileges(c: Context): void {
   if (!c.spec.process?.noNewPrivileges) return;
-  c.child('no-new-privileges', 'no new privileges by execve', '/process/noNewPrivileges', [sys.prctl(PR_SET_NO_NEW_PRIVS, 1)]);
+  c.child('no-new-privileges', 'no new privileges by execve', '/process/noNewPrivileges', [
+    sys.prctl(PR_SET_NO_NEW_PRIVS, 1),
+  ]);
 }
 
 /**

@@ -16,7 +16,12 @@ export function privateProcfs(c: Context): Slot {
   if (known !== undefined) return known;
   const procfs = slot('procfs');
   made.set(c, procfs);
-  c.child('private-procfs', 'a private procfs for writes that must not be faked', 'default: CVE-2025-52881', open(c, procfs));
+  c.child(
+    'private-procfs',
+    'a private procfs for writes that must not be faked',
+    'default: CVE-2025-52881',
+    open(c, procfs),
+  );
   return procfs;
 }
 

@@ -1,8 +1,21 @@
 // The root: mount propagation before anything, the root mount itself, and the change into it.
 //
 // pivot_root(2) with `.` twice, so that no path is looked up in a half-built root (facts G1-G6); mount_namespaces(7).
-import { MNT_DETACH, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } from '../../linux/constants/mount.ts';
-import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_PATH, RESOLVE_NO_XDEV } from '../../linux/constants/open.ts';
+import {
+  MNT_DETACH,
+  MS_PRIVATE,
+  MS_REC,
+  MS_SHARED,
+  MS_SLAVE,
+  MS_UNBINDABLE,
+} from '../../linux/constants/mount.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_RECURSIVE,
+  O_CLOEXEC,
+  O_PATH,
+  RESOLVE_NO_XDEV,
+} from '../../linux/constants/open.ts';
 import type { RootfsPropagation } from '../../spec/runtime-spec.ts';
 import { call, string } from '../call.ts';
 import * as sys from '../syscalls.ts';
@@ -68,7 +81,11 @@ export function rootPropagation(c: Context): void {
   if (wanted === undefined) return;
   const flags = PROPAGATION[wanted];
   c.child('root-propagation', `make the root ${wanted}`, '/linux/rootfsPropagation', [
-    sys.mountSetattr(sys.AT_FDCWD, '/', flags & MS_REC ? AT_RECURSIVE : 0, { set: 0, clear: 0, propagation: flags & ~MS_REC }),
+    sys.mountSetattr(sys.AT_FDCWD, '/', flags & MS_REC ? AT_RECURSIVE : 0, {
+      set: 0,
+      clear: 0,
+      propagation: flags & ~MS_REC,
+    }),
   ]);
 }
 
@@ -83,12 +100,10 @@ export function chrootOnly(c: Context): void {
     ['/process/terminal', c.spec.process?.terminal === true],
   ] as const;
   for (const [pointer, present] of asked) {
-    if (present) throw unsupported(`${pointer} needs a mount namespace: it would change the host's mounts`, pointer);
+    if (present)
+      throw unsupported(`${pointer} needs a mount namespace: it would change the host's mounts`, pointer);
   }
   const path = c.spec.root?.path ?? '/';
   if (path === '/') return;
-  c.child('chroot', `change root to ${path}`, '/root/path', [
-    sys.chdir(path),
-    call('chroot', [string('.')]),
-  ]);
+  c.child('chroot', `change root to ${path}`, '/root/path', [sys.chdir(path), call('chroot', [string('.')])]);
 }

@@ -2,14 +2,41 @@
 //
 // config.md scheduler and ioPriority, config-linux.md memoryPolicy and personality; sched_setattr(2), ioprio_set(2),
 // set_mempolicy(2), personality(2), sched_setaffinity(2).
-import { MPOL_BIND, MPOL_DEFAULT, MPOL_F_NUMA_BALANCING, MPOL_F_RELATIVE_NODES, MPOL_F_STATIC_NODES, MPOL_INTERLEAVE, MPOL_LOCAL, MPOL_PREFERRED, MPOL_PREFERRED_MANY, MPOL_WEIGHTED_INTERLEAVE } from '../../linux/constants/memory.ts';
-import { IOPRIO_CLASS_BE, IOPRIO_CLASS_IDLE, IOPRIO_CLASS_RT, IOPRIO_CLASS_SHIFT, IOPRIO_WHO_PROCESS, PER_LINUX, PER_LINUX32 } from '../../linux/constants/process.ts';
+import {
+  MPOL_BIND,
+  MPOL_DEFAULT,
+  MPOL_F_NUMA_BALANCING,
+  MPOL_F_RELATIVE_NODES,
+  MPOL_F_STATIC_NODES,
+  MPOL_INTERLEAVE,
+  MPOL_LOCAL,
+  MPOL_PREFERRED,
+  MPOL_PREFERRED_MANY,
+  MPOL_WEIGHTED_INTERLEAVE,
+} from '../../linux/constants/memory.ts';
+import {
+  IOPRIO_CLASS_BE,
+  IOPRIO_CLASS_IDLE,
+  IOPRIO_CLASS_RT,
+  IOPRIO_CLASS_SHIFT,
+  IOPRIO_WHO_PROCESS,
+  PER_LINUX,
+  PER_LINUX32,
+} from '../../linux/constants/process.ts';
 import { cpuMask, parseCpuList } from '../../linux/cpulist.ts';
 import * as F from '../../linux/flags.ts';
-import { call, number, NULL, pointer, struct } from '../call.ts';
+import { call, NULL, number, pointer, struct } from '../call.ts';
 import type { Context } from './context.ts';
 
-const POLICIES = { SCHED_OTHER: 0, SCHED_FIFO: 1, SCHED_RR: 2, SCHED_BATCH: 3, SCHED_ISO: 4, SCHED_IDLE: 5, SCHED_DEADLINE: 6 };
+const POLICIES = {
+  SCHED_OTHER: 0,
+  SCHED_FIFO: 1,
+  SCHED_RR: 2,
+  SCHED_BATCH: 3,
+  SCHED_ISO: 4,
+  SCHED_IDLE: 5,
+  SCHED_DEADLINE: 6,
+};
 
 const SCHEDULER_FLAGS = {
   SCHED_FLAG_RESET_ON_FORK: 0x01,
@@ -70,20 +97,33 @@ function ioPriority(c: Context): void {
   ]);
 }
 
-const MEMORY_MODES = { MPOL_DEFAULT, MPOL_BIND, MPOL_INTERLEAVE, MPOL_WEIGHTED_INTERLEAVE, MPOL_PREFERRED, MPOL_PREFERRED_MANY, MPOL_LOCAL };
+const MEMORY_MODES = {
+  MPOL_DEFAULT,
+  MPOL_BIND,
+  MPOL_INTERLEAVE,
+  MPOL_WEIGHTED_INTERLEAVE,
+  MPOL_PREFERRED,
+  MPOL_PREFERRED_MANY,
+  MPOL_LOCAL,
+};
 const MEMORY_FLAGS = { MPOL_F_NUMA_BALANCING, MPOL_F_RELATIVE_NODES, MPOL_F_STATIC_NODES };
 const WORD = 64;
 
 function memoryPolicy(c: Context): void {
   const wanted = c.spec.linux?.memoryPolicy;
   if (wanted === undefined) return;
-  const mode = (wanted.flags ?? []).reduce((sum, flag) => sum | MEMORY_FLAGS[flag], MEMORY_MODES[wanted.mode]);
+  const mode = (wanted.flags ?? []).reduce(
+    (sum, flag) => sum | MEMORY_FLAGS[flag],
+    MEMORY_MODES[wanted.mode],
+  );
   const nodes = wanted.nodes === undefined || wanted.nodes === '' ? [] : parseCpuList(wanted.nodes);
   const words = nodes.length === 0 ? 0 : Math.floor(Math.max(...nodes) / WORD) + 1;
   const fields = Array.from({ length: words }, (_, index) => ({
     name: String(index),
     width: 8,
-    value: nodes.filter((node) => Math.floor(node / WORD) === index).reduce((sum, node) => sum | (1n << BigInt(node % WORD)), 0n),
+    value: nodes
+      .filter((node) => Math.floor(node / WORD) === index)
+      .reduce((sum, node) => sum | (1n << BigInt(node % WORD)), 0n),
     format: 'hex' as const,
   }));
   // maxnode counts one more than the bits that the kernel reads (set_mempolicy(2), BUGS).

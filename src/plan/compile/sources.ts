@@ -45,7 +45,12 @@ function setsIdMap({ name, args }: Call): boolean {
 }
 
 /** The launcher's own clone of the tree, with its id map, and what sends it to the child. */
-function openAndSend(clone: Call, idmap: Call | undefined, index: number, passage: Passage): { open: Call[]; send: Call[] } {
+function openAndSend(
+  clone: Call,
+  idmap: Call | undefined,
+  index: number,
+  passage: Passage,
+): { open: Call[]; send: Call[] } {
   const tree = slot(`source_${index}`);
   const open: Call[] = [{ ...clone, result: tree }];
   if (idmap !== undefined) open.push({ ...idmap, args: [value(tree), ...idmap.args.slice(1)] });
@@ -63,7 +68,10 @@ function receive(clone: Call, index: number, passage: Passage): Call[] {
 /** Moves the opening of sources from the child to the launcher, where the child could not do it. */
 export function openSourcesOutside(c: Context, pidfd: Slot): void {
   if (!c.isNew('user') || !c.isNew('mount') || !c.facts.privileged) return;
-  const passage: Passage = { parent: slot('sources_parent', { width: 4 }), child: slot('sources_child', { width: 4 }) };
+  const passage: Passage = {
+    parent: slot('sources_parent', { width: 4 }),
+    child: slot('sources_child', { width: 4 }),
+  };
   const opened: Step[] = [];
   const sent: Call[] = [];
   let count = 0;
@@ -99,7 +107,10 @@ interface Outside {
 function insert(steps: readonly Step[], { opened, sent }: Outside, passage: Passage, pidfd: Slot): Step[] {
   const own = slot('own_mount_namespace');
   const cause = 'default: sources are opened with the rights of the caller';
-  const pair = struct({ name: 'parent', width: 4, value: passage.parent }, { name: 'child', width: 4, value: passage.child });
+  const pair = struct(
+    { name: 'parent', width: 4, value: passage.parent },
+    { name: 'child', width: 4, value: passage.child },
+  );
   const before = step('parent', 'source-socket', 'a socket for the sources of mounts', cause, [
     call('socketpair', [
       number(AF_UNIX, F.ADDRESS_FAMILIES),
@@ -109,9 +120,16 @@ function insert(steps: readonly Step[], { opened, sent }: Outside, passage: Pass
     ]),
     sys.openat(sys.AT_FDCWD, '/proc/self/ns/mnt', O_RDONLY | O_CLOEXEC, 0, { result: own }),
   ]);
-  const enter = step('parent', 'enter-mounts', "enter the child's mount namespace", cause, [sys.setns(pidfd, CLONE_NEWNS)]);
-  const leave = step('parent', 'leave-mounts', 'return to the own mount namespace', cause, [sys.setns(own, CLONE_NEWNS)]);
-  const send = step('parent', 'send-sources', 'pass the sources to the child', cause, [sys.close(passage.child), ...sent]);
+  const enter = step('parent', 'enter-mounts', "enter the child's mount namespace", cause, [
+    sys.setns(pidfd, CLONE_NEWNS),
+  ]);
+  const leave = step('parent', 'leave-mounts', 'return to the own mount namespace', cause, [
+    sys.setns(own, CLONE_NEWNS),
+  ]);
+  const send = step('parent', 'send-sources', 'pass the sources to the child', cause, [
+    sys.close(passage.child),
+    ...sent,
+  ]);
   const fork = steps.findIndex(({ calls }) => calls.some(({ name }) => name === 'FORK'));
   const mapped = steps.findIndex(({ id }) => id === 'id-maps-done');
   return [

@@ -129,9 +129,11 @@ export const PROCESS_ORDER: readonly Constraint[] = [
   {
     id: 'parent-seen-after-death-signal',
     order: 'with no_new_privs: PR_SET_PDEATHSIG, then a look whether the parent still lives',
-    reason: 'the signal is not sent by a parent that is dead already, and the container would outlive its command',
+    reason:
+      'the signal is not sent by a parent that is dead already, and the container would outlive its command',
     source: 'prctl(2), poll(2)',
-    check: (time) => (time.child.some(is.noNewPrivileges) ? followed(is.deathSignal, looksAtParent)(time) : []),
+    check: (time) =>
+      time.child.some(is.noNewPrivileges) ? followed(is.deathSignal, looksAtParent)(time) : [],
   },
   {
     id: 'filter-in-its-place',
