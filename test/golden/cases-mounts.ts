@@ -2,6 +2,7 @@
 import type { Mount, Spec } from '../../src/spec/runtime-spec.ts';
 import { all, mountOptions, onlyMounts, withLinux, withMounts, withProcess, withUserNamespace } from './fixtures.ts';
 import type { GoldenCase } from './golden-case.ts';
+import { hostImage } from './host-image.ts';
 
 const bind = (destination: string, source: string, ...options: readonly string[]): Mount => ({
   destination,
@@ -68,6 +69,14 @@ export const MOUNT_CASES: readonly GoldenCase[] = [
     change: withLinux({ rootfsPropagation: propagation }),
   })),
   { name: 'root-no-pivot', purpose: 'move and chroot, when pivot_root cannot be', options: { noPivot: true } },
+
+  { name: 'host-image', purpose: 'the files of this machine as an overlay, further file systems each as one of their own', options: { root: hostImage({}) } },
+  { name: 'host-image-upper', purpose: 'changes are kept', options: { root: hostImage({ upper: '/srv/changes' }) } },
+  { name: 'host-image-6.1', purpose: 'the same on 6.1', level: '6.1', options: { root: hostImage({ level: '6.1' }) } },
+  { name: 'host-image-5.15', purpose: 'the same on 5.15', level: '5.15', options: { root: hostImage({ level: '5.15' }) } },
+  { name: 'host-image-rootless', purpose: 'for an ordinary user: directory by directory, because a locked root cannot be overlaid', rootless: true, options: { root: hostImage({ userNamespace: true }) } },
+  { name: 'host-image-rootless-6.1', purpose: 'the same on 6.1', rootless: true, level: '6.1', options: { root: hostImage({ userNamespace: true, level: '6.1' }) } },
+  { name: 'host-image-user-namespace', purpose: 'root with a user namespace: sources are opened by the launcher', change: withUserNamespace, options: { root: hostImage({ userNamespace: true }) } },
 
   { name: 'terminal', purpose: 'a terminal of the container, its master sent to the launcher', change: withProcess({ terminal: true }) },
   { name: 'terminal-size', purpose: 'a window size from the start', change: withProcess({ terminal: true, consoleSize: { height: 24, width: 80 } }) },
