@@ -221,6 +221,19 @@ function refuseTakenIdFile(port: Port, path: Bytes | undefined): void {
   );
 }
 
+/** Keys of a pipe would not reach the container's terminal: nobody would answer a program that asks. */
+function refuseWithoutTerminal(
+  port: Port,
+  { terminal, interactive }: CompiledRun['settings'],
+  captured: boolean,
+): void {
+  if (!terminal || !interactive || captured || port.terminal !== undefined) return;
+  throw new CaissonError('the input device is not a TTY: leave out -t, or -i', {
+    code: 'EUSAGE',
+    sources: ['--interactive', '--tty'],
+  });
+}
+
 async function runCompiled(
   port: Port,
   channel: Channel,
@@ -230,6 +243,7 @@ async function runCompiled(
 ): Promise<Exit> {
   const { settings } = compiled;
   refuseTakenIdFile(port, settings.cidfile);
+  refuseWithoutTerminal(port, settings, options.capture === true);
   let detach: (() => void) | undefined;
   const runOptions: RunOptions = {
     stateRoot: options.stateRoot,

@@ -39,7 +39,7 @@ export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> 
     return await runAttached(port, channel, prepared, options, {
       started: (running) => {
         if (options.pidFile !== undefined) port.replaceFile(options.pidFile, String(running.pid), 0o644);
-        detach = attach(port, running, { forwardSignals: true });
+        detach = attach(port, running, { forwardSignals: true, interactive: true });
       },
     });
   } finally {

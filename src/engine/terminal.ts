@@ -27,8 +27,15 @@ function pieces(bytes: Bytes): Bytes[] {
   );
 }
 
-/** Connects the two; the result puts the caller's terminal back. */
-export function pumpTerminal(port: Port, running: Running): () => void {
+function passKeys(running: Running, bytes: Bytes): void {
+  const calls = pieces(bytes).map((piece) =>
+    sys.write(running.terminal, piece, { tolerate: [ERRNO.EAGAIN, ERRNO.EIO] }),
+  );
+  void running.interrupt('input', 'pass input on', calls);
+}
+
+/** Connects the two, keys only where `interactive`; the result puts the caller's terminal back. */
+export function pumpTerminal(port: Port, running: Running, interactive: boolean): () => void {
   running.onOutput = (bytes) => {
     port.write(1, bytes);
   };
@@ -38,12 +45,7 @@ export function pumpTerminal(port: Port, running: Running): () => void {
     void running.interrupt('resize', 'pass the window size on', [resize(running, terminal.size())]);
   };
   passSize();
-  const release = terminal.capture((bytes) => {
-    const calls = pieces(bytes).map((piece) =>
-      sys.write(running.terminal, piece, { tolerate: [ERRNO.EAGAIN, ERRNO.EIO] }),
-    );
-    void running.interrupt('input', 'pass input on', calls);
-  });
+  const release = interactive ? terminal.capture((bytes) => passKeys(running, bytes)) : () => undefined;
   const quiet = port.onSignals([SIGNALS.SIGWINCH], passSize);
   return () => {
     quiet();

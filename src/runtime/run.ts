@@ -7,7 +7,15 @@ import type { Prepared } from './prepare.ts';
 import { processLimit } from './process-limit.ts';
 import { takeBack } from './removal.ts';
 import { type Exit, type Running, start } from './start.ts';
-import { bootId, type ContainerRecord, claim, identify, STATE_VERSION, write } from './state.ts';
+import {
+  bootId,
+  type ContainerRecord,
+  claim,
+  identify,
+  refuseTakenName,
+  STATE_VERSION,
+  write,
+} from './state.ts';
 
 /** What happens while a container runs; each is called once. */
 export interface RunEvents {

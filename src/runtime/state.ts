@@ -22,6 +22,8 @@ export interface ContainerRecord {
   /** Ends when the keeper does, a moment later, in which it may still make what the record names. */
   readonly launcher: ProcessIdentity;
   readonly cgroups: readonly Cgroup[];
+  /** Cgroups above them that its start makes: to be removed when they are empty. */
+  readonly ancestors?: readonly Bytes[];
   readonly pid?: number;
   readonly name?: Bytes;
   readonly bundle?: Bytes;
@@ -190,9 +192,19 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function isRecord(value: unknown): value is ContainerRecord {
   if (!isObject(value)) return false;
-  const { id, bootId: boot, keeper, launcher, cgroups } = value;
+  const { id, bootId: boot, keeper, launcher, cgroups, ancestors = [] } = value;
   if (typeof id !== 'string' || typeof boot !== 'string') return false;
-  return isIdentity(keeper) && isIdentity(launcher) && Array.isArray(cgroups) && cgroups.every(isCgroup);
+  return (
+    isIdentity(keeper) &&
+    isIdentity(launcher) &&
+    Array.isArray(cgroups) &&
+    cgroups.every(isCgroup) &&
+    isList(ancestors)
+  );
+}
+
+function isList(value: unknown): value is Bytes[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 function isIdentity(value: unknown): value is ProcessIdentity {
@@ -208,13 +220,14 @@ function isCgroup(value: unknown): value is Cgroup {
   const { version, controllers, directory, parents, base } = value;
   const strings = (list: unknown): boolean =>
     Array.isArray(list) && list.every((item) => typeof item === 'string');
-  if ((version !== 1 && version !== 2) || !strings(controllers) || !strings(parents)) return false;
+  if ((version !== 1 && version !== 2) || !isList(controllers) || !isList(parents)) return false;
   if (typeof directory !== 'string' || typeof base !== 'string' || !base.startsWith('/')) return false;
-  const rest = directory.slice(base.length);
+  return isBelow(directory, base) && parents.every((parent) => isBelow(parent, base));
+}
+
+function isBelow(directory: Bytes, base: Bytes): boolean {
+  const names = directory.slice(base.length).split('/').slice(1);
   return (
-    directory.startsWith(base) &&
-    /^(\/[^/]+)+$/s.test(rest) &&
-    !rest.split('/').includes('..') &&
-    !rest.split('/').includes('.')
+    directory.startsWith(`${base}/`) && names.every((name) => name !== '' && name !== '.' && name !== '..')
   );
 }
