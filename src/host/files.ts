@@ -1,7 +1,7 @@
 // Host files for the Node and Bun hosts: byte-string paths over node:fs.
 import type { Stats } from 'node:fs';
 import type { Bytes } from '../linux/bytes.ts';
-import { makedev } from '../plan/compile/devices.ts';
+import { makedev } from '../plan/compile/device-node.ts';
 import type { DirectoryEntry, FileStat } from './port.ts';
 
 let loaded: typeof import('node:fs') | undefined;

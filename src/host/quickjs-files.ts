@@ -16,7 +16,7 @@ import {
   S_IFSOCK,
 } from '../linux/constants/open.ts';
 import { ERRNO, errnoName, errnoText } from '../linux/errno.ts';
-import { makedev } from '../plan/compile/devices.ts';
+import { makedev } from '../plan/compile/device-node.ts';
 import type { DirectoryEntry, FileStat } from './port.ts';
 import type { Os, OsStat } from './quickjs-modules.ts';
 

@@ -6,16 +6,12 @@ import type { Bytes } from '../../linux/bytes.ts';
 import { OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '../../linux/constants/mount.ts';
 import {
   AT_EMPTY_PATH,
-  AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
   O_NOCTTY,
   O_PATH,
   O_RDWR,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFIFO,
   S_IFREG,
 } from '../../linux/constants/open.ts';
 import { TIOCGPTPEER, TIOCSCTTY, TIOCSPTLCK, TIOCSWINSZ } from '../../linux/constants/terminal.ts';
@@ -28,6 +24,7 @@ import * as sys from '../syscalls.ts';
 import { type Context, relative } from './context.ts';
 import { sendDescriptor } from './descriptor.ts';
 import { O_NOFOLLOW, resolveDirectory } from './destination.ts';
+import { makeNode } from './device-node.ts';
 import { ONTO } from './file-system.ts';
 
 /** config-linux.md, Default Devices, with their numbers (Documentation/admin-guide/devices.txt). */
@@ -53,11 +50,6 @@ export const DEFAULT_LINKS: readonly (readonly [Bytes, Bytes])[] = [
   ['/proc/self/fd/2', 'stderr'],
   ['pts/ptmx', 'ptmx'],
 ];
-
-/** makedev(3) in the kernel's 32-bit encoding. */
-export function makedev(major: number, minor: number): number {
-  return ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12)) >>> 0;
-}
 
 /** A /dev that is bound from elsewhere is somebody's choice, and is left alone, as in runc. */
 export function devIsBound(spec: Spec): boolean {
@@ -91,19 +83,8 @@ function node(c: Context, device: LinuxDevice): Call[] {
   const cut = name.lastIndexOf('/');
   const { calls, fd } = resolveDirectory(c, cut < 0 ? '' : name.slice(0, cut));
   const base = name.slice(cut + 1);
-  const create = c.inUserNamespace ? bindNode(fd, base, device) : makeNode(fd, base, device);
+  const create = c.inUserNamespace ? bindNode(fd, base, device) : makeNode(c.spec, fd, base, device);
   return [...calls, ...create];
-}
-
-/** The umask is 0 by now, so that modes are as given. */
-function makeNode(directory: Slot, base: Bytes, device: LinuxDevice): Call[] {
-  const type = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO }[device.type];
-  const number = device.type === 'p' ? 0 : makedev(device.major ?? 0, device.minor ?? 0);
-  const calls = [sys.mknodat(directory, base, type | (device.fileMode ?? 0o666), number)];
-  if ((device.uid ?? 0) !== 0 || (device.gid ?? 0) !== 0) {
-    calls.push(sys.fchownat(directory, base, device.uid ?? 0, device.gid ?? 0, AT_SYMLINK_NOFOLLOW));
-  }
-  return calls;
 }
 
 /** mknod(2) is refused in a user namespace (fact E1): the host's node is bound over an empty file. */
