@@ -4,13 +4,13 @@ import type { Cgroup } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { type MountEntry, parseMountinfo } from '../linux/mountinfo.ts';
-import type { CgroupPlan, RootPlan } from '../plan/compile/context.ts';
+import type { RootPlan } from '../plan/compile/context.ts';
 import { compile, type StartPlan } from '../plan/compile.ts';
 import type { HostFacts } from '../plan/facts.ts';
 import { directoryRoot } from '../snapshot/directory-root.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
-import { hostLayout, planCgroups } from './cgroup.ts';
+import { type ContainerCgroups, hostLayout, planCgroups } from './cgroup.ts';
 import { gatherFacts } from './facts.ts';
 
 export interface PrepareOptions {
@@ -119,7 +119,7 @@ function cgroupsOf(
   mounts: readonly MountEntry[],
   id: Bytes,
   warnings: string[],
-): { plan: CgroupPlan; cgroups: readonly Cgroup[] } | undefined {
+): Omit<ContainerCgroups, 'warnings'> | undefined {
   const layout = hostLayout(port, mounts);
   if (layout.hierarchies.length === 0) return undefined;
   if (!facts.privileged && delegatedCgroup(port, layout, facts.uid) === undefined) {

@@ -22,8 +22,6 @@ export interface ContainerRecord {
   /** Ends when the keeper does, a moment later, in which it may still make what the record names. */
   readonly launcher: ProcessIdentity;
   readonly cgroups: readonly Cgroup[];
-  /** Cgroups above them that its start makes: to be removed when they are empty. */
-  readonly ancestors?: readonly Bytes[];
   readonly pid?: number;
   readonly name?: Bytes;
   readonly bundle?: Bytes;
@@ -192,15 +190,13 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function isRecord(value: unknown): value is ContainerRecord {
   if (!isObject(value)) return false;
-  const { id, bootId: boot, keeper, launcher, cgroups, ancestors = [] } = value;
+  const { id, bootId: boot, keeper, launcher, cgroups } = value;
   if (typeof id !== 'string' || typeof boot !== 'string') return false;
   return (
     isIdentity(keeper) &&
     isIdentity(launcher) &&
     Array.isArray(cgroups) &&
-    cgroups.every(isCgroup) &&
-    isList(ancestors)
-  );
+    cgroups.every(isCgroup));
 }
 
 function isList(value: unknown): value is Bytes[] {
@@ -218,8 +214,6 @@ function isIdentity(value: unknown): value is ProcessIdentity {
 function isCgroup(value: unknown): value is Cgroup {
   if (!isObject(value)) return false;
   const { version, controllers, directory, parents, base } = value;
-  const strings = (list: unknown): boolean =>
-    Array.isArray(list) && list.every((item) => typeof item === 'string');
   if ((version !== 1 && version !== 2) || !isList(controllers) || !isList(parents)) return false;
   if (typeof directory !== 'string' || typeof base !== 'string' || !base.startsWith('/')) return false;
   return isBelow(directory, base) && parents.every((parent) => isBelow(parent, base));

@@ -55,17 +55,17 @@ test('ls has the container with its processes and limits', { skip }, async () =>
   assert.equal(succeeded(harness.caisson(['cgroup', 'ls'])).split('\n').length, 1, 'only the head');
   await container(['--name', 'listed', '--memory', '64m', '--pids-limit', '20', '--cpus', '1.5']);
   const line = succeeded(harness.caisson(['cgroup', 'ls'])).split('\n')[1] ?? '';
-  assert.match(line, /^listed\s+\/caisson\/[0-9a-f]{64}\s+[12]\s+64 MiB\s+20\s+1\.5 CPUs$/);
+  assert.match(line, /^listed\s+\/caisson-test-\d+\/[0-9a-f]{64}\s+[12]\s+64 MiB\s+20\s+1\.5 CPUs$/);
   const all = succeeded(harness.caisson(['cgroup', 'ls', '--all']));
   assert.match(all, /^\/ +\d+ /m);
-  assert.match(all, /^\/caisson\/[0-9a-f]{64} +[12] /m);
+  assert.match(all, /^\/caisson-test-\d+\/[0-9a-f]{64} +[12] /m);
 });
 
 test('inspect says in which hierarchies a process is, and which limit holds', { skip }, () => {
   const { hierarchies, limits } = inspect('listed');
   assert.equal(hierarchies.length, hostCgroups().hierarchies.length);
   for (const { path, directory } of hierarchies) {
-    assert.match(path, /^\/caisson\/[0-9a-f]{64}$/);
+    assert.match(path, /^\/caisson-test-\d+\/[0-9a-f]{64}$/);
     assert.ok(existsSync(directory ?? ''), `${directory} is there`);
   }
   const memory = limits.find(({ quantity }) => quantity === 'memory');
@@ -78,7 +78,7 @@ test('inspect says in which hierarchies a process is, and which limit holds', { 
 });
 
 test('a tighter limit of an ancestor holds', { skip }, async () => {
-  const parent = `/caisson-test-${process.pid}`;
+  const parent = `/${harness.cgroup}/tight`;
   const memory = hostCgroups().hierarchies.find(({ controllers }) => controllers.includes('memory'));
   assert.ok(memory !== undefined, 'a memory controller');
   const directory = `${memory.mountPoint}${parent}`;
@@ -102,7 +102,7 @@ test('move: a process of the host into a container, then back by path', { skip }
   const [target] = inspect('listed').hierarchies;
   assert.match(
     succeeded(harness.caisson(['cgroup', 'move', String(pid), 'listed'])),
-    /^moved process \d+ to \/caisson\/[0-9a-f]{64} \(/,
+    /^moved process \d+ to \/caisson-test-\d+\/[0-9a-f]{64} \(/,
   );
   for (const { path } of inspect(pid).hierarchies) assert.equal(path, target?.path);
   assert.match(succeeded(harness.caisson(['cgroup', 'ls'])), /^listed .* [23] +64 MiB/m);

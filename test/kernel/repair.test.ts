@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { after, test } from 'node:test';
 import type { Cgroup } from '../../src/cgroups/path.ts';
-import { Harness, rootOnly, type Started, skip, succeeded } from '../harness/caisson.ts';
+import { Harness, rootless, rootOnly, type Started, skip, succeeded } from '../harness/caisson.ts';
 
 const EXECUTABLE = process.env.CAISSON ?? `${process.cwd()}/dist/caisson`;
 
@@ -54,8 +54,8 @@ function forget(id: string): void {
 }
 
 /** A container that runs until SIGTERM; its record. */
-async function running(id: string, path?: string): Promise<{ run: Started; record: StoredRecord }> {
-  const linux = path === undefined ? {} : { linux: { cgroupsPath: path } };
+async function running(id: string, path = `/${harness.cgroup}/${id}`): Promise<{ run: Started; record: StoredRecord }> {
+  const linux = rootless ? {} : { linux: { cgroupsPath: path } };
   const bundle = harness.bundle(linux, 'trap "exit 0" TERM; echo up; while :; do sleep 0.1; done');
   const run = harness.start(['oci', 'run', '--bundle', bundle, id]);
   await run.untilPrinted('up');
@@ -105,7 +105,7 @@ test('a dead run: processes, nested cgroups, cgroups and record go', { skip: roo
     wouldBe.replaceAll('would kill', 'killed').replaceAll('would remove', 'removed'),
     'the rehearsal told what would be done',
   );
-  assert.match(done, new RegExp(`^${id}: removed cgroup /caisson/${id} \\(`, 'm'));
+  assert.match(done, new RegExp(`^${id}: removed cgroup /${harness.cgroup}/${id} \\(`, 'm'));
   assert.match(done, new RegExp(`^${id}: removed ${harness.state}/${id}$`, 'm'));
   assert.deepEqual(readdirSync(harness.state), []);
   assert.equal(repair(), '');
@@ -221,7 +221,7 @@ test('a pid that another process has by now does not keep a record', { skip: roo
 });
 
 test('a cgroup that a later container has by now is not touched', { skip: rootOnly }, async () => {
-  const path = `/caisson-test-${process.pid}`;
+  const path = `/${harness.cgroup}/shared`;
   await killed('first', path);
   const second = await running('second', path);
   const told = repair();
