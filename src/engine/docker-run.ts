@@ -18,6 +18,7 @@ import { attach } from './attach.ts';
 import { explainForeignRoot } from './platform.ts';
 import { importTar } from './rootfs-import.ts';
 import { directoryImageRoot, hostImageRoot } from './roots.ts';
+import { withConsoleSize } from './terminal.ts';
 
 /** What was found in the root, for the front end. */
 export interface RootFacts {
@@ -112,7 +113,8 @@ export async function compileDockerRun(
   const rootOf = own ? undefined : directoryImageRoot(port, rootfs);
   const users = await readUsers(port, channel, rootfs);
   const compiled = run.compile({ rootfs, users, image: own ? HOST_IMAGE : BARE_IMAGE }, stateDirectory);
-  const { spec, settings } = compiled;
+  const { settings } = compiled;
+  const spec = withConsoleSize(port, compiled.spec);
   refuseHostActions(settings);
   let idMaps: IdMapHolders | undefined;
   try {
@@ -210,8 +212,23 @@ export async function dockerRun(
   }
 }
 
-function refuseTakenIdFile(port: Port, path: Bytes | undefined): void {
-  if (path === undefined || port.stat(path) === undefined) return;
+/** Writes `--cidfile`. Throws CaissonError ECONFLICT when it is there, EUSAGE when it cannot be written. */
+function writeIdFile(port: Port, path: Bytes, id: Bytes): void {
+  refuseTakenIdFile(port, path);
+  try {
+    port.replaceFile(path, id, 0o644);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CaissonError(`cannot write the container ID file: ${reason}`, {
+      code: 'EUSAGE',
+      sources: [`--cidfile ${path}`],
+      cause: error,
+    });
+  }
+}
+
+function refuseTakenIdFile(port: Port, path: Bytes): void {
+  if (port.stat(path) === undefined) return;
   throw new CaissonError(
     `container ID file found, make sure the other container isn't running or delete ${path}`,
     {
@@ -242,8 +259,9 @@ async function runCompiled(
   options: DockerRunOptions,
 ): Promise<Exit> {
   const { settings } = compiled;
-  refuseTakenIdFile(port, settings.cidfile);
   refuseWithoutTerminal(port, settings, options.capture === true);
+  if (settings.cidfile !== undefined) writeIdFile(port, settings.cidfile, run.id);
+  let ran = false;
   let detach: (() => void) | undefined;
   const runOptions: RunOptions = {
     stateRoot: options.stateRoot,
@@ -255,12 +273,13 @@ async function runCompiled(
   try {
     return await runAttached(port, channel, prepared, runOptions, {
       started: (running) => {
-        if (settings.cidfile !== undefined) port.replaceFile(settings.cidfile, run.id, 0o644);
+        ran = true;
         options.started?.(running, prepared);
         detach = attach(port, running, settings);
       },
     });
   } catch (error) {
+    if (!ran && settings.cidfile !== undefined) port.remove(settings.cidfile);
     throw withSources(await explainForeignRoot(port, channel, error, prepared), compiled.sources);
   } finally {
     detach?.();

@@ -8,6 +8,7 @@ import type { Exit } from '../runtime/start.ts';
 import { CaissonError } from '../spec/error.ts';
 import { attach } from './attach.ts';
 import { readBundle } from './bundle.ts';
+import { withConsoleSize } from './terminal.ts';
 
 export interface OciRunOptions {
   readonly id: Bytes;
@@ -34,7 +35,11 @@ export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> 
       });
     }
     idMaps = await holdIdMaps(port, channel, spec);
-    const prepared = prepare(port, spec, { ...options, dieWithParent: true, idmapped: idMaps.pids });
+    const prepared = prepare(port, withConsoleSize(port, spec), {
+      ...options,
+      dieWithParent: true,
+      idmapped: idMaps.pids,
+    });
     for (const warning of [...warnings, ...prepared.warnings]) options.warn(warning);
     return await runAttached(port, channel, prepared, options, {
       started: (running) => {

@@ -7,6 +7,7 @@ import { SIGNALS } from '../linux/signals.ts';
 import { type Call, struct } from '../plan/call.ts';
 import * as sys from '../plan/syscalls.ts';
 import type { Running } from '../runtime/start.ts';
+import type { Spec } from '../spec/runtime-spec.ts';
 
 /** A terminal in canonical mode takes 4,095 bytes a line; more in one piece could block the launcher. */
 const PIECE = 1024;
@@ -25,6 +26,15 @@ function pieces(bytes: Bytes): Bytes[] {
   return Array.from({ length: Math.ceil(bytes.length / PIECE) }, (_, index) =>
     bytes.slice(index * PIECE, (index + 1) * PIECE),
   );
+}
+
+/** A terminal has the size of the caller's from the first moment, unless the specification says another. */
+export function withConsoleSize(port: Port, spec: Spec): Spec {
+  const { process } = spec;
+  if (process?.terminal !== true || process.consoleSize !== undefined) return spec;
+  const size = port.terminal?.size();
+  if (size === undefined) return spec;
+  return { ...spec, process: { ...process, consoleSize: { height: size.rows, width: size.columns } } };
 }
 
 function passKeys(running: Running, bytes: Bytes): void {

@@ -6,6 +6,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { AT_FDCWD, F_ADD_SEALS, O_CLOEXEC, O_NONBLOCK, O_RDWR } from '../linux/constants/open.ts';
 import { POLLIN } from '../linux/constants/poll.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from '../linux/constants/socket.ts';
+import { TCGETS, TCSETS } from '../linux/constants/terminal.ts';
 import { AnswerReader } from './answers.ts';
 import * as files from './bun-files.ts';
 import * as nodeFiles from './files.ts';
@@ -20,6 +21,8 @@ const SHUT_RDWR = 2;
 const F_SETFL = 4;
 const READ_SIZE = 64 << 10;
 const RETRIES = 1000;
+/** 36 bytes. */
+const TERMIOS_WORDS = 9;
 
 let sealed = -1;
 
@@ -190,6 +193,14 @@ function openChannel({ launcher, patience = 0 }: Programs, options: ChannelOptio
   }
 }
 
+/** c_oflag of the terminal at descriptor 0 becomes 0: struct termios of <asm-generic/termbits.h>, its second word. */
+function leaveOutput(): void {
+  const modes = new Int32Array(TERMIOS_WORDS);
+  if (syscall('ioctl', 0, TCGETS, modes) !== 0) return;
+  modes[1] = 0;
+  syscall('ioctl', 0, TCSETS, modes);
+}
+
 /** What differs between running from source and from the compiled executable. */
 export interface Programs {
   readonly launcher: () => Uint8Array;
@@ -228,7 +239,7 @@ export function bunPort(programs: Programs): Port {
     onSignals,
     after,
     get terminal() {
-      return callerTerminal();
+      return callerTerminal(leaveOutput);
     },
   };
 }

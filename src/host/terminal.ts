@@ -9,7 +9,11 @@ export function after(milliseconds: number, handler: () => void): () => void {
   };
 }
 
-export function callerTerminal(): CallerTerminal | undefined {
+/**
+ * Raw mode of JavaScript engines still makes a line feed two characters (libuv's UV_TTY_MODE_RAW), which garbles
+ * full-screen programs: `leaveOutput` empties c_oflag of termios(3) as well, where the host can.
+ */
+export function callerTerminal(leaveOutput: () => void = () => undefined): CallerTerminal | undefined {
   const { stdin, stdout } = process;
   if (!stdin.isTTY) return undefined;
   return {
@@ -19,6 +23,7 @@ export function callerTerminal(): CallerTerminal | undefined {
         handler(chunk.toString('latin1'));
       };
       stdin.setRawMode(true);
+      leaveOutput();
       stdin.on('data', listener);
       return () => {
         stdin.off('data', listener);

@@ -1,6 +1,7 @@
 // An attached run from claim to clean-up: record, start, wait, and taking back whatever the start has made.
 import type { Channel, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { SIGNALS } from '../linux/signals.ts';
 import { outOfMemory } from './oom.ts';
 import { Player } from './player.ts';
 import type { Prepared } from './prepare.ts';
@@ -53,6 +54,17 @@ export function recordOf(
   };
 }
 
+/** What the caller does once the program runs must not fail and leave the program running. */
+async function begin(running: Running, { started }: RunEvents): Promise<void> {
+  try {
+    await started?.(running);
+  } catch (error) {
+    await running.signal(SIGNALS.SIGKILL);
+    await running.wait();
+    throw error;
+  }
+}
+
 /** Runs a prepared container until its end. Whatever happens, nothing of it is left when this returns or throws. */
 export async function runAttached(
   port: Port,
@@ -71,7 +83,7 @@ export async function runAttached(
   try {
     for (const { path, content } of options.files ?? []) port.replaceFile(path, content, 0o644);
     const running = await start(port, player, prepared.spec, prepared.plan, options.trace);
-    await events.started?.(running);
+    await begin(running, events);
     const exit = await running.wait();
     const oom = await outOfMemory(player, cgroups, exit);
     const processes = await processLimit(player, cgroups, exit);
