@@ -7,6 +7,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import type { MountEntry } from '../linux/mountinfo.ts';
 import type { CgroupPlan } from '../plan/compile/context.ts';
 import type { HostFacts } from '../plan/facts.ts';
+import type { Pointer } from '../spec/error.ts';
 import type { LinuxDeviceCgroup, LinuxResources, Spec } from '../spec/runtime-spec.ts';
 
 /** What every container may use, as runc allows it: nodes may be made, the harmless ones opened. */
@@ -32,6 +33,15 @@ const DENY_ALL: LinuxDeviceCgroup = { allow: false, access: 'rwm' };
 
 function withDefaultDevices(resources: LinuxResources): LinuxResources {
   return { ...resources, devices: [...(resources.devices ?? [DENY_ALL]), ...DEFAULT_RULES] };
+}
+
+/** The configuration's own rules by their fields, the defaults behind them by what they are. */
+function deviceProvenance(spec: Spec): Pointer[] {
+  const own = spec.linux?.resources?.devices;
+  const first = own?.map((_, index) => `/linux/resources/devices/${index}`) ?? [
+    'default: devices are denied',
+  ];
+  return [...first, ...DEFAULT_RULES.map(() => 'default: devices that every container may use')];
 }
 
 /** The layout of this host's cgroups as the caller sees them. */
@@ -65,15 +75,19 @@ export function planCgroups(
   ) {
     for (const file of files) known.set(file, port.readFile(file));
   }
+  const wanted = cgroupsAt(layout, path);
   const absent = new Set(
-    cgroupsAt(layout, path)
+    wanted
       .flatMap(({ parents }) => parents)
       .filter((parent) => spec.linux?.cgroupsPath !== undefined && port.stat(parent) === undefined),
   );
+  // A directory that is there already costs two more looks at each: that nothing runs in it, and that it is thawed.
+  const exists = wanted.some(({ directory }) => port.stat(directory) !== undefined);
   const made = cgroupSteps(withDefaultDevices(spec.linux?.resources ?? {}), layout, path, {
     files: known,
     absent,
-    leaf: 'empty',
+    leaf: exists ? 'empty' : 'new',
+    deviceProvenance: deviceProvenance(spec),
     devices: facts.privileged && facts.initialUserNamespace ? 'enforce' : 'skip',
   });
   const hierarchies = made.cgroups.map((cgroup) => ({
