@@ -25,15 +25,24 @@ export function demonstrations(page: string): Demonstration[] {
   return found.map(([, name = '', commands = '', output = '']) => ({ name, commands, output }));
 }
 
-/** Each block of `$ command` lines with output, as `sh` would have to print it; those that leave lines out are not. */
-export function transcripts(page: string): { readonly commands: readonly string[]; readonly text: string }[] {
+/** A block of `$ command` lines with their output. */
+export interface Transcript {
+  readonly commands: readonly string[];
+  readonly text: string;
+  /** Lines of `...` stand for others that are left out. */
+  readonly shortened: boolean;
+}
+
+/** The blocks as `sh` would have to print them; those whose output is different each time are not. */
+export function transcripts(page: string): Transcript[] {
   const blocks = [...readFileSync(page, 'utf8').matchAll(/```text\n(\$ .*?)```/gs)].map(
     ([, text = '']) => text,
   );
   return blocks
-    .filter((text) => !/^\.\.\.$|--trace/m.test(text))
+    .filter((text) => !text.includes('--trace'))
     .map((text) => ({
       commands: [...text.matchAll(/^\$ (.*)$/gm)].map(([, command = '']) => command),
       text,
+      shortened: /^\.\.\.$/m.test(text),
     }));
 }
