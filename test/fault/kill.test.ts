@@ -4,7 +4,16 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { Harness, rootOnly as skip, succeeded } from '../harness/caisson.ts';
-import { childOf, processesNamed, processesOfSessions, random, soon, wait } from './traces.ts';
+import {
+  childOf,
+  grown,
+  kernelObjects,
+  processesNamed,
+  processesOfSessions,
+  random,
+  soon,
+  wait,
+} from './traces.ts';
 
 const LONG = process.env.CAISSON_LONG === '1';
 const KILLS = LONG ? 200 : 60;
@@ -70,6 +79,7 @@ async function carryOut({ victim, program, after: delay }: Kill): Promise<number
 
 test(`${KILLS} runs killed at random moments (seed ${SEED})`, { skip }, async () => {
   harness.lookAgain();
+  const before = kernelObjects();
   const sessions = new Set<number>();
   for (const [index, kill] of kills(KILLS).entries()) {
     sessions.add(await carryOut(kill));
@@ -86,6 +96,10 @@ test(`${KILLS} runs killed at random moments (seed ${SEED})`, { skip }, async ()
   assert.deepEqual(readdirSync(harness.state), []);
   assert.equal(succeeded(harness.caisson(['system', 'repair'])), '', 'a second repair has something to do');
   harness.assertNothingLeft();
+  assert.ok(
+    await soon(() => grown(before, KILLS / 4).length === 0, 5000),
+    `leaks: ${grown(before, KILLS / 4).join()}`,
+  );
 });
 
 test('a repair beside runs that live does not touch them', { skip }, async () => {
@@ -113,8 +127,13 @@ test('a repair beside runs that live does not touch them', { skip }, async () =>
 
 test(`${STARTS} starts one after the other leave nothing`, { skip }, async () => {
   harness.lookAgain();
+  const before = kernelObjects();
   for (let index = 0; index < STARTS; index++)
     assert.equal(await ended(start(['true'])), 0, `start ${index}`);
   assert.deepEqual(readdirSync(harness.state), []);
   harness.assertNothingLeft();
+  assert.ok(
+    await soon(() => grown(before, STARTS / 4).length === 0, 5000),
+    `leaks: ${grown(before, STARTS / 4).join()}`,
+  );
 });

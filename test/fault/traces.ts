@@ -47,11 +47,25 @@ function anyChildOf(pid: number): number {
   }
 }
 
-/** Descriptors of this process: what each is, numbers left out. */
-export function descriptors(): string[] {
-  return readdirSync('/proc/self/fd')
-    .filter((name) => name !== '')
-    .sort();
+/**
+ * How many network and pid namespaces the kernel has, those without a process included (slabinfo(5)); kept by the
+ * slab, so that only a growth by dozens means something.
+ */
+export function kernelObjects(): ReadonlyMap<string, number> {
+  const lines = read('/proc/slabinfo').split('\n');
+  const counts = ['net_namespace', 'pid_namespace'].map((name): [string, number] => {
+    const line = lines.find((one) => one.startsWith(`${name} `));
+    return [name, Number(line?.split(/ +/)[1] ?? 0)];
+  });
+  return new Map(counts);
+}
+
+/** The kinds of which there are more than `allowed` more than before. */
+export function grown(before: ReadonlyMap<string, number>, allowed: number): string[] {
+  const after = kernelObjects();
+  return [...before]
+    .filter(([name, count]) => (after.get(name) ?? 0) > count + allowed)
+    .map(([name]) => name);
 }
 
 /** Deterministic numbers from 0 up to 1 (a linear congruential generator, Numerical Recipes). */
