@@ -9,7 +9,7 @@ import { parseCpuList } from '../linux/cpulist.ts';
 import { subordinateRanges } from '../linux/idmap.ts';
 import { parseMountinfo } from '../linux/mountinfo.ts';
 import { hostLayout } from '../runtime/cgroup.ts';
-import { gatherFacts } from '../runtime/facts.ts';
+import { gatherFacts, selinuxEnabled } from '../runtime/facts.ts';
 import { delegatedCgroup } from '../runtime/prepare.ts';
 
 /** The parts of FrontendFacts that do not depend on the root of a container. */
@@ -53,7 +53,7 @@ export function hostPart(port: Port, flags: RunFlags): HostPart {
 
 /** The labels of container-selinux; the two categories keep containers from each other's files. */
 function selinux(port: Port): Pick<FrontendFacts, 'selinux'> {
-  if (port.stat('/sys/fs/selinux/enforce') === undefined) return {};
+  if (!selinuxEnabled(port)) return {};
   const numbers = [...new Set(port.random(2))].sort((a, b) => a - b);
   const level = `s0:${numbers.map((number) => `c${number}`).join(',')}`;
   return {

@@ -22,7 +22,12 @@ export function hostImageRoot(port: Port, spec: Spec, upper: Bytes | undefined) 
     const fileMounts = new Set(mountsToStat(mounts).filter((path) => port.stat(path)?.type !== 'directory'));
     const view = { mounts, kernel: facts.kernel, userNamespace, listings, fileMounts };
     if (upper !== undefined) port.makeDirectory(upper);
-    return hostRoot(view, upper === undefined ? { cause: 'image: host' } : { cause: '--upper', upper });
+    const label = spec.linux?.mountLabel ?? '';
+    const options = label === '' ? {} : { label };
+    return hostRoot(
+      view,
+      upper === undefined ? { cause: 'image: host', ...options } : { cause: '--upper', upper, ...options },
+    );
   };
 }
 

@@ -67,9 +67,19 @@ export function gatherFacts(port: Port, spec: Spec, ownFiles: readonly Bytes[] =
     apparmor:
       wanted(spec, 'apparmorProfile') &&
       read(port, '/sys/module/apparmor/parameters/enabled').startsWith('Y'),
-    selinux: wanted(spec, 'selinuxLabel') && port.stat('/sys/fs/selinux/enforce') !== undefined,
+    selinux: wantsSelinux(spec) && selinuxEnabled(port),
     files,
   };
+}
+
+function wantsSelinux(spec: Spec): boolean {
+  return wanted(spec, 'selinuxLabel') || (spec.linux?.mountLabel ?? '') !== '';
+}
+
+/** Whether a policy is loaded: before that every process is `kernel`, and labels of any kind say nothing. */
+export function selinuxEnabled(port: Port): boolean {
+  if (port.stat('/sys/fs/selinux/enforce') === undefined) return false;
+  return read(port, '/proc/self/attr/current').replace(/\0$/, '') !== 'kernel';
 }
 
 function wanted(spec: Spec, field: 'apparmorProfile' | 'selinuxLabel'): boolean {

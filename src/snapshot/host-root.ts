@@ -35,6 +35,7 @@ import {
   type HostRootOptions,
   keptAttributes,
   type Layers,
+  labelled,
   type Part,
   readOnlyBind,
 } from './host-view.ts';
@@ -150,7 +151,14 @@ function attachPart({ path, mounted }: Part, root: Slot): Call[] {
 }
 
 function wholeRoot(facts: HostRootFacts, options: HostRootOptions, layers: Layers, root: Slot): Assembly {
-  const overlay = { lower: '/', upper: layers.upper, work: '../work/root', userxattr: false, attributes: 0 };
+  const overlay = {
+    lower: '/',
+    upper: layers.upper,
+    work: '../work/root',
+    userxattr: false,
+    attributes: 0,
+    ...labelled(options),
+  };
   const steps = [
     step('child', 'host-overlay', 'overlay / of this machine', options.cause, [
       sys.mkdirat(layers.directory, 'work/root', 0o700, EXISTS),
@@ -164,7 +172,9 @@ function wholeRoot(facts: HostRootFacts, options: HostRootOptions, layers: Layer
     const path = mount.mountPoint;
     const part = { path, mounted: slot(`mount ${path}`) };
     const layered = isLayer(mount, facts);
-    const calls = layered ? layerCalls(mount, layers, part) : readOnlyBind(path, facts.mounts, part.mounted);
+    const calls = layered
+      ? layerCalls(mount, layers, part, options)
+      : readOnlyBind(path, facts.mounts, part.mounted);
     const [id, verb] = layered ? ['host-overlay', 'overlay'] : ['host-bind', 'bind read-only'];
     steps.push(step('child', id, `${verb} ${path} of this machine`, options.cause, calls));
     parts.push(part);
@@ -185,7 +195,12 @@ function layerName(path: Bytes): Bytes {
   return path.slice(1).replaceAll('%', '%25').replaceAll('/', '%2F');
 }
 
-function layerCalls(mount: MountEntry, layers: Layers, { path, mounted }: Part): Call[] {
+function layerCalls(
+  mount: MountEntry,
+  layers: Layers,
+  { path, mounted }: Part,
+  options: HostRootOptions,
+): Call[] {
   const name = layerName(path);
   const upper = slot(`upper ${path}`);
   const overlay = {
@@ -194,6 +209,7 @@ function layerCalls(mount: MountEntry, layers: Layers, { path, mounted }: Part):
     work: `../../work/${name}`,
     userxattr: false,
     attributes: keptAttributes(mount),
+    ...labelled(options),
   };
   return [
     sys.mkdirat(layers.directory, `mounts/${name}`, 0o755, EXISTS),

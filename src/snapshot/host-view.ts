@@ -51,6 +51,13 @@ export interface HostRootOptions {
   /** An existing host directory that keeps the changes, in `upper` (and `mounts`); absent: they vanish. */
   readonly upper?: Bytes;
   readonly cause: Pointer;
+  /** `linux.mountLabel`: the SELinux context of every file of the view. */
+  readonly label?: Bytes;
+}
+
+/** The label of an overlay, where there is one. */
+export function labelled({ label }: HostRootOptions): { readonly label?: Bytes } {
+  return label === undefined || label === '' ? {} : { label };
 }
 
 /** Where changes go: the tmpfs, or the caller's directory. */

@@ -19,6 +19,8 @@ export interface Overlay {
   /** The work directory, relative to `upper` (`../../work/3`). */
   readonly work: Bytes;
   readonly userxattr: boolean;
+  /** The SELinux context of every file in it; absent for none. */
+  readonly label?: Bytes;
   /** MOUNT_ATTR_* of the mount. */
   readonly attributes: number;
 }
@@ -46,6 +48,7 @@ export function overlayCalls(overlay: Overlay, mounted: Slot): Call[] {
     sys.fsconfigString(context, 'lowerdir', escaped(overlay.lower)),
     sys.fsconfigString(context, 'upperdir', '.'),
     sys.fsconfigString(context, 'workdir', overlay.work),
+    ...(overlay.label === undefined ? [] : [sys.fsconfigString(context, 'context', overlay.label)]),
     sys.fsconfigCreate(context),
     sys.fsmount(context, FSMOUNT_CLOEXEC, overlay.attributes, { result: mounted }),
     sys.close(context),

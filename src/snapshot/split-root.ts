@@ -28,6 +28,7 @@ import {
   type HostRootOptions,
   keptAttributes,
   type Layers,
+  labelled,
   type Part,
   readOnlyBind,
 } from './host-view.ts';
@@ -122,7 +123,10 @@ class View {
       make(place, entry),
       sys.mkdirat(this.layers.directory, `work/${number}`, 0o700, EXISTS),
       sys.openat(place.upper, entry.name, DIRECTORY, 0, { result: upper }),
-      ...overlayCalls({ lower: path, upper, work, userxattr: true, attributes }, mounted),
+      ...overlayCalls(
+        { lower: path, upper, work, userxattr: true, attributes, ...labelled(this.options) },
+        mounted,
+      ),
       sys.close(upper),
     ]);
     this.parts.push({ path, mounted });

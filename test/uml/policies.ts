@@ -40,6 +40,8 @@ export function selinuxPolicy(): string {
     'category c2;',
     'level s0:c0.c2;',
     'mlsconstrain file { read } ( l1 dom l2 );',
+    // A label may change with no_new_privs on, as container-selinux has it (process2 is allowed: unknown here).
+    'policycap nnp_nosuid_transition;',
     ...['base_t', 'container_t', 'container_file_t'].map((type) => `type ${type};`),
     'role system_r;',
     'role object_r;',

@@ -11,6 +11,7 @@ import * as sys from '../syscalls.ts';
 import type { Context } from './context.ts';
 import { O_DIRECTORY } from './destination.ts';
 import { ONTO } from './file-system.ts';
+import { labelOptions } from './mount-label.ts';
 
 /** `mode=1777` of the options, as the upper layer's mode; the kernel's default for a tmpfs is 1777. */
 function modeOf(data: readonly Bytes[]): number {
@@ -54,6 +55,9 @@ export function copyUp(
     ]),
     sys.fsconfigString(context, 'upperdir', '.'),
     sys.fsconfigString(context, 'workdir', '../work'),
+    ...labelOptions(c, 'overlay', data).map((option) =>
+      sys.fsconfigString(context, 'context', option.slice('context='.length)),
+    ),
     sys.fsconfigCreate(context),
     sys.fsmount(context, FSMOUNT_CLOEXEC, attributes, { result: mounted }),
     sys.close(context),

@@ -20,6 +20,7 @@ import * as sys from '../syscalls.ts';
 import { type Context, relative } from './context.ts';
 import { lookUp } from './destination.ts';
 import { detachedFileSystem, ONTO } from './file-system.ts';
+import { labelOptions } from './mount-label.ts';
 
 const NULL_MAJOR = 1;
 const NULL_MINOR = 3;
@@ -44,7 +45,7 @@ export function masks(c: Context): void {
     const none = slot('null');
     const shared = kernelAtLeast(c.facts, ...CLONES_DETACHED);
     c.child('mask-sources', 'what to mask with', '/linux/maskedPaths', [
-      ...(shared ? emptyDirectory(empty) : []),
+      ...(shared ? emptyDirectory(c, empty) : []),
       ...verifiedNull(none),
     ]);
     for (const { path, index, kind } of present) {
@@ -62,9 +63,10 @@ export function masks(c: Context): void {
 /** open_tree(2) of a mount that is attached nowhere is EINVAL before 6.15: every mask is then a tmpfs of its own. */
 const CLONES_DETACHED = [6, 15] as const;
 
-function emptyDirectory(mounted: Slot): Call[] {
+function emptyDirectory(c: Context, mounted: Slot): Call[] {
   const attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-  return detachedFileSystem('tmpfs', 'tmpfs', ['nr_inodes=2', 'mode=755'], attributes, mounted);
+  const data = ['nr_inodes=2', 'mode=755', ...labelOptions(c, 'tmpfs')];
+  return detachedFileSystem('tmpfs', 'tmpfs', data, attributes, mounted);
 }
 
 /** The null device by descriptor, proven to be character device 1:3 (statx(2) offsets 0x80, 0x84). */
@@ -104,7 +106,7 @@ function mask(c: Context, path: Bytes, kind: string, empty: Slot | undefined, no
     calls.push(...over(empty, target, `${path}_tmpfs`, { tolerate }));
   if (kind !== 'file' && empty === undefined) {
     const own = slot(`${path}_tmpfs`);
-    calls.push(...emptyDirectory(own), sys.moveMount(own, target, ONTO, { tolerate }));
+    calls.push(...emptyDirectory(c, own), sys.moveMount(own, target, ONTO, { tolerate }));
   }
   if (kind !== 'directory') calls.push(...over(none, target, `${path}_null`, { tolerate }));
   return calls;

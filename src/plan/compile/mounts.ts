@@ -21,6 +21,7 @@ import { type Context, relative, unsupported } from './context.ts';
 import { copyUp } from './copy-up.ts';
 import { covered, O_DIRECTORY, O_NOFOLLOW, resolveDirectory, resolveFile } from './destination.ts';
 import { detachedFileSystem, ONTO } from './file-system.ts';
+import { labelOptions, refuseMountLabel } from './mount-label.ts';
 
 /** Destinations below /proc that may be mounted over: files that only inform (as runc allows; CVE-2025-52881). */
 const PROC_FILES: ReadonlySet<Bytes> = new Set(
@@ -36,6 +37,7 @@ const PROC_SYS_FILES: ReadonlySet<Bytes> = new Set([
 const O_PATH_DIRECTORY = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 export function mounts(c: Context): void {
+  refuseMountLabel(c);
   c.spec.mounts?.forEach((mount, index) => {
     mountOne(c, mount, `/mounts/${index}`);
   });
@@ -76,6 +78,7 @@ function fileSystemMount(c: Context, mount: Mount, options: MountOptions, cause:
   const mounted = layered ? slot(`tmpfs ${mount.destination}`) : top;
   const { calls, fd } = resolveDirectory(c, mount.destination);
   const data = [...options.superFlags, ...options.data.filter((option) => keepData(c, type, option))];
+  data.push(...labelOptions(c, type, data));
   const source = mount.source === undefined || mount.source === '' ? type : mount.source;
   calls.push(
     ...checkDestination(mount.destination, fd),
@@ -218,7 +221,7 @@ function cgroupMount(c: Context, mount: Mount, options: MountOptions, cause: Poi
     const tmpfs = detachedFileSystem(
       'tmpfs',
       'cgroup',
-      ['mode=755'],
+      ['mode=755', ...labelOptions(c, 'tmpfs')],
       options.attrSet & ~MOUNT_ATTR_RDONLY,
       mounted,
     );
