@@ -16,6 +16,7 @@ import {
   S_IFSOCK,
 } from '../linux/constants/open.ts';
 import { ERRNO, errnoName, errnoText } from '../linux/errno.ts';
+import { statusField } from '../linux/proc-status.ts';
 import { makedev } from '../plan/compile/device-node.ts';
 import type { DirectoryEntry, FileStat } from './port.ts';
 import type { Os, OsStat } from './quickjs-modules.ts';
@@ -73,6 +74,11 @@ const ENTRY_TYPES: Readonly<Record<number, DirectoryEntry['type']>> = {
 /** The kernel's 32-bit encoding of glibc's 64-bit one (makedev(3)); both numbers are below 2^20. */
 function kernelDevice(device: number): number {
   return makedev((device >>> 8) & 0xfff, (device & 0xff) | ((device >>> 12) & 0xfff00));
+}
+
+/** The second number of `Uid:` or `Gid:` in /proc/self/status. */
+export function effectiveId(status: Bytes, field: 'Uid' | 'Gid'): number {
+  return Number(statusField(status, field)?.split(/\s+/)[1] ?? 0);
 }
 
 /** The part of the port that is about files. */
@@ -167,12 +173,21 @@ export class QuickjsFiles {
   }
 
   /** There is no access(2): files and directories are opened, which for devices and pipes would mean something. */
-  private isReadable(path: string, type: DirectoryEntry['type'], { mode }: OsStat): boolean {
-    if (type === 'other') return (mode & 0o004) !== 0;
+  private isReadable(path: string, type: DirectoryEntry['type'], stat: OsStat): boolean {
+    if (type === 'other') return this.isPermitted(stat);
     const fd = this.os.open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return false;
     this.os.close(fd);
     return type === 'file' || this.os.stat(`${path}/.`)[1] === 0;
+  }
+
+  /** By the permission bits; further groups of the caller are not looked at. */
+  private isPermitted({ mode, uid, gid }: OsStat): boolean {
+    const status = this.readFile('/proc/self/status') ?? '';
+    const own = effectiveId(status, 'Uid');
+    if (own === 0) return true;
+    const bit = own === uid ? 0o400 : effectiveId(status, 'Gid') === gid ? 0o040 : 0o004;
+    return (mode & bit) !== 0;
   }
 
   readChunks = async function* (this: QuickjsFiles, path: Bytes): AsyncGenerator<Uint8Array> {

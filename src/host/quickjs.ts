@@ -3,15 +3,13 @@
 // A program hands the two modules in and must not await at its top level: js_std_await sleeps between promises where
 // js_std_loop does not. Run it with `qjs --std --no-unhandled-rejection`, for the engine calls a promise unhandled
 // that is rejected before somebody awaits it. Names that are not UTF-8 are refused: QuickJS cannot hand them on.
-import type { Bytes } from '../linux/bytes.ts';
-import { utf8ToBytes } from '../linux/bytes.ts';
+import { type Bytes, utf8ToBytes } from '../linux/bytes.ts';
 import { O_CLOEXEC, O_RDONLY } from '../linux/constants/open.ts';
 import { executableFormat, HEADER_BYTES } from '../linux/elf.ts';
-import { statusField } from '../linux/proc-status.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import type { Port } from './port.ts';
 import { openQuickjsChannel } from './quickjs-channel.ts';
-import { osError, QuickjsFiles } from './quickjs-files.ts';
+import { effectiveId, osError, QuickjsFiles } from './quickjs-files.ts';
 import type { Os, Std } from './quickjs-modules.ts';
 import { spawnQuickjs } from './quickjs-spawn.ts';
 
@@ -66,15 +64,14 @@ function self(files: QuickjsFiles, scriptArgs: readonly string[]) {
   const words = (files.readFile('/proc/self/cmdline') ?? '').split('\0').slice(0, -1);
   const count = scriptArgs.length - 1;
   const status = files.readFile('/proc/self/status') ?? '';
-  const effective = (field: string) => Number(statusField(status, field)?.split(/\s+/)[1] ?? 0);
   const format = executableFormat(files.readHead('/proc/self/exe', HEADER_BYTES)?.content ?? '');
   const arm = format.kind === 'elf' && format.machineName === 'arm64';
   return {
     arch: arm ? ('aarch64' as const) : ('x86_64' as const),
     arguments: count <= 0 ? [] : words.slice(-count),
     environment: (files.readFile('/proc/self/environ') ?? '').split('\0').filter((entry) => entry !== ''),
-    uid: effective('Uid'),
-    gid: effective('Gid'),
+    uid: effectiveId(status, 'Uid'),
+    gid: effectiveId(status, 'Gid'),
   };
 }
 
