@@ -1,6 +1,6 @@
 // Namespaces, each new, joined or inherited one by one, as seen from inside.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { Harness, NAMESPACES, rootless, rootOnly, skip } from '../harness/caisson.ts';
@@ -228,18 +228,18 @@ test('a user namespace maps ids both ways', { skip: rootOnly }, () => {
 });
 
 test("processes of a user namespace are the mapped user's on the host", { skip: rootOnly }, async () => {
-  const started = harness.start(
-    harness.runArguments(
-      ['--uidmap', '0:100000:1000', '--gidmap', '0:200000:1000', '-u', '7:8', '--read-only'],
-      'echo ready; sleep 62',
-    ),
-  );
+  const map = ['--uidmap', '0:100000:1000', '--gidmap', '0:200000:1000'];
+  const script = 'echo ready; exec sleep 62.5';
+  const started = harness.start(harness.runArguments([...map, '-u', '7:8'], script));
   await started.untilPrinted('ready');
-  const { stdout } = await import('node:child_process').then(({ spawnSync }) =>
-    spawnSync('ps', ['-eo', 'uid,gid,args'], { encoding: 'utf8' }),
-  );
-  started.kill('SIGTERM');
-  const line = stdout.split('\n').find((each) => / sleep 62$/.test(each));
-  assert.deepEqual(line?.trim().split(/\s+/).slice(0, 2), ['100007', '200008'], stdout);
+  let found: string | undefined;
+  await started.until(() => {
+    const { stdout } = spawnSync('ps', ['-eo', 'uid,gid,args'], { encoding: 'utf8' });
+    found = stdout.split('\n').find((line) => /^\s*\d+ +\d+ sleep 62\.5$/.test(line));
+    return found !== undefined;
+  }, 'the process on the host');
+  started.kill('SIGKILL');
   await started.end();
+  assert.deepEqual(found?.trim().split(/\s+/).slice(0, 2), ['100007', '200008']);
+  assert.equal(harness.caisson(['system', 'repair']).code, 0);
 });

@@ -27,6 +27,7 @@ import {
   type Call,
   call,
   type Memory,
+  NULL,
   number,
   outBuffer,
   pointer,
@@ -224,6 +225,8 @@ export function joinBeforeFork(c: Context): void {
   }
   if (user === undefined) return;
   c.parent('join-user', 'join the user namespace', namespacePointer(c.spec, 'user'), [
+    // The caller's groups must not be those of the container, where setgroups(2) may be denied.
+    ...(c.facts.privileged ? [call('setgroups', [number(0), NULL])] : []),
     sys.setns(user, CLONE_NEWUSER),
   ]);
 }

@@ -145,7 +145,10 @@ export function identity(c: Context): void {
     const list = groups.map((gid, index) => ({ name: String(index), width: 4 as const, value: gid }));
     const memory =
       groups.length === 0 ? NULL : pointer({ kind: 'struct', fields: list, array: true }, 'fixed');
-    calls.push(call('setgroups', [number(groups.length), memory]));
+    // A joined user namespace may deny it (unshare --map-root-user); the launcher has dropped its own groups then.
+    const none = groups.every((gid) => gid === user.gid);
+    const tolerate = none && c.namespaces.get('user')?.kind === 'join' ? [ERRNO.EPERM] : [];
+    calls.push(call('setgroups', [number(groups.length), memory], { tolerate }));
   }
   calls.push(
     call('setresgid', [number(user.gid), number(user.gid), number(user.gid)]),
