@@ -1,5 +1,5 @@
 // The device rules of a configuration as the one list that the v1 devices controller can hold.
-import type { Bytes } from '../linux/bytes.ts';
+import { type Bytes, isMadeOf } from '../linux/bytes.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxDeviceCgroup } from '../spec/runtime-spec.ts';
 
@@ -83,7 +83,7 @@ type Devices = Pick<DeviceException, 'type' | 'major' | 'minor'>;
 function normal(rule: LinuxDeviceCgroup, at: Pointer) {
   const letters = rule.access === undefined || rule.access === '' ? ALL : rule.access;
   const access = inOrder(new Set(letters));
-  if (/[^rwm]/.test(letters)) {
+  if (!isMadeOf(letters, 'rwm')) {
     throw new CaissonError(`device access "${rule.access}" must be made of r, w and m`, {
       code: 'EINVALIDSPEC',
       provenance: [`${at}/access`],

@@ -36,3 +36,9 @@ interface Uint8ArrayConstructor {
 declare const Bun: {
   file(fd: number): { stream(): { getReader(): EventReader } };
 };
+
+/** Methods of Node's Buffer that @types/node leaves out; they take any Uint8Array. */
+interface Buffer {
+  latin1Slice(this: Uint8Array, start: number, end: number): string;
+  latin1Write(this: Uint8Array, text: string, offset: number, length: number): number;
+}

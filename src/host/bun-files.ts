@@ -23,7 +23,7 @@ import {
 } from '../linux/constants/open.ts';
 import { ERRNO } from '../linux/errno.ts';
 import * as files from './files.ts';
-import { ARCH, cstring, errno, syscall } from './libc.ts';
+import { ARCH, bytesOf, cstring, errno, memoryOf, syscall } from './libc.ts';
 import type { FileStat } from './port.ts';
 
 /** Room for a small file: nearly all of /proc, and configurations. */
@@ -31,7 +31,7 @@ const ROOM = 64 << 10;
 const PATH_MAX = 4096;
 // The value of the machine that Bun was built for (fcntl.h).
 const O_DIRECTORY = openFlags(ARCH).O_DIRECTORY;
-let room: Buffer | undefined;
+let room: Uint8Array | undefined;
 
 function isAbsent(): boolean {
   const number = errno();
@@ -41,7 +41,7 @@ function isAbsent(): boolean {
 export function readFile(path: Bytes, limit?: number): Bytes | undefined {
   const fd = syscall('openat', AT_FDCWD, cstring(path), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return isAbsent() ? undefined : files.readFile(path, limit);
-  room ??= Buffer.allocUnsafeSlow(ROOM);
+  room ??= new Uint8Array(ROOM);
   let length = 0;
   let got = 1;
   while (got > 0 && length < ROOM) {
@@ -50,7 +50,7 @@ export function readFile(path: Bytes, limit?: number): Bytes | undefined {
   }
   syscall('close', fd);
   if (got !== 0 || length > (limit ?? ROOM)) return files.readFile(path, limit);
-  return room.toString('latin1', 0, length);
+  return bytesOf(room, 0, length);
 }
 
 const TYPES: Readonly<Record<number, FileStat['type']>> = {
@@ -95,7 +95,7 @@ export function makeDirectory(path: Bytes): boolean {
 export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
   const temporary = cstring(`${path}.${process.pid}.tmp`);
   const fd = syscall('openat', AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-  const bytes = Buffer.from(content, 'latin1');
+  const bytes = memoryOf(content);
   const written = fd < 0 ? -1 : syscall('write', fd, bytes, bytes.length);
   if (fd >= 0) syscall('close', fd);
   const done =
@@ -107,12 +107,12 @@ export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
 export function list(path: Bytes): Bytes[] {
   const fd = syscall('openat', AT_FDCWD, cstring(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return isAbsent() ? [] : files.list(path);
-  const buffer = Buffer.allocUnsafeSlow(ROOM);
+  const buffer = new Uint8Array(ROOM);
   const names: Bytes[] = [];
   for (let got = 1; got > 0; ) {
     got = syscall('getdents64', fd, buffer, ROOM);
-    for (let at = 0; at < got; at += buffer.readUInt16LE(at + 16)) {
-      const name = buffer.toString('latin1', at + 19, buffer.indexOf(0, at + 19));
+    for (let at = 0; at < got; at += (buffer[at + 16] ?? 0) + 256 * (buffer[at + 17] ?? 0)) {
+      const name = bytesOf(buffer, at + 19, buffer.indexOf(0, at + 19));
       if (name !== '.' && name !== '..') names.push(name);
     }
   }
@@ -129,18 +129,28 @@ export function remove(path: Bytes): void {
 }
 
 export function workingDirectory(): Bytes {
-  const buffer = Buffer.allocUnsafeSlow(PATH_MAX);
+  const buffer = new Uint8Array(PATH_MAX);
   const length = syscall('readlinkat', AT_FDCWD, cstring('/proc/self/cwd'), buffer, PATH_MAX);
-  return length > 0 ? buffer.toString('latin1', 0, length) : files.workingDirectory();
+  return length > 0 ? bytesOf(buffer, 0, length) : files.workingDirectory();
 }
 
-/** Arguments and environment as bytes: process.argv has been decoded and may have lost some (machine.md). */
-export function commandLine(): { args: Bytes[]; environment: Bytes[] } {
-  return files.commandLine(readFile);
+/** Arguments as bytes. process.argv has been decoded, and may have lost some that are not ASCII (machine.md). */
+export function commandArguments(): readonly Bytes[] {
+  const words = process.argv.slice(2);
+  return words.every(isAscii) ? words : files.commandLine(readFile).args;
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
+
+export function environment(): readonly Bytes[] {
+  return files.commandLine(readFile).environment;
 }
 
 export function write(fd: 1 | 2, bytes: Bytes): void {
-  const buffer = Buffer.from(bytes, 'latin1');
+  const buffer = memoryOf(bytes);
   const written = syscall('write', fd, buffer, buffer.length);
   if (written < buffer.length) files.write(fd, bytes.slice(Math.max(written, 0)));
 }

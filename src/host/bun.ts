@@ -10,7 +10,7 @@ import { TCGETS, TCSETS } from '../linux/constants/terminal.ts';
 import { AnswerReader } from './answers.ts';
 import * as files from './bun-files.ts';
 import * as nodeFiles from './files.ts';
-import { cstring, spawnWith, syscall } from './libc.ts';
+import { cstring, spawnWith, syscall, writeBytes } from './libc.ts';
 import type { Channel, ChannelOptions, Ended, Port, RawAnswer, SpawnOptions } from './port.ts';
 import { onSignals } from './signals.ts';
 import { spawnProgram } from './spawn.ts';
@@ -211,15 +211,20 @@ export interface Programs {
 
 /** Makes the port of this process. */
 export function bunPort(programs: Programs): Port {
-  const { args, environment } = files.commandLine();
+  let environment: readonly Bytes[] | undefined;
   return {
     arch: process.arch === 'arm64' ? 'aarch64' : 'x86_64',
-    arguments: args,
-    environment,
+    arguments: files.commandArguments(),
+    get environment() {
+      environment ??= files.environment();
+      return environment;
+    },
     uid: process.geteuid?.() ?? 0,
     gid: process.getegid?.() ?? 0,
     pid: process.pid,
-    cwd: files.workingDirectory(),
+    get cwd() {
+      return files.workingDirectory();
+    },
     findProgram: nodeFiles.findProgram,
     initProgram: () => Buffer.from(programs.init()).toString('latin1'),
     openChannel: (options) => openChannel(programs, options),
@@ -236,6 +241,7 @@ export function bunPort(programs: Programs): Port {
     monotonic: () => Number(process.hrtime.bigint()),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     write: files.write,
+    writeBytes,
     onSignals,
     after,
     get terminal() {

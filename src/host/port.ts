@@ -122,6 +122,8 @@ export interface Port {
   monotonic(): number;
   random(length: number): Uint8Array;
   write(fd: 1 | 2, bytes: Bytes): void;
+  /** Copies a byte string into memory by the engine's own means, where it has any. */
+  writeBytes?(target: Uint8Array, offset: number, bytes: Bytes): void;
   /** Calls `handler` for the signals of this process that are meant for a container; returns what ends that. */
   onSignals(signals: readonly number[], handler: (signal: number) => void): () => void;
   /** Calls `handler` once after so many milliseconds, unless the result is called before. */

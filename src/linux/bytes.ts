@@ -72,6 +72,12 @@ function decodeAt(bytes: Bytes, at: number, length: number): number {
   return code;
 }
 
+/** Whether `text` has no characters but those in `allowed`. */
+export function isMadeOf(text: Bytes, allowed: string): boolean {
+  for (let i = 0; i < text.length; i++) if (!allowed.includes(text.charAt(i))) return false;
+  return true;
+}
+
 /** Writes a byte string into `target` at `offset`; the caller has made room. */
 export function writeBytes(target: Uint8Array, offset: number, bytes: Bytes): void {
   for (let i = 0; i < bytes.length; i++) target[offset + i] = bytes.charCodeAt(i);

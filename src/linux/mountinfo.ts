@@ -37,14 +37,16 @@ export function parseMountinfo(text: Bytes): MountEntry[] {
 function parseLine(line: Bytes): MountEntry {
   const separator = line.indexOf(' - ');
   const fields = line.slice(0, Math.max(separator, 0)).split(' ');
-  const device = /^(\d+):(\d+)$/.exec(fields[2] ?? '');
-  if (fields.length < 6 || device === null) throw new SyntaxError(`not a line of mountinfo: ${line}`);
+  // No regular expression on the way of a start: each takes Bun 0.05 ms to compile.
+  const [major = '', minor = '', more] = (fields[2] ?? '').split(':');
+  if (fields.length < 6 || !isNumber(major) || !isNumber(minor) || more !== undefined)
+    throw new SyntaxError(`not a line of mountinfo: ${line}`);
   const [fsType = '', source = '', ...superOptions] = line.slice(separator + 3).split(' ');
   return {
     id: Number(fields[0]),
     parent: Number(fields[1]),
-    major: Number(device[1]),
-    minor: Number(device[2]),
+    major: Number(major),
+    minor: Number(minor),
     root: unescapeOctal(fields[3] as string),
     mountPoint: unescapeOctal(fields[4] as string),
     options: splitOptions(fields[5] as string),
@@ -53,6 +55,10 @@ function parseLine(line: Bytes): MountEntry {
     source: unescapeOctal(source),
     superOptions: splitOptions(superOptions.join(' ')),
   };
+}
+
+function isNumber(text: string): boolean {
+  return text !== '' && Number.isInteger(Number(text));
 }
 
 function propagation(

@@ -33,6 +33,8 @@ export interface Batch {
 
 export interface EncodeOptions {
   readonly trace?: boolean;
+  /** A quicker writeBytes of the host's. */
+  readonly writeBytes?: typeof writeBytes;
 }
 
 const PSEUDO: Readonly<Record<string, number>> = {
@@ -290,7 +292,7 @@ class Encoder {
     this.words[first + 4] = DECIMAL_ROOM;
   }
 
-  finish(replyLength: number, trace: number): Uint8Array {
+  finish(replyLength: number, trace: number, write = writeBytes): Uint8Array {
     const { words, relocs, data } = this;
     const textAt = this.dataLength;
     for (const at of this.wordsIntoText) words[at] = (words[at] ?? 0) + textAt;
@@ -304,7 +306,7 @@ class Encoder {
     copyWords(bytes, HEADER_SIZE, words);
     copyWords(bytes, relocsAt, relocs);
     bytes.set(new Uint8Array(data.buffer, 0, this.length), start);
-    writeBytes(bytes, start + textAt, this.text);
+    write(bytes, start + textAt, this.text);
     return bytes;
   }
 }
@@ -364,7 +366,7 @@ export function encode(steps: readonly Step[], arch: Arch, options: EncodeOption
   const replyLength = encoder.dataLength;
   for (const memory of structures) encoder.place(memory);
   for (const call of calls) encoder.record(call, child);
-  const bytes = encoder.finish(replyLength, traceOffset);
+  const bytes = encoder.finish(replyLength, traceOffset, options.writeBytes);
   const { slots, buffers } = encoder;
   return { steps, bytes, records, replyLength, traceOffset, slots, buffers };
 }

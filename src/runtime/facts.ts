@@ -9,6 +9,9 @@ import type { Spec } from '../spec/runtime-spec.ts';
 
 const CAP_SYS_ADMIN = 21;
 
+/** All ids mapped to themselves, as the kernel writes it ("%10u %10u %10u", user_namespaces(7)). */
+const ALL_IDS = '         0          0 4294967295\n';
+
 /** The oldest kernel that caisson runs on; what it needs of it is in docs (openat2 5.6, mount_setattr 5.12). */
 const FLOOR: readonly [number, number] = [5, 15];
 
@@ -61,7 +64,7 @@ export function gatherFacts(port: Port, spec: Spec, ownFiles: readonly Bytes[] =
     uid: port.uid,
     gid: port.gid,
     privileged: ((permitted[0] >>> CAP_SYS_ADMIN) & 1) === 1,
-    initialUserNamespace: /^\s*0\s+0\s+4294967295\s*$/.test(read(port, '/proc/self/uid_map')),
+    initialUserNamespace: read(port, '/proc/self/uid_map') === ALL_IDS,
     permitted,
     lastCapability: Number.parseInt(read(port, '/proc/sys/kernel/cap_last_cap'), 10) || 40,
     apparmor:

@@ -32,8 +32,10 @@ export function repliesOf({ batch, answer }: Played): Replies {
 export class Player {
   private readonly channel: Channel;
   private readonly arch: Arch;
+  private readonly writeBytes: Port['writeBytes'];
 
   constructor(port: Port, channel: Channel) {
+    this.writeBytes = port.writeBytes;
     this.channel = channel;
     this.arch = port.arch;
   }
@@ -42,8 +44,13 @@ export class Player {
     return this.channel.pid;
   }
 
-  async send(steps: readonly Step[], options?: EncodeOptions): Promise<Batch> {
-    const batch = encode(steps, this.arch, options);
+  async send(steps: readonly Step[], options: EncodeOptions = {}): Promise<Batch> {
+    const { trace = false } = options;
+    const batch = encode(
+      steps,
+      this.arch,
+      this.writeBytes ? { trace, writeBytes: this.writeBytes } : { trace },
+    );
     await this.channel.send(batch.bytes);
     return batch;
   }

@@ -5,7 +5,7 @@
 
 import type { Cgroup } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
-import type { Bytes } from '../linux/bytes.ts';
+import { type Bytes, isMadeOf } from '../linux/bytes.ts';
 import { parseProcessStat } from '../linux/proc-status.ts';
 import { CaissonError } from '../spec/error.ts';
 import { parseJson, stringifyJson } from '../spec/json.ts';
@@ -35,9 +35,11 @@ export interface ProcessIdentity {
   readonly startTime: number;
 }
 
+const ID_CHARACTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.';
+
 /** Container ids become directory names: letters, digits, `_+-.`, not beginning with a dot (as runc). */
 export function checkId(id: Bytes): void {
-  if (/^[A-Za-z0-9_+-][A-Za-z0-9_+.-]*$/.test(id) && id.length <= 255) return;
+  if (id !== '' && id.length <= 255 && !id.startsWith('.') && isMadeOf(id, ID_CHARACTERS)) return;
   throw new CaissonError(
     `"${id}" is not a container id: use letters, digits, "_", "+", "-", ".", at most 255`,
     {
@@ -192,11 +194,7 @@ function isRecord(value: unknown): value is ContainerRecord {
   if (!isObject(value)) return false;
   const { id, bootId: boot, keeper, launcher, cgroups } = value;
   if (typeof id !== 'string' || typeof boot !== 'string') return false;
-  return (
-    isIdentity(keeper) &&
-    isIdentity(launcher) &&
-    Array.isArray(cgroups) &&
-    cgroups.every(isCgroup));
+  return isIdentity(keeper) && isIdentity(launcher) && Array.isArray(cgroups) && cgroups.every(isCgroup);
 }
 
 function isList(value: unknown): value is Bytes[] {

@@ -1,6 +1,6 @@
 // Checks of `linux.resources` (config-linux.md, Control groups), of a configuration or of an update.
 
-import type { Bytes } from '../linux/bytes.ts';
+import { type Bytes, isMadeOf } from '../linux/bytes.ts';
 import { type Check, type Fields, quote } from './check.ts';
 import { MAJOR_MAX, MINOR_MAX } from './device-check.ts';
 import { deviceNameRule, numberListRule } from './text-rules.ts';
@@ -45,7 +45,7 @@ function checkDeviceRule(rule: Fields, c: Check): void {
 }
 
 function accessRule(access: Bytes): string | undefined {
-  return /^[rwm]+$/.test(access)
+  return access !== '' && isMadeOf(access, 'rwm')
     ? undefined
     : `${quote(access)} is not made of r (read), w (write) and m (mknod)`;
 }
