@@ -3,11 +3,8 @@ import type { CompiledRun } from '../frontends/docker/compile-run.ts';
 import type { ImageConfig, UserDatabase } from '../frontends/docker/facts.ts';
 import type { RootChoice } from '../frontends/docker/filesystem.ts';
 import type { Channel, Port } from '../host/port.ts';
-import { PASSWD_LIMIT, passwdLookup } from '../image/passwd-lookup.ts';
 import type { Bytes } from '../linux/bytes.ts';
-import { bufferBytes, slotValue } from '../plan/encode.ts';
 import { holdIdMaps, type IdMapHolders } from '../runtime/idmap.ts';
-import { Player } from '../runtime/player.ts';
 import { type Prepared, prepare } from '../runtime/prepare.ts';
 import { type RunOptions, recordOf, runAttached } from '../runtime/run.ts';
 import type { Exit, Running } from '../runtime/start.ts';
@@ -19,6 +16,7 @@ import { explainForeignRoot } from './platform.ts';
 import { importTar } from './rootfs-import.ts';
 import { directoryImageRoot, hostImageRoot } from './roots.ts';
 import { withConsoleSize } from './terminal.ts';
+import { readUsers } from './user-database.ts';
 
 /** What was found in the root, for the front end. */
 export interface RootFacts {
@@ -68,27 +66,6 @@ const HOST_IMAGE: ImageConfig = {
 
 /** A directory or an archive has no configuration but the usual PATH. */
 const BARE_IMAGE: ImageConfig = { Env: HOST_IMAGE.Env ?? [] };
-
-async function readUsers(port: Port, channel: Channel, root: Bytes): Promise<UserDatabase> {
-  const player = new Player(port, channel);
-  let room: number | undefined;
-  for (;;) {
-    const lookup = passwdLookup(root, '/process/user', room);
-    const { batch, answer } = await player.play(lookup.steps);
-    const files = [lookup.passwd, lookup.group];
-    const sizes = files.map(({ size }) => slotValue(batch, answer, size));
-    const lengths = files.map(({ length }) => slotValue(batch, answer, length));
-    if (room === undefined && lengths.some((length, index) => length >= 0 && length < (sizes[index] ?? 0))) {
-      room = PASSWD_LIMIT;
-      continue;
-    }
-    const [passwd = '', group = ''] = files.map(({ content }, index) => {
-      const length = lengths[index] ?? -1;
-      return length > 0 ? bufferBytes(batch, answer, content, length) : '';
-    });
-    return { passwd, group };
-  }
-}
 
 /** The directory whose passwd is read, and which the specification names as root. */
 async function rootDirectory(port: Port, { choice }: DockerRun, stateDirectory: Bytes): Promise<Bytes> {

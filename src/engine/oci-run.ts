@@ -9,6 +9,7 @@ import { CaissonError } from '../spec/error.ts';
 import { attach } from './attach.ts';
 import { readBundle } from './bundle.ts';
 import { withConsoleSize } from './terminal.ts';
+import { withHome } from './user-database.ts';
 
 export interface OciRunOptions {
   readonly id: Bytes;
@@ -27,13 +28,14 @@ export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> 
   let idMaps: IdMapHolders | undefined;
   let detach: (() => void) | undefined;
   try {
-    const { spec, warnings } = readBundle(port, options.bundle);
-    if (spec.process?.args === undefined) {
+    const { spec: read, warnings } = readBundle(port, options.bundle);
+    if (read.process?.args === undefined) {
       throw new CaissonError('config.json has no process to run', {
         code: 'EINVALIDSPEC',
         provenance: ['/process/args'],
       });
     }
+    const spec = await withHome(port, channel, read);
     idMaps = await holdIdMaps(port, channel, spec);
     const prepared = prepare(port, withConsoleSize(port, spec), {
       ...options,
