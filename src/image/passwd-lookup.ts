@@ -73,6 +73,23 @@ export function passwdLookup(rootDir: Bytes, cause: Pointer, room = PASSWD_ROOM)
   };
 }
 
+/** The same for /etc/passwd alone, which is all that a home directory needs. */
+export function homeLookup(
+  rootDir: Bytes,
+  cause: Pointer,
+  room = PASSWD_ROOM,
+): { readonly steps: readonly Step[]; readonly passwd: LookedUp } {
+  const root = slot('lookup_root');
+  const passwd = lookUp('etc/passwd', room);
+  const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  const calls = [
+    sys.openat(sys.AT_FDCWD, rootDir, flags, 0, { result: root }),
+    ...readCalls(root, passwd),
+    sys.close(root),
+  ];
+  return { steps: [step('parent', 'lookup', `read /etc/passwd of ${rootDir}`, cause, calls)], passwd };
+}
+
 function lookUp(path: Bytes, room: number): LookedUp {
   return {
     path,

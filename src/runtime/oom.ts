@@ -24,8 +24,9 @@ export async function outOfMemory(
   cgroups: readonly Cgroup[],
   exit: { readonly code: number },
 ): Promise<OutOfMemory | undefined> {
+  if (exit.code !== KILLED) return undefined;
   const { steps, report } = oomStep(cgroups);
-  if (exit.code !== KILLED || steps.length === 0) return undefined;
+  if (steps.length === 0) return undefined;
   const found = report(repliesOf(await player.play(steps)));
   if (found === undefined || found.kills <= 0) return undefined;
   // v2 counts reliably who ran into whose limit, v1 does not (see OomReport).

@@ -21,8 +21,9 @@ export async function processLimit(
   cgroups: readonly Cgroup[],
   exit: { readonly code: number },
 ): Promise<ProcessLimit | undefined> {
+  if (exit.code === 0) return undefined;
   const { steps, report } = processLimitStep(cgroups);
-  if (exit.code === 0 || steps.length === 0) return undefined;
+  if (steps.length === 0) return undefined;
   const found = report(repliesOf(await player.play(steps)));
   return found !== undefined && found.refusals > 0 ? found : undefined;
 }
