@@ -102,6 +102,22 @@ test(`${KILLS} runs killed at random moments (seed ${SEED})`, { skip }, async ()
   );
 });
 
+test('a command whose launcher is killed cleans up by itself, with another one', { skip }, async () => {
+  harness.lookAgain();
+  const child = start(['sleep', MARKER]);
+  const end = ended(child);
+  const launcher = () => childOf(child.pid ?? 0);
+  assert.ok(
+    await soon(() => processesNamed(MARKER).some((pid) => pid === childOf(launcher())), 5000),
+    'it runs',
+  );
+  process.kill(launcher(), 'SIGKILL');
+  assert.equal(await end, 125);
+  assert.deepEqual(readdirSync(harness.state), []);
+  assert.equal(succeeded(harness.caisson(['system', 'repair'])), '');
+  harness.assertNothingLeft();
+});
+
 test('a repair beside runs that live does not touch them', { skip }, async () => {
   harness.lookAgain();
   const living = start(['sleep', MARKER]);
