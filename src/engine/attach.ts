@@ -2,17 +2,8 @@
 import type { Port } from '../host/port.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import type { Running } from '../runtime/start.ts';
+import { type HeldSignals, holdSignals } from './held-signals.ts';
 import { pumpTerminal } from './terminal.ts';
-
-/** The signals that a supervisor or a terminal sends to the command and means for the container. */
-const FORWARDED = [
-  SIGNALS.SIGHUP,
-  SIGNALS.SIGINT,
-  SIGNALS.SIGQUIT,
-  SIGNALS.SIGTERM,
-  SIGNALS.SIGUSR1,
-  SIGNALS.SIGUSR2,
-];
 
 export interface AttachOptions {
   readonly forwardSignals: boolean;
@@ -23,17 +14,17 @@ export interface AttachOptions {
   readonly detachKeys?: readonly number[];
 }
 
-/** Passes signals on from now on; the result ends that. */
-export function forwardSignals(port: Port, running: Running): () => void {
-  return port.onSignals(FORWARDED, (signal) => {
-    void running.signal(signal);
-  });
-}
-
-/** Connects a running container; the result takes everything back that was done to the caller's terminal. */
-export function attach(port: Port, running: Running, options: AttachOptions): () => void {
+/** Connects a running container; the result takes everything back that was done here, `held` excepted. */
+export function attach(
+  port: Port,
+  running: Running,
+  held: HeldSignals | undefined,
+  options: AttachOptions,
+): () => void {
   const ends: (() => void)[] = [];
-  if (options.forwardSignals) ends.push(forwardSignals(port, running));
+  const signals = held ?? (options.forwardSignals ? holdSignals(port) : undefined);
+  signals?.passTo(running, options.forwardSignals);
+  if (held === undefined && signals !== undefined) ends.push(signals.end);
   if (running.terminal >= 0) ends.push(pumpTerminal(port, running, options.interactive));
   if (options.timeout !== undefined) {
     ends.push(

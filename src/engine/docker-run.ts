@@ -12,6 +12,7 @@ import { claim } from '../runtime/state.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
 import { attach } from './attach.ts';
+import { type HeldSignals, holdSignals } from './held-signals.ts';
 import { explainForeignRoot } from './platform.ts';
 import { importTar } from './rootfs-import.ts';
 import { directoryImageRoot, hostImageRoot } from './roots.ts';
@@ -68,12 +69,17 @@ const HOST_IMAGE: ImageConfig = {
 const BARE_IMAGE: ImageConfig = { Env: HOST_IMAGE.Env ?? [] };
 
 /** The directory whose passwd is read, and which the specification names as root. */
-async function rootDirectory(port: Port, { choice }: DockerRun, stateDirectory: Bytes): Promise<Bytes> {
+async function rootDirectory(
+  port: Port,
+  { choice }: DockerRun,
+  stateDirectory: Bytes,
+  signals: HeldSignals | undefined,
+): Promise<Bytes> {
   if (choice.kind === 'directory') return choice.path;
   if (choice.kind !== 'archive') return '/';
   const target = `${stateDirectory}/rootfs`;
   port.makeDirectory(target);
-  await importTar(port, choice.path, target);
+  await importTar(port, choice.path, target, signals);
   return target;
 }
 
@@ -83,9 +89,10 @@ export async function compileDockerRun(
   channel: Channel,
   run: DockerRun,
   stateDirectory: Bytes,
+  signals?: HeldSignals,
 ): Promise<CompiledDockerRun> {
   const { id, choice } = run;
-  const rootfs = await rootDirectory(port, run, stateDirectory);
+  const rootfs = await rootDirectory(port, run, stateDirectory, signals);
   const own = choice.kind === 'image' || choice.kind === 'inherited';
   const rootOf = own ? undefined : directoryImageRoot(port, rootfs);
   const users = await readUsers(port, channel, rootfs);
@@ -164,6 +171,21 @@ export async function dockerRun(
   run: DockerRun,
   options: DockerRunOptions,
 ): Promise<DockerRunResult> {
+  // A program that uses the library keeps its own signals.
+  const signals = options.capture ? undefined : holdSignals(port);
+  try {
+    return await runHeld(port, run, options, signals);
+  } finally {
+    signals?.end();
+  }
+}
+
+async function runHeld(
+  port: Port,
+  run: DockerRun,
+  options: DockerRunOptions,
+  signals: HeldSignals | undefined,
+): Promise<DockerRunResult> {
   const channel = await port.openChannel({
     capture: options.capture === true,
     noInput: run.interactive !== true,
@@ -173,15 +195,16 @@ export async function dockerRun(
   claim(port, stateRoot, recordOf(port, { id: run.id, cgroups: [] }, { stateRoot }, channel.pid));
   let close: (() => Promise<void>) | undefined;
   try {
-    const made = await compileDockerRun(port, channel, run, stateDirectory);
+    const made = await compileDockerRun(port, channel, run, stateDirectory, signals);
     for (const warning of [...made.compiled.warnings, ...made.prepared.warnings]) options.warn(warning);
     close = made.close;
-    const exit = await runCompiled(port, channel, run, made, options);
+    const exit = await runCompiled(port, channel, run, made, options, signals);
     await channel.close();
     return { ...exit, output: await channel.captured() };
   } catch (error) {
     // The record of what could not be taken away is for `system repair`.
     if (!(error instanceof CaissonError && error.code === 'ECGROUPBUSY')) port.remove(stateDirectory);
+    await signals?.check();
     throw error;
   } finally {
     await close?.();
@@ -234,6 +257,7 @@ async function runCompiled(
   run: DockerRun,
   { compiled, prepared }: CompiledDockerRun,
   options: DockerRunOptions,
+  signals: HeldSignals | undefined,
 ): Promise<Exit> {
   const { settings } = compiled;
   refuseWithoutTerminal(port, settings, options.capture === true);
@@ -252,7 +276,7 @@ async function runCompiled(
       started: (running) => {
         ran = true;
         options.started?.(running, prepared);
-        detach = attach(port, running, settings);
+        detach = attach(port, running, signals, settings);
       },
     });
   } catch (error) {

@@ -8,6 +8,7 @@ import type { Exit } from '../runtime/start.ts';
 import { CaissonError } from '../spec/error.ts';
 import { attach } from './attach.ts';
 import { readBundle } from './bundle.ts';
+import { holdSignals } from './held-signals.ts';
 import { withConsoleSize } from './terminal.ts';
 import { withHome } from './user-database.ts';
 
@@ -23,6 +24,7 @@ export interface OciRunOptions {
 
 /** Throws CaissonError; the exit is the container's otherwise. */
 export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> {
+  const signals = holdSignals(port);
   // The launcher starts while the configuration is read and compiled.
   const channel = await port.openChannel();
   let idMaps: IdMapHolders | undefined;
@@ -46,12 +48,16 @@ export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> 
     return await runAttached(port, channel, prepared, options, {
       started: (running) => {
         if (options.pidFile !== undefined) port.replaceFile(options.pidFile, String(running.pid), 0o644);
-        detach = attach(port, running, { forwardSignals: true, interactive: true });
+        detach = attach(port, running, signals, { forwardSignals: true, interactive: true });
       },
     });
+  } catch (error) {
+    await signals.check();
+    throw error;
   } finally {
     detach?.();
     await idMaps?.close();
     await channel.close();
+    signals.end();
   }
 }

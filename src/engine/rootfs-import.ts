@@ -6,11 +6,19 @@ import type { Bytes } from '../linux/bytes.ts';
 import { slotValue } from '../plan/encode.ts';
 import { Player } from '../runtime/player.ts';
 import { CaissonError } from '../spec/error.ts';
+import type { HeldSignals } from './held-signals.ts';
 
 const CAUSE = '--rootfs-tar';
+/** Batches after which a signal is looked for, which costs a millisecond. */
+const CHECKED = 64;
 
-/** Throws CaissonError ENOTFOUND without the file, EARCHIVE for one that is no good archive. */
-export async function importTar(port: Port, file: Bytes, target: Bytes): Promise<void> {
+/** Throws CaissonError ENOTFOUND without the file, EARCHIVE for one that is no good archive, EINTERRUPTED. */
+export async function importTar(
+  port: Port,
+  file: Bytes,
+  target: Bytes,
+  signals?: Pick<HeldSignals, 'check'>,
+): Promise<void> {
   if (port.stat(file) === undefined) {
     throw new CaissonError(`${file}: no such file or directory`, {
       code: 'ENOTFOUND',
@@ -22,8 +30,10 @@ export async function importTar(port: Port, file: Bytes, target: Bytes): Promise
     const player = new Player(port, channel);
     const root = port.uid === 0;
     if (!root) await player.play(enterOwnUserNamespace(port.uid, port.gid, CAUSE));
+    let played = 0;
     const batches: BatchPlayer = {
       play: async (steps): Promise<BatchReplies> => {
+        if (++played % CHECKED === 0) await signals?.check();
         const { batch, answer } = await player.play(steps);
         return { value: (slot) => slotValue(batch, answer, slot) };
       },
