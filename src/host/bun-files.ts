@@ -107,7 +107,8 @@ export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
 export function list(path: Bytes): Bytes[] {
   const fd = syscall('openat', AT_FDCWD, cstring(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return isAbsent() ? [] : files.list(path);
-  const buffer = new Uint8Array(ROOM);
+  room ??= new Uint8Array(ROOM);
+  const buffer = room;
   const names: Bytes[] = [];
   for (let got = 1; got > 0; ) {
     got = syscall('getdents64', fd, buffer, ROOM);
@@ -126,6 +127,10 @@ export function remove(path: Bytes): void {
   if (syscall('unlinkat', AT_FDCWD, name, 0) === 0 || errno() === ERRNO.ENOENT) return;
   for (const entry of list(path)) syscall('unlinkat', AT_FDCWD, cstring(`${path}/${entry}`), 0);
   if (syscall('unlinkat', AT_FDCWD, name, AT_REMOVEDIR) !== 0) files.remove(path);
+}
+
+export function removeEmpty(path: Bytes): boolean {
+  return syscall('unlinkat', AT_FDCWD, cstring(path), AT_REMOVEDIR) === 0 || errno() === ERRNO.ENOENT;
 }
 
 export function workingDirectory(): Bytes {

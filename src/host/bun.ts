@@ -236,6 +236,7 @@ export function bunPort(programs: Programs): Port {
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,
     remove: files.remove,
+    removeEmpty: files.removeEmpty,
     spawn: (program: Bytes, argv: readonly Bytes[], options: SpawnOptions): Promise<Ended> =>
       spawnProgram(program, argv, options),
     monotonic: () => Number(process.hrtime.bigint()),

@@ -149,6 +149,15 @@ export function remove(path: Bytes): void {
   fs().rmSync(nodePath(path), { recursive: true, force: true });
 }
 
+export function removeEmpty(path: Bytes): boolean {
+  try {
+    fs().rmdirSync(nodePath(path));
+    return true;
+  } catch (error) {
+    return isAbsent(error);
+  }
+}
+
 export function write(fd: 1 | 2, bytes: Bytes): void {
   const buffer = Buffer.from(bytes, 'latin1');
   for (let done = 0; done < buffer.length; ) {

@@ -132,6 +132,7 @@ export function nodePort(programs: ProgramPaths = builtPrograms()): Port {
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,
     remove: files.remove,
+    removeEmpty: files.removeEmpty,
     spawn: spawnProgram,
     monotonic: () => Number(process.hrtime.bigint()),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),

@@ -117,6 +117,8 @@ export interface Port {
   /** Removes a host file, or a directory of caisson's own with what is in it; nothing happens when there is none. */
   remove(path: Bytes): void;
   /** Runs a host program to its end; `program` is its path. */
+  /** rmdir(2) of a host directory: whether it is gone. A host may leave this out. */
+  removeEmpty?(path: Bytes): boolean;
   spawn(program: Bytes, args: readonly Bytes[], options: SpawnOptions): Awaitable<Ended>;
   /** Nanoseconds of CLOCK_MONOTONIC. */
   monotonic(): number;
