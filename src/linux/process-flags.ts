@@ -62,7 +62,11 @@ export const NAMESPACE_FLAGS = flagTable('unshare', () => ({
 }));
 
 /** A signal number; 0 asks only whether the process exists (kill(2)). */
-export const SIGNALS = ruleTable('signal', (value) => (value === 0 ? '0' : signalName(value)));
+export const SIGNALS = ruleTable('signal', (value) => {
+  // strace(1) counts real-time signals from the kernel's first, not from the C library's.
+  if (value >= 32) return value === 32 ? 'SIGRTMIN' : `SIGRT_${value - 32}`;
+  return value === 0 ? '0' : signalName(value);
+});
 
 /** An error number. */
 export const ERRNOS = ruleTable('errno', (value) => (value === 0 ? '0' : errnoName(value)));

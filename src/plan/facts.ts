@@ -29,6 +29,8 @@ export interface HostFacts {
   /** The security modules that are on, from /sys/kernel/security/lsm or their file systems. */
   readonly apparmor: boolean;
   readonly selinux: boolean;
+  /** Signals that the caller ignores, which its programs would inherit (signal(7)). */
+  readonly ignoredSignals: readonly number[];
   /** Files of the host by path; absent keys do not exist. */
   readonly files: ReadonlyMap<Bytes, HostFile>;
 }

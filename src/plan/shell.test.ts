@@ -21,6 +21,7 @@ const FACTS: HostFacts = {
   lastCapability: 40,
   apparmor: false,
   selinux: false,
+  ignoredSignals: [],
   files: new Map(),
 };
 

@@ -58,6 +58,7 @@ const facts: fc.Arbitrary<HostFacts> = fc
     initialUserNamespace: true,
     apparmor: true,
     selinux: true,
+    ignoredSignals: [],
     files: new Map(FILES.map(([path, type]) => [path, { type, rdev: 0 }])),
   }));
 

@@ -22,6 +22,7 @@ const FACTS: HostFacts = {
   lastCapability: 40,
   apparmor: true,
   selinux: false,
+  ignoredSignals: [],
   files: new Map([
     ['/srv/data', { type: 'directory', rdev: 0 }],
     ['/proc/kcore', { type: 'file', rdev: 0 }],

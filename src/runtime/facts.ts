@@ -70,9 +70,17 @@ export function gatherFacts(port: Port, spec: Spec, ownFiles: readonly Bytes[] =
     apparmor:
       wanted(spec, 'apparmorProfile') &&
       read(port, '/sys/module/apparmor/parameters/enabled').startsWith('Y'),
+    ignoredSignals: ignoredSignals(status),
     selinux: wantsSelinux(spec) && selinuxEnabled(port),
     files,
   };
+}
+
+/** SigIgn of /proc/PID/status: bit 0 is signal 1. */
+function ignoredSignals(status: Bytes): number[] {
+  const [low, high] = capabilityPair(status, 'SigIgn');
+  const signals = Array.from({ length: 64 }, (_, index) => index + 1);
+  return signals.filter((number) => (((number > 32 ? high : low) >>> ((number - 1) & 31)) & 1) === 1);
 }
 
 function wantsSelinux(spec: Spec): boolean {

@@ -55,6 +55,7 @@ export const PROCESS_CASES: readonly GoldenCase[] = [
   { name: 'refused-typeless-mount', purpose: 'a mount of nothing', refused: true, change: withMounts({ destination: '/x', source: '/srv/data' }) },
   { name: 'refused-apparmor', purpose: 'a profile where AppArmor is off', refused: true, facts: { apparmor: false }, change: withProcess({ apparmorProfile: 'docker-default' }) },
   { name: 'refused-selinux', purpose: 'a label where SELinux is off', refused: true, change: withProcess({ selinuxLabel: 'x' }) },
+  { name: 'ignored-signals', purpose: 'what the caller ignores is default again, what cannot be ignored is left', facts: { ignoredSignals: [1, 9, 15, 13, 64] } },
   { name: 'mount-label', purpose: 'the context of every new file system but the kernel’s own', facts: { selinux: true }, change: withLinux({ mountLabel: 'system_u:object_r:container_file_t:s0:c1,c2' }) },
   { name: 'refused-mount-label', purpose: 'a label for mounts where SELinux is off', refused: true, change: withLinux({ mountLabel: 'system_u:object_r:container_file_t:s0' }) },
   { name: 'refused-idmap', purpose: 'an id-mapped mount without a user namespace to take the mapping from', refused: true, change: withMounts({ destination: '/x', source: '/srv/data', options: ['bind', 'idmap'] }) },

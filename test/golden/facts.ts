@@ -52,6 +52,7 @@ export function hostFacts({ level = '6.18', arch = 'x86_64', rootless = false }:
     lastCapability: 40,
     apparmor: true,
     selinux: false,
+    ignoredSignals: [],
     files: new Map(FILES),
   };
 }

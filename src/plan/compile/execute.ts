@@ -108,10 +108,13 @@ export function signalMask(mask: bigint): Call {
 
 /** The launcher ignores what the terminal sends; the program gets a clean mask and default dispositions. */
 export function resetSignals(c: Context): void {
-  // What JavaScript engines ignore, because an ignored signal survives execve (signal(7)).
+  // An ignored signal survives execve (signal(7)): JavaScript engines ignore the first two, posix_spawn(3) of glibc
+  // the two that glibc keeps to itself, and whoever called caisson perhaps more (nohup(1), trap '').
   const action = pointer(struct({ name: 'sa', width: 32, value: 0 }), 'fixed');
-  const ignored = [SIGNALS.SIGPIPE, SIGNALS.SIGXFSZ];
-  const calls = ignored.map((signal) =>
+  const { SIGPIPE, SIGXFSZ, SIGKILL, SIGSTOP } = SIGNALS;
+  const ignored = new Set<number>([SIGPIPE, SIGXFSZ, 32, 33, ...c.facts.ignoredSignals]);
+  for (const always of [SIGKILL, SIGSTOP]) ignored.delete(always);
+  const calls = [...ignored].map((signal) =>
     call('rt_sigaction', [number(signal, F.SIGNALS), action, NULL, number(8)]),
   );
   calls.push(signalMask(0n));
