@@ -38,7 +38,7 @@ const CORE_TEST_MODULES = ['node:test', 'node:assert/strict', 'fast-check'];
 const FILE_SYSTEM_OWNERS = /^src\/(host|cli\/completion)/;
 
 /** The C programs, which the compiled executable carries. */
-const EMBEDDED = /^build\/(?:launcher|init|monitor)$/;
+const EMBEDDED = /^build\/(?:launcher|init|monitor)(?:\.base64)?$/;
 
 const IMPORT = /\b(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/g;
 
