@@ -12,16 +12,19 @@ let port: Promise<Port> | undefined;
 async function open(): Promise<Port> {
   if (process.platform !== 'linux') {
     throw new CaissonError(
-      `containers are Linux processes, and this is ${process.platform}: run this in a Linux virtual machine (WSL 2, Lima, ...)`,
+      `containers need a Linux kernel, and this is ${process.platform}: run this in a Linux virtual machine (WSL 2, Lima, ...)`,
       { code: 'EPLATFORM' },
     );
   }
-  const { builtPrograms, readProgram } = await import('./host/programs.ts');
+  const [{ builtPrograms, readProgram }, { presentPort }] = await Promise.all([
+    import('./host/programs.ts'),
+    import('./host/present.ts'),
+  ]);
   const { launcher, init } = builtPrograms();
   if (process.versions.bun === undefined)
-    return (await import('./host/node.ts')).nodePort({ launcher, init });
+    return presentPort((await import('./host/node.ts')).nodePort({ launcher, init }));
   const { bunPort } = await import('./host/bun.ts');
-  return bunPort({ launcher: () => readProgram(launcher), init: () => readProgram(init) });
+  return presentPort(bunPort({ launcher: () => readProgram(launcher), init: () => readProgram(init) }));
 }
 
 /**

@@ -12,7 +12,7 @@ import type { Int64 } from '../spec/runtime-spec.ts';
 import { type DockerRun, dockerRun } from './docker-run.ts';
 import { hostPart } from './host-part.ts';
 
-/** What `run` takes. Flags are those of `caisson run`, in camel case: `{ memory: '64m', volume: ['/srv:/srv:ro'] }`. */
+/** What `run` takes. Flags are those of `caisson run`, in camel case: `{ memory: '64m', volume: ['/srv:/srv:ro'] }`. `sigProxy` is off here. */
 export interface RunInput {
   /** The built-in image `host`, unless `flags.rootfs` or `flags.rootfsTar` is given. */
   readonly image?: 'host';
@@ -47,7 +47,8 @@ function bytesOf(flags: RunFlags): RunFlags {
 }
 
 function dockerRunOf(port: Port, input: RunInput): DockerRun {
-  const flags = bytesOf(input.flags ?? {});
+  // A library leaves the signals of its program alone unless it is asked.
+  const flags = bytesOf({ sigProxy: false, ...input.flags });
   const facts = hostPart(port, flags);
   const modes = namespaceModes(flags, { ...facts, rootfs: '', stateDirectory: '' }, new Recorder());
   const command = (input.command ?? []).map(utf8ToBytes);
