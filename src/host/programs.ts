@@ -1,5 +1,6 @@
 // Where the static programs lie on disk, beside the built JavaScript or below the source tree.
 import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 /** Absolute paths of the launcher and of PID 1 for `--init`. */
 export interface ProgramPaths {
@@ -9,7 +10,7 @@ export interface ProgramPaths {
 
 /** `build/launcher` beside `build/src/host/programs.js`, or below the root of a source tree that Bun runs as it is. */
 export function builtPrograms(): ProgramPaths {
-  const candidates = ['../../build/', '../../'].map((path) => new URL(path, import.meta.url).pathname);
+  const candidates = ['../../build/', '../../'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
   const directory = candidates.find((path) => existsSync(`${path}launcher`));
   if (directory === undefined) throw new Error('the launcher has not been built: run `npm run build`');
   return { launcher: `${directory}launcher`, init: `${directory}init` };
