@@ -12,7 +12,7 @@ import { receiveDescriptor } from './compile/descriptor.ts';
 import { devices, terminal, terminalOwner } from './compile/devices.ts';
 import { type Execution, execute, labels, resetSignals, seccomp, signalMask } from './compile/execute.ts';
 import { masks, readonlyRoot } from './compile/masks.ts';
-import { mounts, openIdMaps } from './compile/mounts.ts';
+import { mounts, openIdMaps, openSharedSources } from './compile/mounts.ts';
 import {
   enterNamespaces,
   type ForkSlots,
@@ -129,6 +129,7 @@ function child(c: Context, forked: ForkSlots, terminalSocket: Slot | undefined):
 
 /** The root and all that is mounted in it; answers with the working directory's descriptor. */
 function buildRoot(c: Context, terminalSocket: Slot | undefined): Slot {
+  openSharedSources(c);
   isolateMounts(c);
   attachRoot(c);
   mounts(c);

@@ -59,6 +59,8 @@ export class Context {
   readonly idmapNamespaces = new Map<number, Slot>();
   /** Directories below the root that are open already, by path without the leading slash. */
   readonly directories = new Map<Bytes, Slot>();
+  /** Sources of shared binds that are open already, by the mount's pointer. */
+  readonly sharedSources = new Map<Pointer, Slot>();
 
   constructor(spec: Spec, facts: HostFacts, options: CompileOptions) {
     this.spec = spec;

@@ -7,6 +7,7 @@ import {
   MOUNT_ATTR_IDMAP,
   MOUNT_ATTR_RDONLY,
   MS_REC,
+  MS_SHARED,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from '../../linux/constants/mount.ts';
@@ -127,6 +128,29 @@ function checkDestination(destination: Bytes, fd: Slot): Call[] {
   ];
 }
 
+/**
+ * Sources of binds that exchange mounts with the host, cloned before the child's mounts stop to do so. Mounts that a
+ * user namespace copies never reach the host (mount_namespaces(7)).
+ */
+export function openSharedSources(c: Context): void {
+  if (c.inUserNamespace) return;
+  c.spec.mounts?.forEach((mount, index) => {
+    const options = parseMountOptions(mount.options, mount.type);
+    if (!options.bind || ((options.propagation[0] ?? 0) & MS_SHARED) === 0) return;
+    const cause: Pointer = `/mounts/${index}`;
+    const source = mount.source ?? '';
+    const tree = slot(`shared ${mount.destination}`);
+    const whole = options.recursive ? AT_RECURSIVE : 0;
+    c.sharedSources.set(cause, tree);
+    c.child(
+      'open-shared',
+      `open ${source}, shared with the host`,
+      [`${cause}/source`, cause],
+      [sys.openTree(sys.AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | whole, { result: tree })],
+    );
+  });
+}
+
 function bindMount(c: Context, mount: Mount, options: MountOptions, cause: Pointer): void {
   const source = mount.source ?? '';
   const file = c.facts.files.get(source);
@@ -137,8 +161,11 @@ function bindMount(c: Context, mount: Mount, options: MountOptions, cause: Point
     : resolveFile(c, mount.destination);
   const whole = options.recursive ? AT_RECURSIVE : 0;
   calls.push(...checkDestination(mount.destination, fd));
+  const shared = c.sharedSources.get(cause);
   calls.push(
-    sys.openTree(sys.AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | whole, { result: mounted }),
+    shared === undefined
+      ? sys.openTree(sys.AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | whole, { result: mounted })
+      : sys.check(shared, 'GE', 0, ERRNO.EBADF, { result: mounted }),
   );
   calls.push(...idmap(c, mount, options, mounted, cause), ...attributes(mounted, options));
   calls.push(sys.moveMount(mounted, fd, ONTO), ...propagate(mounted, options.propagation));
