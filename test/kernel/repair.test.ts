@@ -54,7 +54,10 @@ function forget(id: string): void {
 }
 
 /** A container that runs until SIGTERM; its record. */
-async function running(id: string, path = `/${harness.cgroup}/${id}`): Promise<{ run: Started; record: StoredRecord }> {
+async function running(
+  id: string,
+  path = `/${harness.cgroup}/${id}`,
+): Promise<{ run: Started; record: StoredRecord }> {
   const linux = rootless ? {} : { linux: { cgroupsPath: path } };
   const bundle = harness.bundle(linux, 'trap "exit 0" TERM; echo up; while :; do sleep 0.1; done');
   const run = harness.start(['oci', 'run', '--bundle', bundle, id]);
