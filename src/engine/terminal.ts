@@ -4,13 +4,15 @@ import type { Bytes } from '../linux/bytes.ts';
 import { TIOCSWINSZ } from '../linux/constants/terminal.ts';
 import { ERRNO } from '../linux/errno.ts';
 import { SIGNALS } from '../linux/signals.ts';
-import { type Call, struct } from '../plan/call.ts';
+import { type Call, slot, struct } from '../plan/call.ts';
 import * as sys from '../plan/syscalls.ts';
 import type { Running } from '../runtime/start.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
 
-/** A terminal in canonical mode takes 4,095 bytes a line; more in one piece could block the launcher. */
+/** A terminal in canonical mode takes 4,095 bytes a line. */
 const PIECE = 1024;
+/** When a terminal that is full is tried again, in milliseconds. */
+const RETRY = 5;
 
 function resize(running: Running, { rows, columns }: { rows: number; columns: number }): Call {
   const winsize = struct(
@@ -22,12 +24,6 @@ function resize(running: Running, { rows, columns }: { rows: number; columns: nu
   return sys.ioctl(running.terminal, TIOCSWINSZ, winsize);
 }
 
-function pieces(bytes: Bytes): Bytes[] {
-  return Array.from({ length: Math.ceil(bytes.length / PIECE) }, (_, index) =>
-    bytes.slice(index * PIECE, (index + 1) * PIECE),
-  );
-}
-
 /** A terminal has the size of the caller's from the first moment, unless the specification says another. */
 export function withConsoleSize(port: Port, spec: Spec): Spec {
   const { process } = spec;
@@ -37,11 +33,31 @@ export function withConsoleSize(port: Port, spec: Spec): Spec {
   return { ...spec, process: { ...process, consoleSize: { height: size.rows, width: size.columns } } };
 }
 
-function passKeys(running: Running, bytes: Bytes): void {
-  const calls = pieces(bytes).map((piece) =>
-    sys.write(running.terminal, piece, { tolerate: [ERRNO.EAGAIN, ERRNO.EIO] }),
-  );
-  void running.interrupt('input', 'pass input on', calls);
+/** Passes keys on, one piece after the other: a program that does not read yet makes them wait, and loses none. */
+function keyQueue(port: Port, running: Running): (bytes: Bytes) => void {
+  let waiting: Bytes = '';
+  let busy = false;
+  const pass = (): void => {
+    const piece = waiting.slice(0, PIECE);
+    busy = piece !== '';
+    if (!busy) return;
+    const written = slot('written', { reply: true });
+    const write = sys.write(running.terminal, piece, {
+      tolerate: [ERRNO.EAGAIN, ERRNO.EIO],
+      result: written,
+    });
+    void running.interrupt('input', 'pass input on', [write], (value) => {
+      const count = value(written);
+      // Nobody has the other end open (EIO): what was meant for it is nobody's.
+      waiting = count === -ERRNO.EIO ? '' : waiting.slice(Math.max(count, 0));
+      if (count === piece.length) pass();
+      else port.after(RETRY, pass);
+    });
+  };
+  return (bytes) => {
+    waiting += bytes;
+    if (!busy) pass();
+  };
 }
 
 /** Connects the two, keys only where `interactive`; the result puts the caller's terminal back. */
@@ -55,7 +71,7 @@ export function pumpTerminal(port: Port, running: Running, interactive: boolean)
     void running.interrupt('resize', 'pass the window size on', [resize(running, terminal.size())]);
   };
   passSize();
-  const release = interactive ? terminal.capture((bytes) => passKeys(running, bytes)) : () => undefined;
+  const release = interactive ? terminal.capture(keyQueue(port, running)) : () => undefined;
   const quiet = port.onSignals([SIGNALS.SIGWINCH], passSize);
   return () => {
     quiet();

@@ -44,6 +44,7 @@ export class Player {
     return this.channel.pid;
   }
 
+  /** Throws CaissonError ELAUNCHER when the launcher has gone. */
   async send(steps: readonly Step[], options: EncodeOptions = {}): Promise<Batch> {
     const { trace = false } = options;
     const batch = encode(
@@ -51,7 +52,11 @@ export class Player {
       this.arch,
       this.writeBytes ? { trace, writeBytes: this.writeBytes } : { trace },
     );
-    await this.channel.send(batch.bytes);
+    try {
+      await this.channel.send(batch.bytes);
+    } catch (cause) {
+      throw new CaissonError('the launcher has ended unexpectedly', { code: 'ELAUNCHER', cause });
+    }
     return batch;
   }
 

@@ -4,7 +4,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { ERRNO } from '../linux/errno.ts';
 import * as F from '../linux/flags.ts';
 import { SIGNALS } from '../linux/signals.ts';
-import { type Call, call, NULL, number, type OutBuffer } from '../plan/call.ts';
+import { type Call, call, NULL, number, type OutBuffer, type Slot } from '../plan/call.ts';
 import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/compile/namespaces.ts';
 import type { StartPlan } from '../plan/compile.ts';
 import { type Answer, type Batch, bufferBytes, slotValue } from '../plan/encode.ts';
@@ -38,9 +38,13 @@ export interface Stamp {
 
 /** A batch that ends in waiting, and what it watches. */
 interface Waiting {
-  readonly batch: Batch;
+  readonly batch: Batch | Promise<Batch>;
   readonly watch: Watch;
+  readonly told?: Told | undefined;
 }
+
+/** Results of calls that were played while the container runs, by their slots. */
+export type Told = (value: (slot: Slot) => number) => void;
 
 /** A container that runs, and the launcher that is its parent. */
 export class Running {
@@ -78,13 +82,24 @@ export class Running {
     ]);
   }
 
-  /** Plays calls in the launcher while it waits; it then waits again. Nothing happens once the container has ended. */
-  async interrupt(id: string, title: string, calls: readonly Call[]): Promise<void> {
+  /**
+   * Plays calls in the launcher while it waits; it then waits again. `told` is called with their results. Nothing
+   * happens once the container has ended.
+   */
+  async interrupt(id: string, title: string, calls: readonly Call[], told?: Told): Promise<void> {
     if (this.ended) return;
-    await this.enqueue([step('parent', id, title, 'default: while the container runs', calls)]);
+    const steps = [step('parent', id, title, 'default: while the container runs', calls)];
+    // The batch is answered when its wait ends, which the arrival of another one brings about.
+    const sent = [this.enqueue(steps, told), ...(told === undefined ? [] : [this.enqueue([])])];
+    try {
+      await Promise.all(sent);
+    } catch (error) {
+      // `wait` tells that the launcher has gone; whoever passes a signal on does not look.
+      if (!(error instanceof CaissonError && error.code === 'ELAUNCHER')) throw error;
+    }
   }
 
-  private async enqueue(steps: readonly Step[]): Promise<void> {
+  private async enqueue(steps: readonly Step[], told?: Told): Promise<void> {
     const watch = watchFor(this.terminal < 0 || this.hungUp ? undefined : this.terminal);
     const wait = step(
       'parent',
@@ -93,20 +108,26 @@ export class Running {
       'default: an attached run',
       waitCalls(this.pidfd, watch),
     );
-    const batch = await this.player.send([...steps, wait]);
-    this.queue.push({ batch, watch });
+    const batch = this.player.send([...steps, wait]);
+    // Before anything is awaited: answers come in the order of the batches.
+    this.queue.push({ batch, watch, told });
+    await batch;
   }
 
   /** Resolves when PID 1 has ended and has been reaped, and its last output has been delivered. */
   async wait(): Promise<Exit> {
     for (;;) {
       if (this.queue.length === 0) await this.enqueue([]);
-      const { batch, watch } = this.queue.shift() ?? missing();
+      const { batch: sent, watch, told } = this.queue.shift() ?? missing();
+      const batch = await sent;
       const answer = await this.player.receive(false);
       if (answer.kind !== 'done') throw failure(batch, answer);
       this.deliver(batch, answer, watch);
       const ended = readExit(batch, answer, watch.exit);
-      if (ended === undefined) continue;
+      if (ended === undefined) {
+        told?.((slot) => slotValue(batch, answer, slot));
+        continue;
+      }
       this.ended = true;
       // Batches that were on their way when the container ended fail with ECHILD; nothing depends on them.
       for (const _ of this.queue.splice(0)) await this.player.receive(true);

@@ -4,7 +4,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { Harness, skip } from '../harness/caisson.ts';
-import { wait } from './traces.ts';
+import { childOf, wait } from './traces.ts';
 
 const harness = new Harness();
 after(() => {
@@ -61,4 +61,18 @@ test('an archive is not unpacked to its end once the command is interrupted', { 
   interrupt(child, 'SIGINT', false);
   assert.equal(await ended, 130);
   assert.deepEqual(readdirSync(harness.state), []);
+});
+
+test('a signal to a command whose launcher has just been killed is no error of its own', {
+  skip,
+}, async () => {
+  const started = harness.start(harness.runArguments([], 'echo ready; exec sleep 30'));
+  await started.untilPrinted('ready');
+  const { pid = 0 } = started.child;
+  process.kill(pid, 'SIGSTOP');
+  process.kill(childOf(pid), 'SIGKILL');
+  process.kill(pid, 'SIGTERM');
+  process.kill(pid, 'SIGCONT');
+  const { code, stderr } = await started.end();
+  assert.deepEqual([code, stderr], [125, 'caisson: the launcher has ended unexpectedly\n']);
 });

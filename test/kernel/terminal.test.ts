@@ -192,3 +192,15 @@ test('a terminal without devpts is refused with the field', { skip }, () => {
   assert.equal(ended.code, 125);
   assert.match(ended.stderr, /\(ENOENT\)[\s\S]*\/process\/terminal/);
 });
+
+test('no key is lost on a program that reads late', { skip }, () => {
+  const keys = Array.from({ length: 10_000 }, (_, index) => `${String(index).padStart(5, '0')}\n`).join('');
+  const script = 'stty raw -echo; echo ready; sleep 1; head -c 60000 | md5sum';
+  const seen = run(['-it'], script, [
+    ['expect', 'ready'],
+    ['send', keys],
+    ['wait', 2],
+  ]);
+  const { stdout } = spawnSync("md5sum", { input: keys, encoding: 'utf8' });
+  assert.ok(seen.output.includes(stdout.trim()), seen.output);
+});
