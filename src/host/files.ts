@@ -146,7 +146,22 @@ export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
 }
 
 export function remove(path: Bytes): void {
-  fs().rmSync(nodePath(path), { recursive: true, force: true });
+  const name = nodePath(path);
+  try {
+    fs().rmSync(name, { recursive: true, force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    unlock(name);
+    fs().rmSync(name, { recursive: true, force: true });
+  }
+}
+
+/** A container may have taken away from its owner what an unpacked root's directories are removed by. */
+function unlock(path: Buffer): void {
+  if (!fs().lstatSync(path).isDirectory()) return;
+  fs().chmodSync(path, 0o700);
+  for (const name of fs().readdirSync(path, { encoding: 'buffer' }))
+    unlock(Buffer.concat([path, Buffer.from('/'), name]));
 }
 
 export function removeEmpty(path: Bytes): boolean {

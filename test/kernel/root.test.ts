@@ -1,7 +1,7 @@
 // The root of a container: what pivot_root(2) leaves, read-only, propagation, kept changes, archives, foreign programs.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { Harness, MOUNTS, rootless, rootOnly, skip, succeeded } from '../harness/caisson.ts';
 
@@ -198,4 +198,12 @@ test('a /proc of the image that is a link, and links in circles, are refused or 
   const inside = [...MOUNTS, { destination: '/outside/made', type: 'tmpfs', source: 'tmpfs' }];
   assert.equal(harness.ociOutput({ root: { path: root }, mounts: inside }, 'ls -d /etc/made'), '/etc/made');
   assert.ok(!existsSync('/etc/made'));
+});
+
+test('an unpacked root is removed, whatever the container has made of its modes', { skip }, () => {
+  const tar = `${harness.directory}/modes.tar`;
+  execFileSync('tar', ['-cf', tar, '-C', harness.rootfs, '.']);
+  const script = 'mkdir -p /a/b; touch /a/b/c; chmod 0 /a/b; chmod 500 /a; echo done';
+  assert.equal(harness.output(['--rootfs-tar', tar], script), 'done');
+  assert.deepEqual(readdirSync(harness.state), []);
 });
