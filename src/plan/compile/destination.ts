@@ -34,10 +34,10 @@ export interface Resolved {
   readonly fd: Slot;
 }
 
-/** An O_PATH descriptor of the directory `path` below the root, made with its parents where missing. */
-export function resolveDirectory(c: Context, path: Bytes): Resolved {
+/** An O_PATH descriptor of the directory `path` below the root, made (with `mode`) with its parents where missing. */
+export function resolveDirectory(c: Context, path: Bytes, mode = 0o755): Resolved {
   const calls: Call[] = [];
-  return { calls, fd: walk(c, relative(path), calls) };
+  return { calls, fd: walk(c, relative(path), calls, mode) };
 }
 
 /** The same for a file: an empty one is made where nothing is (the target of a bind mount of a file). */
@@ -54,7 +54,7 @@ export function resolveFile(c: Context, path: Bytes): Resolved {
   return { calls, fd };
 }
 
-function walk(c: Context, name: Bytes, calls: Call[]): Slot {
+function walk(c: Context, name: Bytes, calls: Call[], mode = 0o755): Slot {
   if (name === '') return c.root;
   const known = c.directories.get(name);
   if (known !== undefined) return known;
@@ -62,7 +62,7 @@ function walk(c: Context, name: Bytes, calls: Call[]): Slot {
   const last = name.slice(cut + 1);
   const parent = walk(c, cut < 0 ? '' : name.slice(0, cut), calls);
   const fd = slot(`/${name}`);
-  if (last !== '..') calls.push(sys.mkdirat(parent, last, 0o755, EXISTS));
+  if (last !== '..') calls.push(sys.mkdirat(parent, last, mode, EXISTS));
   const resolve = REAL_DIRECTORIES.has(name) ? IN_ROOT | RESOLVE_NO_SYMLINKS : IN_ROOT;
   calls.push(sys.openat2(c.root, name, O_PATH | O_DIRECTORY | O_CLOEXEC, resolve, { result: fd }));
   c.directories.set(name, fd);

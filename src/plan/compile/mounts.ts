@@ -23,6 +23,7 @@ import { copyUp } from './copy-up.ts';
 import { covered, O_DIRECTORY, O_NOFOLLOW, resolveDirectory, resolveFile } from './destination.ts';
 import { detachedFileSystem, ONTO } from './file-system.ts';
 import { labelOptions, refuseMountLabel } from './mount-label.ts';
+import { lookAtMode, TMPFS_MODE, takeMode } from './tmpfs-mode.ts';
 
 /** Destinations below /proc that may be mounted over: files that only inform (as runc allows; CVE-2025-52881). */
 const PROC_FILES: ReadonlySet<Bytes> = new Set(
@@ -77,13 +78,18 @@ function fileSystemMount(c: Context, mount: Mount, options: MountOptions, cause:
   const layered = options.tmpcopyup && type === 'tmpfs';
   const top = slot(`mount ${mount.destination}`);
   const mounted = layered ? slot(`tmpfs ${mount.destination}`) : top;
-  const { calls, fd } = resolveDirectory(c, mount.destination);
+  const bare = type === 'tmpfs' && !layered && !options.data.some((option) => option.startsWith('mode='));
+  const mode = slot(`mode of ${mount.destination}`, { width: 4 });
+  const { calls, fd } = resolveDirectory(c, mount.destination, bare ? TMPFS_MODE : undefined);
+  const attributes = bare ? options.attrSet & ~MOUNT_ATTR_RDONLY : options.attrSet;
   const data = [...options.superFlags, ...options.data.filter((option) => keepData(c, type, option))];
   data.push(...labelOptions(c, type, data));
   const source = mount.source === undefined || mount.source === '' ? type : mount.source;
   calls.push(
     ...checkDestination(mount.destination, fd),
-    ...detachedFileSystem(type, type === 'mqueue' ? '' : source, data, options.attrSet, mounted),
+    ...(bare ? [lookAtMode(fd, mode)] : []),
+    ...detachedFileSystem(type, type === 'mqueue' ? '' : source, data, attributes, mounted),
+    ...(bare ? takeMode(mounted, mode, options.attrSet) : []),
     sys.moveMount(mounted, fd, ONTO),
     ...(layered ? copyUp(c, fd, mounted, options.data, options.attrSet, top) : []),
     ...propagate(top, options.propagation),
