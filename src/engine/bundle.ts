@@ -4,6 +4,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
 import { parseSpec } from '../spec/validate.ts';
+import { readGivenFile } from './given-file.ts';
 
 export interface Bundle {
   readonly directory: Bytes;
@@ -14,7 +15,7 @@ export interface Bundle {
 /** Reads and checks a bundle. Throws CaissonError ENOBUNDLE without a config.json, EINVALIDSPEC for a bad one. */
 export function readBundle(port: Port, directory: Bytes): Bundle {
   const path = `${directory}/config.json`;
-  const text = port.readFile(path);
+  const text = readGivenFile(port, path);
   if (text === undefined) {
     throw new CaissonError(
       `${path}: no such file: a bundle has a config.json (make one with \`caisson oci spec\`)`,

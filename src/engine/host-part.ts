@@ -11,6 +11,7 @@ import { parseMountinfo } from '../linux/mountinfo.ts';
 import { hostLayout } from '../runtime/cgroup.ts';
 import { gatherFacts, selinuxEnabled } from '../runtime/facts.ts';
 import { delegatedCgroup } from '../runtime/prepare.ts';
+import { readGivenFile } from './given-file.ts';
 
 /** The parts of FrontendFacts that do not depend on the root of a container. */
 export type HostPart = Omit<FrontendFacts, 'rootfs' | 'stateDirectory' | 'users'>;
@@ -67,7 +68,7 @@ function selinux(port: Port): Pick<FrontendFacts, 'selinux'> {
 function filesOf(port: Port, flags: RunFlags): Map<Bytes, Bytes> {
   const files = new Map<Bytes, Bytes>();
   for (const path of neededFiles(flags)) {
-    const content = port.readFile(path.startsWith('/') ? path : `${port.cwd}/${path}`);
+    const content = readGivenFile(port, path.startsWith('/') ? path : `${port.cwd}/${path}`);
     if (content !== undefined) files.set(path, content);
   }
   return files;

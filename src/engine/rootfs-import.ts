@@ -19,11 +19,10 @@ export async function importTar(
   target: Bytes,
   signals?: Pick<HeldSignals, 'check'>,
 ): Promise<void> {
-  if (port.stat(file) === undefined) {
-    throw new CaissonError(`${file}: no such file or directory`, {
-      code: 'ENOTFOUND',
-      sources: [`--rootfs-tar ${file}`],
-    });
+  const type = port.stat(file)?.type;
+  if (type === undefined || type === 'directory') {
+    const reason = type === undefined ? 'no such file or directory' : 'a directory, and not an archive';
+    throw new CaissonError(`${file}: ${reason}`, { code: 'ENOTFOUND', sources: [`--rootfs-tar ${file}`] });
   }
   const channel = await port.openChannel();
   try {
@@ -44,7 +43,17 @@ export async function importTar(
       devices: root,
       confine: true,
     });
+  } catch (error) {
+    throw withArchive(error, file);
   } finally {
     await channel.close();
   }
+}
+
+function withArchive(error: unknown, file: Bytes): unknown {
+  if (!(error instanceof CaissonError) || error.sources.length > 0) return error;
+  const { code, errno, syscall, provenance, details, exitCode, cause } = error;
+  const kernel = { ...(errno === undefined ? {} : { errno }), ...(syscall === undefined ? {} : { syscall }) };
+  const sources = [`--rootfs-tar ${file}`];
+  return new CaissonError(error.message, { code, provenance, details, exitCode, cause, ...kernel, sources });
 }
