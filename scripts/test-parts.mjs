@@ -71,7 +71,7 @@ export function allParts() {
       ...without(node24),
     },
     { name: 'bun', budget: 60, engine: 'bun', program: bunPath(), files: unit.map(sourceOf) },
-    { name: 'library', budget: 60, engine: 'node', files: library },
+    { name: 'library', budget: 90, engine: 'node', files: library },
     {
       name: 'library-node24',
       budget: 60,
