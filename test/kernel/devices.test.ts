@@ -1,7 +1,17 @@
 // Device files, the links of /dev, masked and read-only paths.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { CAPABILITIES, capabilities, Harness, MOUNTS, rootless, rootOnly, skip } from '../harness/caisson.ts';
+import {
+  CAPABILITIES,
+  capabilities,
+  Harness,
+  MOUNTS,
+  type Part,
+  rootless,
+  rootOnly,
+  skip,
+} from '../harness/caisson.ts';
 
 const harness = new Harness();
 after(() => {
@@ -157,4 +167,12 @@ test('security options unmask', { skip }, () => {
     ),
     '0',
   );
+});
+
+test('a masked path in a mount over /sys is masked too, though the host has no such file', { skip }, () => {
+  const source = harness.makeDirectory('over');
+  writeFileSync(`${source}/secret`, 'seen');
+  const mounts = [...MOUNTS, { destination: '/sys/kernel', type: 'bind', source, options: ['bind'] }];
+  const linux = { maskedPaths: ['/sys/kernel/secret'] };
+  assert.equal(harness.ociOutput({ mounts, linux } as unknown as Part, 'cat /sys/kernel/secret'), '');
 });

@@ -14,6 +14,8 @@ import {
 import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_PATH, STATX_TYPE } from '../../linux/constants/open.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
+import { parseMountOptions } from '../../spec/mount-options.ts';
+import type { Mount } from '../../spec/runtime-spec.ts';
 import { type Call, call, number, pointer, type Slot, slot, string, struct } from '../call.ts';
 import { kernelAtLeast } from '../facts.ts';
 import * as sys from '../syscalls.ts';
@@ -24,12 +26,29 @@ import { labelOptions } from './mount-label.ts';
 
 const NULL_MAJOR = 1;
 const NULL_MINOR = 3;
+const KERNELS: Readonly<Record<Bytes, Bytes>> = { proc: 'proc', sys: 'sysfs' };
 
-/** What a path of a mounted /proc or /sys is; the container's have the same entries as the host's. */
+/** A file system of the kernel's, or the host's own tree of it. */
+function showsHosts({ type, source, options }: Mount, top: Bytes): boolean {
+  return type === KERNELS[top] || (source === `/${top}` && parseMountOptions(options, type).bind);
+}
+
+function covers(directory: Bytes, path: Bytes): boolean {
+  return directory === '' || path === directory || path.startsWith(`${directory}/`);
+}
+
+/**
+ * What a path of a mounted /proc or /sys is; the container's have the same entries as the host's, unless something
+ * else is mounted there.
+ */
 function kindOf(c: Context, path: Bytes): 'file' | 'directory' | 'absent' | 'unknown' {
   const [top = '', ...rest] = relative(path).split('/');
-  const mounted = (c.spec.mounts ?? []).some(({ destination }) => relative(destination) === top);
-  if ((top !== 'proc' && top !== 'sys') || rest.length === 0 || !mounted) return 'unknown';
+  const covering = (c.spec.mounts ?? []).filter(({ destination }) =>
+    covers(relative(destination), relative(path)),
+  );
+  const [mounted, ...others] = covering;
+  const own = mounted !== undefined && relative(mounted.destination) === top && showsHosts(mounted, top);
+  if (!own || others.length > 0 || rest.length === 0) return 'unknown';
   const file = c.facts.files.get(path);
   if (file === undefined) return 'absent';
   return file.type === 'directory' ? 'directory' : 'file';
