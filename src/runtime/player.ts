@@ -1,6 +1,6 @@
 // A conversation with one launcher: plays batches of steps, receives their answers, keeps frames and plans together.
 import type { Replies } from '../cgroups/reading.ts';
-import type { Channel, Port } from '../host/port.ts';
+import type { Channel, Port, RawAnswer } from '../host/port.ts';
 import type { Arch } from '../linux/abi/index.ts';
 import {
   type Answer,
@@ -29,6 +29,10 @@ export function repliesOf({ batch, answer }: Played): Replies {
   };
 }
 
+function gone(cause?: unknown): CaissonError {
+  return new CaissonError('the launcher has ended unexpectedly', { code: 'ELAUNCHER', cause });
+}
+
 export class Player {
   private readonly channel: Channel;
   private readonly arch: Arch;
@@ -55,16 +59,21 @@ export class Player {
     try {
       await this.channel.send(batch.bytes);
     } catch (cause) {
-      throw new CaissonError('the launcher has ended unexpectedly', { code: 'ELAUNCHER', cause });
+      throw gone(cause);
     }
     return batch;
   }
 
   /** The next answer. Throws CaissonError ELAUNCHER when the launcher has gone. */
   async receive(brief: boolean): Promise<Answer> {
-    const raw = await this.channel.receive(brief);
-    if (raw === undefined)
-      throw new CaissonError('the launcher has ended unexpectedly', { code: 'ELAUNCHER' });
+    let raw: RawAnswer | undefined;
+    try {
+      raw = await this.channel.receive(brief);
+    } catch (cause) {
+      // ECONNRESET: a batch was still unread when it ended (unix(7)).
+      throw gone(cause);
+    }
+    if (raw === undefined) throw gone();
     return decodeAnswer(raw.frame, raw.data);
   }
 
