@@ -69,6 +69,25 @@ test('each flag is found in the file of its controller', { skip: rootOnly }, asy
   });
 });
 
+test('throttles of block devices', { skip: rootOnly }, async () => {
+  const disk = readFileSync('/proc/partitions', 'utf8').split('\n')[2]?.trim().split(/\s+/) ?? [];
+  const [major, minor, , name = ''] = disk;
+  if (!existsSync(`/dev/${name}`)) return;
+  const flags = [`--device-read-bps=/dev/${name}:1mb`, `--device-write-iops=/dev/${name}:99`];
+  await whileItWaits(flags, (cgroup) => {
+    const expected = `${major}:${minor}`;
+    if (UNIFIED) {
+      assert.match(
+        limit(cgroup, 'io', '', 'io.max'),
+        new RegExp(`^${expected} rbps=1048576 wbps=max riops=max wiops=99$`),
+      );
+      return;
+    }
+    assert.equal(limit(cgroup, 'blkio', 'blkio.throttle.read_bps_device', ''), `${expected} 1048576`);
+    assert.equal(limit(cgroup, 'blkio', 'blkio.throttle.write_iops_device', ''), `${expected} 99`);
+  });
+});
+
 test('without flags there is a limit of processes and no other', { skip: rootOnly }, async () => {
   await whileItWaits([], (name) => {
     assert.equal(limit(name, 'pids', 'pids.max', 'pids.max'), '2048');

@@ -216,7 +216,7 @@ test('a directory that the user may not enter is refused', { skip: rootOnly }, (
 
 test('the environment is exactly what is given', { skip }, () => {
   const process = {
-    env: ['PATH=/bin', 'A=1', 'EMPTY=', 'SPACES=a  b', 'EQUALS=a=b', 'LINES=a\nb'],
+    env: ['PATH=/bin', 'A=1', 'EMPTY=', 'SPACES=a  b', 'EQUALS=a=b', 'LINES=a\nb', 'HOME=/x'],
     args: ['/bin/env', '-0'],
   };
   assert.deepEqual(harness.ociOutput({ process }, '').split('\0').slice(0, -1), process.env);
