@@ -33,8 +33,12 @@ set -x
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t securityfs securityfs /sys/kernel/security
-mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs -o mode=755 tmpfs /run
+mkdir /run/checkout && mount --bind "$CAISSON_ROOT" /run/checkout
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+# A checkout below /tmp stays where it is.
+[ -d "$CAISSON_ROOT" ] || { mkdir -p "$CAISSON_ROOT" && mount --bind /run/checkout "$CAISSON_ROOT"; }
+umount /run/checkout && cd "$CAISSON_UML"
 mountpoint -q /dev || mount -t devtmpfs devtmpfs /dev
 mkdir -p /dev/pts /dev/shm /dev/mqueue
 mount -t devpts -o mode=600,ptmxmode=666 devpts /dev/pts
@@ -108,6 +112,7 @@ function boot(directory, { security = 'none', memory = '1024M', timeout = 60 }) 
     ...['cgroup_no_v1=all', 'random.trust_cpu=on'],
     // A word NAME=value that the kernel does not know becomes init's environment.
     `CAISSON_UML=${directory}`,
+    `CAISSON_ROOT=${root}`,
   ];
   return new Promise((resolve, reject) => {
     const child = spawn(findProgram('linux.uml'), args, {
