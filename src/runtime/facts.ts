@@ -52,6 +52,7 @@ function pathsOf(spec: Spec): Set<Bytes> {
 export function gatherFacts(port: Port, spec: Spec, ownFiles: readonly Bytes[] = []): HostFacts {
   const status = read(port, '/proc/self/status');
   const permitted = capabilityPair(status, 'CapPrm');
+  refuseTimeNamespace(port, spec);
   const files = new Map<Bytes, HostFile>();
   for (const path of pathsOf(spec)) {
     const stat = port.stat(path);
@@ -74,6 +75,16 @@ export function gatherFacts(port: Port, spec: Spec, ownFiles: readonly Bytes[] =
     selinux: wantsSelinux(spec) && selinuxEnabled(port),
     files,
   };
+}
+
+/** Kernels may be built without them (CONFIG_TIME_NS), and before 5.6 none has them: unshare(2) says only EINVAL. */
+function refuseTimeNamespace(port: Port, spec: Spec): void {
+  const index = spec.linux?.namespaces?.findIndex(({ type }) => type === 'time') ?? -1;
+  if (index < 0 || port.stat('/proc/self/ns/time') !== undefined) return;
+  throw new CaissonError('this kernel has no time namespaces', {
+    code: 'EUNSUPPORTED',
+    provenance: [`/linux/namespaces/${index}`],
+  });
 }
 
 /** SigIgn of /proc/PID/status: bit 0 is signal 1. */
