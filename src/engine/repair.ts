@@ -45,6 +45,16 @@ export async function repair(port: Port, { stateRoot, dryRun }: RepairOptions): 
   return lines;
 }
 
+/** What a run makes beside its record, and may leave when it is killed while it removes them. */
+const FILES: readonly Bytes[] = ['rootfs', 'hosts', 'hostname', 'resolv.conf'];
+
+/** Nothing but what a run makes: any other directory is none of caisson's. */
+function isUnfinished(names: readonly Bytes[]): boolean {
+  return names.every(
+    (name) => FILES.includes(name) || (name.startsWith('state.json.') && name.endsWith('.tmp')),
+  );
+}
+
 function survey(port: Port, stateRoot: Bytes, tell: Tell): Found {
   const records: ContainerRecord[] = [];
   const empty: Bytes[] = [];
@@ -55,8 +65,9 @@ function survey(port: Port, stateRoot: Bytes, tell: Tell): Found {
     }
     try {
       const record = load(port, stateRoot, id);
-      if (record === undefined) empty.push(id);
-      else records.push(record);
+      if (record !== undefined) records.push(record);
+      else if (isUnfinished(port.list(`${stateRoot}/${id}`))) empty.push(id);
+      else tell(`${id}: left alone: it has no record, and is not empty`);
     } catch (error) {
       if (!(error instanceof CaissonError)) throw error;
       tell(`${id}: left alone: ${error.message}`);

@@ -245,6 +245,17 @@ test('a directory without a record goes after a second', { skip }, () => {
   assert.ok(!existsSync(`${harness.state}/nothing`));
 });
 
+test('a directory without a record that has something in it is not ours, and stays', { skip }, () => {
+  const directory = `${harness.state}/documents`;
+  mkdirSync(directory);
+  writeFileSync(`${directory}/letter`, 'dear');
+  harness.own(directory);
+  const { stdout } = harness.caisson(['system', 'repair']);
+  assert.equal(stdout, 'documents: left alone: it has no record, and is not empty\n');
+  assert.equal(readFileSync(`${directory}/letter`, 'utf8'), 'dear');
+  rmSync(directory, { recursive: true });
+});
+
 test("another user's directory of records is refused", { skip: rootOnly }, () => {
   const state = harness.makeDirectory('foreign');
   const attempt = () =>
