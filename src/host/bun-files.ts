@@ -9,8 +9,8 @@ import {
   AT_REMOVEDIR,
   O_CLOEXEC,
   O_CREAT,
+  O_EXCL,
   O_RDONLY,
-  O_TRUNC,
   O_WRONLY,
   S_IFBLK,
   S_IFCHR,
@@ -102,7 +102,7 @@ export function makeDirectory(path: Bytes): boolean {
 
 export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
   const temporary = cstring(`${path}.${process.pid}.tmp`);
-  const fd = syscall('openat', AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+  const fd = syscall('openat', AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   const bytes = memoryOf(content);
   const written = fd < 0 ? -1 : syscall('write', fd, bytes, bytes.length);
   if (fd >= 0) syscall('close', fd);

@@ -137,7 +137,9 @@ export function makeDirectory(path: Bytes): boolean {
 export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
   const temporary = nodePath(`${path}.${process.pid}.tmp`);
   try {
-    fs().writeFileSync(temporary, Buffer.from(content, 'latin1'), { mode, flag: 'w' });
+    // Never through a link that somebody else has put there (O_EXCL).
+    fs().rmSync(temporary, { force: true });
+    fs().writeFileSync(temporary, Buffer.from(content, 'latin1'), { mode, flag: 'wx' });
     fs().renameSync(temporary, nodePath(path));
   } catch (error) {
     fs().rmSync(temporary, { force: true });

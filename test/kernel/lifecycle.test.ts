@@ -236,3 +236,13 @@ test('twenty runs at once', { skip }, async () => {
     assert.deepEqual([code, stdout], [index, `${index}\n`]);
   });
 });
+
+test('--cidfile does not write through a link that waits for its temporary file', { skip }, () => {
+  const directory = harness.makeDirectory('linked');
+  const script = `ln -s ${directory}/victim ${directory}/id.$$.tmp && exec "$@"`;
+  const prefix = ['sh', '-c', script, 'sh'];
+  const ended = harness.run(['--cidfile', `${directory}/id`], 'true', { prefix });
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.ok(!existsSync(`${directory}/victim`));
+  assert.match(readFileSync(`${directory}/id`, 'latin1'), /^[0-9a-f]{64}$/);
+});
