@@ -158,6 +158,8 @@ function compileExecutable() {
     '--no-compile-autoload-bunfig',
     // In chunks, so that a command loads what it uses and nothing else.
     '--splitting',
+    // Each chunk costs 0.1 ms to load, so that small ones are folded into larger ones.
+    '--min-chunk-size=65536',
     ENTRY,
     '--outfile',
     'dist/caisson',
