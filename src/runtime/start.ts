@@ -4,7 +4,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { ERRNO } from '../linux/errno.ts';
 import * as F from '../linux/flags.ts';
 import { SIGNALS } from '../linux/signals.ts';
-import { type Call, call, NULL, number, type OutBuffer, type Slot } from '../plan/call.ts';
+import { type Call, call, NULL, number, type OutBuffer, type Slot, slot } from '../plan/call.ts';
 import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/compile/namespaces.ts';
 import type { StartPlan } from '../plan/compile.ts';
 import { type Answer, type Batch, bufferBytes, slotValue } from '../plan/encode.ts';
@@ -36,6 +36,9 @@ export interface Stamp {
   readonly at: number;
 }
 
+/** How long a terminal is left alone that nobody has open, in milliseconds. */
+const HANG_UP = 100;
+
 /** A batch that ends in waiting, and what it watches. */
 interface Waiting {
   readonly batch: Batch | Promise<Batch>;
@@ -57,6 +60,7 @@ export class Running {
   private readonly player: Player;
   private readonly pidfd: number;
   private readonly queue: Waiting[] = [];
+  private readonly after: Port['after'];
   private hungUp = false;
   private ended = false;
 
@@ -64,8 +68,10 @@ export class Running {
     player: Player,
     first: Waiting,
     started: { pid: number; pidfd: number; terminal: number; stamps: readonly Stamp[] },
+    after: Port['after'],
   ) {
     this.player = player;
+    this.after = after;
     this.pid = started.pid;
     this.pidfd = started.pidfd;
     this.terminal = started.terminal;
@@ -140,9 +146,20 @@ export class Running {
   private deliver(batch: Batch, answer: Answer, { terminal }: Watch): boolean {
     if (terminal === undefined) return false;
     const count = slotValue(batch, answer, terminal.count);
-    if (count === -ERRNO.EIO) this.hungUp = true;
+    if (count === -ERRNO.EIO && !this.ended) this.hangUp();
     if (count > 0) this.onOutput(bufferBytes(batch, answer, terminal.output, count));
     return count > 0;
+  }
+
+  /** poll(2) does not wait while nobody has the other end open; a program may open /dev/console again. */
+  private hangUp(): void {
+    this.hungUp = true;
+    this.after(HANG_UP, () => {
+      this.hungUp = false;
+      void this.interrupt('listen', 'see whether the terminal is open again', [
+        sys.checkNumber(this.terminal, slot('listened', { width: 4 })),
+      ]);
+    });
   }
 
   private async drain(): Promise<void> {
@@ -308,6 +325,7 @@ export async function start(
           terminal: plan.terminal === undefined ? -1 : slotValue(batch, answer, plan.terminal),
           stamps,
         },
+        port.after,
       );
       await player.continue();
       return running;

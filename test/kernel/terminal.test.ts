@@ -201,6 +201,14 @@ test('no key is lost on a program that reads late', { skip }, () => {
     ['send', keys],
     ['wait', 2],
   ]);
-  const { stdout } = spawnSync("md5sum", { input: keys, encoding: 'utf8' });
+  const { stdout } = spawnSync('md5sum', { input: keys, encoding: 'utf8' });
   assert.ok(seen.output.includes(stdout.trim()), seen.output);
+});
+
+test('a program that closes its terminal and opens it again is heard', { skip }, () => {
+  const again =
+    'i=0; while [ $i -lt 3000 ]; do echo line $i, and then some more of it to fill the buffer; i=$((i+1)); done';
+  const seen = run(['-it'], `exec 0<&- 1>&- 2>&-; sleep 0.5; exec > /dev/console; ${again}; exit 4`);
+  assert.equal(seen.code, 4, seen.output.slice(-200));
+  assert.match(seen.output, /line 2999,/);
 });
