@@ -289,7 +289,7 @@ export class Harness {
   close(): void {
     // What a failed test did not wait for.
     for (const child of this.children)
-      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     try {
       if (skip === false) this.assertNothingLeft();
     } finally {
