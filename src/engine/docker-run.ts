@@ -1,4 +1,5 @@
 // A container from flags: prepares the root, lets the front end compile, starts, waits, cleans up.
+import type { Cgroup } from '../cgroups/path.ts';
 import type { CompiledRun } from '../frontends/docker/compile-run.ts';
 import type { ImageConfig, UserDatabase } from '../frontends/docker/facts.ts';
 import type { RootChoice } from '../frontends/docker/filesystem.ts';
@@ -194,8 +195,10 @@ async function runHeld(
   const stateDirectory = `${stateRoot}/${run.id}`;
   claim(port, stateRoot, recordOf(port, { id: run.id, cgroups: [] }, { stateRoot }, channel.pid));
   let close: (() => Promise<void>) | undefined;
+  let cgroups: readonly Cgroup[] = [];
   try {
     const made = await compileDockerRun(port, channel, run, stateDirectory, signals);
+    cgroups = made.prepared.cgroups;
     for (const warning of [...made.compiled.warnings, ...made.prepared.warnings]) options.warn(warning);
     close = made.close;
     const exit = await runCompiled(port, channel, run, made, options, signals);
@@ -203,7 +206,7 @@ async function runHeld(
     return { ...exit, output: await channel.captured() };
   } catch (error) {
     // The record of what could not be taken away is for `system repair`.
-    if (!(error instanceof CaissonError && error.code === 'ECGROUPBUSY')) port.remove(stateDirectory);
+    if (!cgroups.some(({ directory }) => port.stat(directory) !== undefined)) port.remove(stateDirectory);
     await signals?.check();
     throw error;
   } finally {

@@ -166,7 +166,10 @@ export function execute(c: Context): Execution {
   });
   const last = tries.at(-1);
   if (last !== undefined) calls.push(sys.check(last, 'EQ', 0, ERRNO.ENOENT));
-  c.child('execute', `execute ${program}, searched in PATH`, [cause, '/process/env'], calls);
+  // The entry that says where was searched; without one the default is nobody's fault.
+  const path = env.findLastIndex((entry) => entry.startsWith('PATH='));
+  const causes = path < 0 ? [cause] : [cause, `/process/env/${path}`];
+  c.child('execute', `execute ${program}, searched in PATH`, causes, calls);
   return { tries };
 }
 
