@@ -103,17 +103,17 @@ test('rootless --device binds the device of the host', {
 });
 
 test('devices that were not given cannot be used, even when they can be made', { skip: rootOnly }, () => {
-  const script = [
-    'mknod /tmp/mem c 1 1 2>/dev/null && head -c1 /tmp/mem 2>/dev/null | wc -c',
-    'mknod /tmp/disk b 8 0 2>/dev/null && head -c1 /tmp/disk 2>/dev/null | wc -c',
-    'mknod /tmp/null c 1 3 && echo x > /tmp/null && echo null',
-    'rm -f /tmp/mem /tmp/disk /tmp/null',
-  ].join('; ');
-  assert.equal(harness.output(['--cap-add', 'MKNOD'], script), '0\n0\nnull');
+  // Not ENXIO, as of a device without a driver.
+  const tries = (name: string, numbers: string) =>
+    `mknod /tmp/${name} ${numbers} && head -c1 /tmp/${name} 2>&1 | grep -c "Operation not permitted"; rm -f /tmp/${name}`;
+  const script = [tries('mem', 'c 1 1'), tries('disk', 'b 8 0'), tries('null', 'c 1 3')].join('; ');
+  assert.equal(harness.output(['--cap-add', 'MKNOD'], script), '1\n1\n0');
   const devices = [{ allow: false, access: 'rwm' }];
-  assert.equal(harness.ociOutput({ linux: { resources: { devices } } }, script), '0\n0\nnull');
-  const rule = ['--cap-add', 'MKNOD', '--device-cgroup-rule', 'c 1:1 m'];
-  assert.match(harness.output(rule, 'mknod /tmp/mem c 1 1 && echo made; rm -f /tmp/mem'), /^made$/);
+  assert.equal(harness.ociOutput({ linux: { resources: { devices } } }, script), '1\n1\n0');
+  assert.equal(
+    harness.output(['--cap-add', 'MKNOD', '--device-cgroup-rule', 'a *:* rwm'], script),
+    '0\n0\n0',
+  );
 });
 
 test('--privileged has the devices of the host', { skip: rootOnly }, () => {
