@@ -2,13 +2,24 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
+import { Calm } from './calm.ts';
 import { type Contestant, runs, starts } from './contestants.ts';
 import { type Bar, barLine, type Series, table } from './figures.ts';
 import { BUN, makeSite, type Site } from './site.ts';
 import { type WarmProgram, warmPrograms } from './warm.ts';
 
+/** Milliseconds to wait for calm in all. */
+const CALM_BUDGET = 90_000;
 /** Runs of a warm program before anything counts. */
 const WARM_UP = 40;
+
+interface Measurements {
+  readonly runs: readonly Series[];
+  readonly starts: readonly Series[];
+  readonly warm: readonly Series[];
+  /** Rounds before which nobody else used the machine. */
+  readonly calmRounds: number;
+}
 
 interface Measured extends Series {
   readonly wall: number[];
@@ -41,11 +52,7 @@ function rotated<T>(list: readonly T[], by: number): T[] {
   return [...list.slice(cut), ...list.slice(0, cut)];
 }
 
-async function measureAll(
-  site: Site,
-  warm: readonly WarmProgram[],
-  rounds: number,
-): Promise<Record<string, Measured[]>> {
+async function measureAll(site: Site, warm: readonly WarmProgram[], rounds: number): Promise<Measurements> {
   const cold = [...runs(site), ...starts(site)].map((contestant) => ({
     contestant,
     series: newSeries(contestant),
@@ -56,8 +63,11 @@ async function measureAll(
   }));
   site.renew('warm-up');
   for (let i = 0; i < WARM_UP; i++) for (const { program } of inside) await program.run();
+  const calm = new Calm(CALM_BUDGET);
+  let calmRounds = 0;
   // The first round fills caches and makes the cgroups above.
   for (let round = -1; round < rounds; round++) {
+    if ((await calm.wait()) && round >= 0) calmRounds++;
     // In another order every time: what one program leaves behind in the kernel (RCU, caches) must not always meet the same.
     for (const { contestant, series } of rotated(cold, round + 1))
       measureOnce(site, contestant, round, round < 0 ? newSeries(series) : series);
@@ -73,6 +83,7 @@ async function measureAll(
     runs: all.filter(({ name }) => !names.has(name)),
     starts: all.filter(({ name }) => names.has(name)),
     warm: inside.map(({ series }) => series),
+    calmRounds,
   };
 }
 
@@ -102,8 +113,7 @@ function versions(): string {
     .join('; ');
 }
 
-function report(measured: Record<string, Measured[]>, rounds: number): string {
-  const { runs: cold = [], starts: empty = [], warm = [] } = measured;
+function report({ runs: cold, starts: empty, warm, calmRounds }: Measurements, rounds: number): string {
   const all = [...cold, ...empty, ...warm];
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   return `# Results of \`npm run bench\`
@@ -113,7 +123,7 @@ ${cpus().length} processors (${cpus()[0]?.model ?? 'unknown'}), Linux ${release(
 
 The bundle is \`runc spec\`'s with a static \`true\`, the namespaces pid, network, ipc, uts, mount and cgroup, cgroups in
 every hierarchy, and caisson's default seccomp profile; its text changes before every run. A time is from before vfork
-to after wait4, in bench/measure.c. The machine is shared: least and median say how much that mattered.
+to after wait4, in bench/measure.c. The machine is shared: ${calmRounds} of the rounds began while nobody else used it.
 
 ## A container from start to end
 
