@@ -272,6 +272,7 @@ const PROCESS_BUNDLES = [
       ],
     },
   }),
+  bundle('an environment with an empty HOME', { process: { env: ['PATH=/bin', 'HOME='] } }),
   bundle('an environment without HOME for a user of the image', {
     process: { env: ['PATH=/bin'], user: { uid: 1000, gid: 1001 } },
   }),

@@ -32,7 +32,8 @@ export const INTENDED: readonly Difference[] = [
   {
     section: 'mounts',
     ours: /^\S+ ro,nosuid,nodev,noexec,relatime : \/ : tmpfs tmpfs rw,nr_inodes=2,mode=755/,
-    theirs: /^\S+ ro,relatime : (?:\/ : tmpfs tmpfs r[ow],size=4k,nr_inodes=1|BUNDLES\/\S+empty-directory : )/,
+    theirs:
+      /^\S+ ro,relatime : (?:\/ : tmpfs tmpfs r[ow],size=4k,nr_inodes=1|BUNDLES\/\S+empty-directory : )/,
     reason: 'masked directories: one tmpfs of two inodes, read-only and without devices and programs besides',
   },
   {
@@ -162,6 +163,14 @@ export const INTENDED: readonly Difference[] = [
     ours: /^-1$/,
     theirs: /^0$/,
     reason: 'the same: no CAP_SYS_ADMIN',
+  },
+  {
+    section: 'environment',
+    peer: 'runc',
+    bundle: /^an environment with an empty HOME$/,
+    ours: /^HOME=$/,
+    theirs: /^HOME=\/root$/,
+    reason: 'an empty HOME is what the configuration says, as with crun',
   },
   {
     section: EXIT,

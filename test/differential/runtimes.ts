@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -43,6 +44,8 @@ export function differentialMissing(): string | false {
 // One shell for all: entering the peers' root costs more than a container.
 const SCRIPT = `
 umask 022
+# What the caller ignores is nothing to the container.
+trap '' USR1 USR2
 for bundle in [0-9]*; do
   for runtime in runc crun caisson; do
     each=$PWD/$bundle/$runtime
@@ -117,6 +120,6 @@ function outcomeOf(path: string, namespaces: ReadonlyMap<string, string>): Outco
 }
 
 function hostNamespaces(): ReadonlyMap<string, string> {
-  const types = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts', 'time'];
+  const types = readdirSync('/proc/self/ns').filter((name) => !name.includes('_'));
   return new Map(types.map((type) => [type, /\d+/.exec(readlinkSync(`/proc/self/ns/${type}`))?.[0] ?? '']));
 }
