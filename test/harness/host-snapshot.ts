@@ -72,10 +72,13 @@ function records(directory: string): string[] {
   return existsSync(directory) ? readdirSync(directory).map((name) => `${directory}/${name}`) : [];
 }
 
+/** Where other programs of this machine may mount something meanwhile: their mounts are not looked at. */
+const OTHERS = /^\S+ \S+ \S+ \S+ \/(?:tmp|var|work)\//;
+
 /** Looks at the host: its mount table, and whatever else is of this test file. */
 export function hostSnapshot({ directory, state, cgroup }: Belongings): HostSnapshot {
   return {
-    mounts: mountLines(),
+    mounts: mountLines().filter((line) => line.includes(directory) || !OTHERS.test(line)),
     cgroups: cgroups(cgroup),
     processes: processes(directory),
     records: records(state),
