@@ -1,5 +1,5 @@
 // Parses /proc/PID/mountinfo (proc_pid_mountinfo(5)).
-import type { Bytes } from './bytes.ts';
+import { type Bytes, isMadeOf } from './bytes.ts';
 
 /** One mount of a mount namespace. */
 export interface MountEntry {
@@ -57,8 +57,8 @@ function parseLine(line: Bytes): MountEntry {
   };
 }
 
-function isNumber(text: string): boolean {
-  return text !== '' && Number.isInteger(Number(text));
+function isNumber(text: Bytes): boolean {
+  return text !== '' && isMadeOf(text, '0123456789');
 }
 
 function propagation(
