@@ -72,7 +72,7 @@ export function bytesOf(memory: Uint8Array, start: number, end: number): Bytes {
 /** sizeof(posix_spawn_file_actions_t) in glibc is 80. */
 const FILE_ACTIONS_SIZE = 128;
 /** Descriptors are first moved above every target, so that no dup2 overwrites the source of a later one. */
-const SAFE = 100;
+const SAFE = 16;
 const F_DUPFD_CLOEXEC = 1030;
 
 /**

@@ -90,6 +90,14 @@ test('standard input is passed on with -i, and empty without', { skip }, () => {
   assert.equal(harness.ociOutput({}, 'cat', { input: 'given\n' }), 'given');
 });
 
+test('closed standard descriptors are /dev/null, and nothing else takes their place', { skip }, () => {
+  const prefix = ['bash', '-c', 'exec 0<&- 2>&-; exec "$@"', 'bash'];
+  const script = 'readlink /proc/self/fd/0; readlink /proc/self/fd/2; ls /proc/self/fd | wc -l';
+  assert.equal(harness.output([], script, { prefix }), '/dev/null\n/dev/null\n4');
+  const none = ['bash', '-c', 'exec 0<&- 1>&- 2>&-; exec "$@"', 'bash'];
+  assert.equal(harness.run([], 'exit 4', { prefix: none }).code, 4);
+});
+
 test('signals reach the program', { skip }, async () => {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGQUIT'] as const) {
     const name = signal.slice(3);

@@ -51,6 +51,13 @@ test('limits are lowered, and seen in /proc/self/limits', { skip }, () => {
   assert.equal(flag, '64\n65\n0');
 });
 
+test('a caller with few descriptors is told so', { skip }, () => {
+  const ended = harness.run([], 'echo ran', { prefix: ['prlimit', '--nofile=24:24'] });
+  if (ended.code === 0) return;
+  assert.equal(ended.code, 125);
+  assert.match(ended.stderr, /\(EMFILE\)[\s\S]*system call/);
+});
+
 test('64-bit limits are exact', { skip }, () => {
   const infinity = '18446744073709551615';
   const config = JSON.stringify(

@@ -96,6 +96,25 @@ test('mounts of a container do not reach the host, but through a shared bind', {
   }
 });
 
+test("mounts that the host makes below the root later are not the container's", {
+  skip: rootOnly,
+}, async () => {
+  const root = harness.makeRootfs();
+  execFileSync('mount', ['--bind', root, root]);
+  execFileSync('mount', ['--make-shared', root]);
+  try {
+    const script = 'echo ready; read line; grep -c late-by-test /proc/self/mountinfo';
+    const bundle = harness.bundle({ root: { path: root } }, script);
+    const started = harness.start(['oci', 'run', '--bundle', bundle, harness.newId()], { stdin: 'pipe' });
+    await started.untilPrinted('ready');
+    execFileSync('mount', ['-t', 'tmpfs', 'late-by-test', `${root}/var`]);
+    started.child.stdin?.end('go\n');
+    assert.equal((await started.end()).stdout, 'ready\n0\n');
+  } finally {
+    execFileSync('umount', ['-R', root]);
+  }
+});
+
 test('rootfsPropagation is what the root has in the end', { skip: rootOnly }, () => {
   const optional = (propagation: string) =>
     harness.ociOutput(

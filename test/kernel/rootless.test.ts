@@ -1,6 +1,7 @@
 // An ordinary user without any set-up: no name, no subordinate ids, no cgroup, no rights.
 import assert from 'node:assert/strict';
-import { existsSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, readlinkSync, statSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { Harness, NAMESPACES, once, STRANGER, succeeded } from '../harness/caisson.ts';
 
@@ -77,4 +78,25 @@ test('an unreadable bundle is told by its path', { skip }, () => {
   const ended = harness.ociRun('/root');
   assert.equal(ended.code, 125);
   assert.match(ended.stderr, /\/root\/config\.json/);
+});
+
+test('namespaces of the same user are joined', { skip }, async () => {
+  const ids = ['--reuid', String(STRANGER.uid), '--regid', String(STRANGER.gid), '--clear-groups'];
+  const script = 'echo ready; exec sleep 60';
+  const other = spawn('setpriv', [...ids, 'unshare', '-Urn', 'sh', '-c', script], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  await new Promise((resolve) => other.stdout?.once('data', resolve));
+  try {
+    const path = (type: string) => `/proc/${other.pid}/ns/${type}`;
+    const wanted = ['user', 'net'].map((type) => readlinkSync(path(type)));
+    const flags = ['--user-ns', path('user'), '--net-ns', path('net')];
+    const show = 'readlink /proc/self/ns/user; readlink /proc/self/ns/net';
+    assert.deepEqual(harness.output(flags, show).split('\n'), wanted);
+    const alone = harness.run(['--net-ns', path('net')], 'echo ran');
+    assert.deepEqual([alone.code, alone.stdout], [125, '']);
+    assert.match(alone.stderr, /\(EPERM\)[\s\S]*--net-ns/);
+  } finally {
+    other.kill('SIGKILL');
+  }
 });
