@@ -37,7 +37,9 @@ test('bundles look the same from inside as under runc and crun', {
   }
   await context.test('every reason of the table is needed', () => {
     assert.deepEqual(
-      INTENDED.filter((difference) => !used.has(difference)).map(({ reason }) => reason),
+      INTENDED.filter((difference) => difference.host !== true && !used.has(difference)).map(
+        ({ reason }) => reason,
+      ),
       [],
     );
   });

@@ -12,6 +12,8 @@ export interface Difference {
   /** All bundles unless told: a part of their names. */
   readonly bundle?: RegExp;
   readonly section: string;
+  /** It depends on the host whether it is seen: its cgroups, its /proc/kcore. */
+  readonly host?: true;
   readonly ours?: RegExp;
   readonly theirs?: RegExp;
 }
@@ -59,12 +61,14 @@ export const INTENDED: readonly Difference[] = [
   },
   {
     section: 'mounts',
+    host: true,
     ours: /^\/sys\/fs\/cgroup ro,nosuid,nodev,noexec,relatime : \/ : tmpfs cgroup rw,mode=755/,
     theirs: /^\/sys\/fs\/cgroup rw,nosuid,nodev,noexec,relatime : \/ : tmpfs \S+ rw,(?:mode=755|size=1024k)/,
     reason: 'the directory of the v1 hierarchies is read-only as the configuration says',
   },
   {
     section: 'writable',
+    host: true,
     peer: 'crun',
     ours: /^\/sys\/fs\/cgroup not writable$/,
     theirs: /^\/sys\/fs\/cgroup writable$/,
@@ -72,25 +76,43 @@ export const INTENDED: readonly Difference[] = [
   },
   {
     section: 'mounts',
+    host: true,
     ours: /^\/sys\/fs\/cgroup\/\S+ ro,nosuid,nodev,noexec,relatime : \S+ : cgroup cgroup rw,/,
     theirs: /^\/sys\/fs\/cgroup\/\S+ ro,nosuid,nodev,noexec,relatime(?:,nosymfollow)? : \S+ : cgroup \S+ rw,/,
     reason:
       'without cgroupsPath the cgroup is below /caisson; sources are words without meaning; crun adds nosymfollow',
   },
   {
+    section: 'mounts',
+    host: true,
+    ours: /^\/sys\/fs\/cgroup ro,\S+ : \S+ : cgroup2 cgroup2 rw/,
+    theirs: /^\/sys\/fs\/cgroup ro,\S+ : \S+ : cgroup2 \S+ rw/,
+    reason:
+      'v2: without a cgroup namespace, too, only the directory of the container is shown; the source is a word',
+  },
+  {
+    section: 'hierarchies',
+    host: true,
+    ours: /^-\S+ \w+\./,
+    theirs: /^[-d]\S+ /,
+    reason: 'v2: the same',
+  },
+  {
     section: 'cgroups',
-    ours: /^\S+:\/caisson\/ID$/,
-    theirs: /^\S+:(?:\/\S+)?\/ID$/,
+    ours: /^\S*:\/caisson\/ID$/,
+    theirs: /^\S*:(?:\/\S+)?\/ID$/,
     reason: 'without cgroupsPath the cgroup is below /caisson; runc puts it below its own',
   },
   {
     section: 'devices',
+    host: true,
     peer: 'crun',
     theirs: /^\/dev\/core -> \/proc\/kcore$/,
     reason: 'the link is made where there is a /proc/kcore, as runc does',
   },
   {
     section: 'hierarchies',
+    host: true,
     peer: 'crun',
     theirs: /^lrwxrwxrwx net_(?:cls|prio) -> net_cls,net_prio$/,
     reason: 'links to a hierarchy that is not mounted',

@@ -72,7 +72,7 @@ function normalised(line: string, namespaces: ReadonlyMap<string, string>): stri
       // Peer groups are numbered by the kernel.
       .replace(/ (master|shared|propagate_from):\d+/g, ' $1')
       // The source of a mount may be the path of this runtime's own bundle.
-      .replace(/\/tmp\/caisson-differential-\w+/g, 'BUNDLES')
+      .replace(/(?:\/tmp)?\/caisson-differential-\w+/g, 'BUNDLES')
       .replace(/\/(?:runc|crun|caisson)-/g, '/RUNTIME-')
   );
 }

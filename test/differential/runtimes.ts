@@ -57,7 +57,7 @@ for bundle in [0-9]*; do
   done
 done
 # crun makes directories where the unified tree was before the peers' root took it out of view.
-mountpoint -q /sys/fs/cgroup/unified || find /sys/fs/cgroup/unified -mindepth 1 -delete
+[ ! -d /sys/fs/cgroup/unified ] || mountpoint -q /sys/fs/cgroup/unified || find /sys/fs/cgroup/unified -mindepth 1 -delete
 find /sys/fs/cgroup -depth -type d -name caisson-test -exec rmdir {} \\;
 find /sys/fs/cgroup -type d -name 'report-*'
 `;
