@@ -1,6 +1,5 @@
 // The calls of the commands into src/engine, each loaded when it is made.
 
-import { CaissonError } from '../spec/error.ts';
 import type { EngineCalls } from './context.ts';
 import { stateRoot } from './state-root.ts';
 
@@ -35,7 +34,3 @@ export const engineCalls: EngineCalls = {
       ).repair(context.port, { stateRoot: stateRoot(context), dryRun })
     ).join('\n'),
 };
-
-function missing(what: string): never {
-  throw new CaissonError(`caisson ${what} is not connected to the engine yet`, { code: 'ELATER' });
-}
