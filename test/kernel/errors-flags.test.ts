@@ -18,7 +18,7 @@ const FLAGS: readonly (readonly [readonly string[], RegExp, ('root' | 'user')?])
   [['-v', '/usr:/etc/passwd'], /ENOTDIR[\s\S]*caused by --volume \/usr:\/etc\/passwd/],
   [['-v', '/usr:relative'], /relative[\s\S]*absolute/],
   [['-w', '/etc/passwd'], /ENOTDIR[\s\S]*caused by --workdir \/etc\/passwd/],
-  [['-u', 'nobody-here'], /nobody-here/],
+  [['-u', 'nobody-here'], /nobody-here[\s\S]*caused by --user nobody-here/],
   [['-u', ':no-such-group'], /no-such-group/],
   [['--group-add', 'no-such-group'], /no-such-group/],
   [['--sysctl', 'kernel.panic=1'], /kernel\.panic/],

@@ -1,10 +1,11 @@
 // `--user` and `--group-add`: the ids of the container's process.
 
 import type { Bytes } from '../../linux/bytes.ts';
+import { CaissonError } from '../../spec/error.ts';
 import type { User } from '../../spec/runtime-spec.ts';
 import { type ResolvedUser, resolveGroup, resolveUser, sortedIds } from '../users.ts';
 import type { FrontendFacts, IdMaps, ImageConfig } from './facts.ts';
-import { flagRefused, invalidArgument } from './flag-error.ts';
+import { flagRefused, flagSource, invalidArgument } from './flag-error.ts';
 import { isMapped } from './id-maps.ts';
 import type { Recorder } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
@@ -28,7 +29,7 @@ export function compileUser(
 ): CompiledUser {
   const keepId = flags.userns === 'keep-id' ? `${facts.uid}:${facts.gid}` : '';
   const who = flags.user ?? (image.User !== undefined && image.User !== '' ? image.User : keepId);
-  const resolved = resolveUser(who, facts.users);
+  const resolved = naming('user', flags.user, () => resolveUser(who, facts.users));
   if (flags.user !== undefined) recorder.note('/process/user', 'user', flags.user);
   const added = addedGroups(flags, maps, facts, recorder);
   checkMapped(resolved, flags, maps);
@@ -45,6 +46,20 @@ export function compileUser(
   return { user, home: resolved.home };
 }
 
+/** An error of a look-up in passwd and group, which docker words without the flag, names it as its source. */
+function naming<T>(flag: 'user' | 'group-add', text: Bytes | undefined, look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    if (!(error instanceof CaissonError) || text === undefined) throw error;
+    throw new CaissonError(error.message, {
+      code: error.code,
+      sources: [flagSource(flag, text)],
+      cause: error,
+    });
+  }
+}
+
 function addedGroups(
   flags: RunFlags,
   maps: IdMaps | undefined,
@@ -57,7 +72,7 @@ function addedGroups(
     if (maps?.setgroups === false) {
       throw flagRefused('group-add', text, 'without subordinate group ids (newgidmap) groups cannot be set');
     }
-    const gid = resolveGroup(text, facts.users);
+    const gid = naming('group-add', text, () => resolveGroup(text, facts.users));
     if (maps !== undefined && !isMapped(maps.gidMappings, gid)) {
       throw flagRefused('group-add', text, `group id ${gid} is not mapped in the user namespace`);
     }
