@@ -59,7 +59,8 @@ export function stat(path: Bytes): FileStat | undefined {
     const { mode, uid, gid, size, dev, ino } = stats;
     return { type: typeOf(stats), mode, uid, gid, size, rdev: kernelDevice(stats.rdev), dev, ino };
   } catch (error) {
-    if (isAbsent(error) || (error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (isAbsent(error) || code === 'EACCES' || code === 'ENAMETOOLONG' || code === 'ELOOP') return undefined;
     throw error;
   }
 }

@@ -112,7 +112,7 @@ function checkErrno(fields: Fields, key: Bytes, action: LinuxSeccompAction | und
   const errno = c.integer(fields, key, 0, 65535);
   if (errno === undefined || action === undefined) return;
   if (action !== 'SCMP_ACT_ERRNO' && action !== 'SCMP_ACT_TRACE')
-    c.warn(key, `${action} returns no errno: ignored`);
+    c.fail(key, `${action} returns no errno (config-linux.md: a runtime MUST fail)`);
 }
 
 function checkArgument(argument: Fields, c: Check): void {

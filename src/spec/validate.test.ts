@@ -148,7 +148,6 @@ test('validate: what runc or crun accept is accepted, some of it with a warning'
     ['/process/capabilities/ambient', ['CAP_FLY'], '/process/capabilities/ambient'],
     ['/linux/personality/flags', ['X'], '/linux/personality/flags'],
     ['/linux/resources/memory/kernel', -1, '/linux/resources/memory/kernel'],
-    ['/linux/seccomp/syscalls/0/errnoRet', 1, '/linux/seccomp/syscalls/0/errnoRet'],
     ['/linux/uidMappings', [], '/linux/uidMappings'],
   ];
   for (const [pointer, value, warning] of accepted) {

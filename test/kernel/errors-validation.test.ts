@@ -158,6 +158,16 @@ const VALIDATION: readonly Row[] = [
     field: '/linux/seccomp/defaultAction',
   },
   {
+    name: 'a mount over the root',
+    parts: mount({ destination: '/x/../..', type: 'tmpfs', source: 'x' }),
+    field: '/mounts/5/destination',
+  },
+  {
+    name: 'an errno that no action returns',
+    parts: seccomp({ defaultErrnoRet: 1 }),
+    field: '/linux/seccomp/defaultErrnoRet',
+  },
+  {
     name: 'a seccomp rule without names',
     parts: seccomp({ syscalls: [{ names: [], action: 'SCMP_ACT_ERRNO' }] }),
     field: '/linux/seccomp/syscalls/0/names',

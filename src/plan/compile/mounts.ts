@@ -48,6 +48,7 @@ export function mounts(c: Context): void {
 function mountOne(c: Context, mount: Mount, cause: Pointer): void {
   const options = parseMountOptions(mount.options, mount.type);
   refuseProcDestination(c, mount, options, cause);
+  refuseRootDestination(mount, cause);
   if (options.bind) bindMount(c, mount, options, cause);
   else if (mount.type === 'cgroup' || mount.type === 'cgroup2') cgroupMount(c, mount, options, cause);
   else if (mount.type === 'sysfs' && !ownsNetwork(c))
@@ -58,6 +59,19 @@ function mountOne(c: Context, mount: Mount, cause: Pointer): void {
 /** sysfs belongs to a network namespace; a user namespace may mount only its own (fact E2). */
 function ownsNetwork(c: Context): boolean {
   return !c.inUserNamespace || c.isNew('network');
+}
+
+/** A mount over the root would leave pivot_root(2) and every later step with the one below. */
+function refuseRootDestination(mount: Mount, cause: Pointer): void {
+  const depth = mount.destination.split('/').reduce((sum, part) => {
+    if (part === '..') return Math.max(sum - 1, 0);
+    return part === '' || part === '.' ? sum : sum + 1;
+  }, 0);
+  if (depth > 0) return;
+  throw unsupported(
+    `mount on ${mount.destination}: the root itself cannot be mounted over`,
+    `${cause}/destination`,
+  );
 }
 
 function refuseProcDestination(c: Context, mount: Mount, options: MountOptions, cause: Pointer): void {

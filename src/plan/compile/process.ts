@@ -2,7 +2,7 @@
 //
 // config.md Process, config-linux.md; facts A-B5, J, K, L of launcher.md; capabilities(7), prctl(2), setrlimit(2).
 import type { Bytes } from '../../linux/bytes.ts';
-import { CAPABILITIES, capabilityWords } from '../../linux/capabilities.ts';
+import { CAPABILITIES, capabilityWords, isCapability } from '../../linux/capabilities.ts';
 import { O_CLOEXEC, O_WRONLY } from '../../linux/constants/open.ts';
 import {
   KEYCTL_JOIN_SESSION_KEYRING,
@@ -106,7 +106,8 @@ export function oomScore(c: Context): void {
 
 /** The words of a capability set that the caller can give: what it lacks itself, capset(2) refuses as a whole. */
 function words(c: Context, names: readonly Bytes[] | undefined): [number, number] {
-  const [low, high] = capabilityWords(names ?? []);
+  // config.md: what this kernel does not know is warned of, and left out.
+  const [low, high] = capabilityWords((names ?? []).filter(isCapability));
   if (c.inUserNamespace) return [low, high];
   const [allowedLow, allowedHigh] = c.facts.permitted;
   return [(low & allowedLow) >>> 0, (high & allowedHigh) >>> 0];
