@@ -26,6 +26,9 @@ export { skip };
 export const long = process.env.CAISSON_LONG === '1';
 export const rounds = (daily: number, full: number): number => (long ? full : daily);
 
+/** How often a race is run; the user namespace is another way to the same calls, and is tried less often daily. */
+export const races = ({ mode }: Arena): number => rounds(mode === 'R' ? 300 : 100, 10_000);
+
 /** The first id of the user namespace of mode U. */
 export const FIRST_ID = 100000;
 const USER_NAMESPACE_IDS = [{ containerID: 0, hostID: FIRST_ID, size: 65536 }];

@@ -4,7 +4,7 @@ import { rounds, sung } from './arena.ts';
 import { attack } from './attack.ts';
 
 /** Few descriptors exist; all 256 numbers are tried in the long run. */
-const DAILY = 24;
+const DAILY = 16;
 
 attack({
   id: 'T04',
@@ -30,6 +30,7 @@ attack({
       ...['/cwd-self', '/cwd-root/../..'].map((path) => [links, path] as const),
     ];
     for (const [path, cwd] of directories) {
+      if (evidence.length > 0) break;
       const { code, stdout, stderr } = arena.oci({ process: { cwd }, root: { path } }, script, { prefix });
       evidence.push(...sung(stdout));
       if (stdout.includes('unreachable') || (code === 0 && !stdout.startsWith('/')))

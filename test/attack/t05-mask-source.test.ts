@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { MOUNTS } from '../harness/caisson.ts';
-import { type Arena, rounds } from './arena.ts';
+import { type Arena, races } from './arena.ts';
 import { attack } from './attack.ts';
 import { CANARY_SYSCTL } from './oracle.ts';
 import { neighbour } from './race.ts';
@@ -62,8 +62,7 @@ attack({
     ];
     const swapper = await neighbour(arena, { mounts }, 'exec probe swap /tmp/null /tmp/trick', 'swapping');
     const evidence: string[] = [];
-    for (let i = 0; i < rounds(300, 10_000) && evidence.length === 0; i++)
-      evidence.push(...victim(arena, device));
+    for (let i = 0; i < races(arena) && evidence.length === 0; i++) evidence.push(...victim(arena, device));
     assert.doesNotMatch(await swapper.end(), /renameat2/);
     return evidence;
   },

@@ -79,7 +79,7 @@ attack({
     const script = `stat -L -c %t:%T /proc/self/fd/0; grep -c ' /dev/\\(console\\|trick\\) ' /proc/self/mountinfo`;
     return whileSwapping(arena, `${image}/dev/console`, `${image}/dev/trick`, () => {
       const evidence: string[] = [];
-      for (let i = 0; i < rounds(60, 2000) && evidence.length === 0; i++) {
+      for (let i = 0; i < rounds(40, 2000) && evidence.length === 0; i++) {
         for (const name of ['null', 'zero', 'full', 'random', 'urandom', 'tty'])
           rmSync(`${image}/dev/${name}`, { force: true });
         const ended = arena.oci(

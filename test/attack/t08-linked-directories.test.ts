@@ -20,6 +20,7 @@ attack({
     const evidence: string[] = [];
     const script = 'cat /dev/secret /etc/secret /run/secret 2>/dev/null; true';
     for (const name of NAMES) {
+      if (evidence.length > 0) break;
       for (const target of [
         arena.canary,
         `../../../../../../../..${arena.canary}`,

@@ -30,7 +30,7 @@ attack({
     const namespaces = [...OWN, ...types.map((type) => ({ type, path: `/proc/${attacker.pid}/ns/${type}` }))];
     const prefix = [arena.probe, 'leak', '20', arena.canary];
     let started = 0;
-    for (let i = 0; i < rounds(150, 5000) && !/reached|attached/.test(attacker.started.stdout); i++) {
+    for (let i = 0; i < rounds(100, 5000) && !/reached|attached/.test(attacker.started.stdout); i++) {
       // The attacker's output is read between two starts.
       await new Promise((resolve) => setImmediate(resolve));
       if (arena.oci({ process, linux: { namespaces } }, 'true', { prefix }).code === 0) started++;
