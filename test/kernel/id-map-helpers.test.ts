@@ -12,9 +12,21 @@ after(() => {
 
 test('a user with subordinate ids has more than one id', { skip }, () => {
   const script = 'cat /proc/self/uid_map; touch /tmp/file; chown 5:6 /tmp/file; stat -c %u:%g /tmp/file';
-  const { stdout, stderr } = harness.caisson(['run', '--rootfs', harness.rootfs, '--tmpfs', '/tmp', '/bin/sh', '-c', script]);
+  const { stdout, stderr } = harness.caisson([
+    'run',
+    '--rootfs',
+    harness.rootfs,
+    '--tmpfs',
+    '/tmp',
+    '/bin/sh',
+    '-c',
+    script,
+  ]);
   assert.equal(stderr, '');
-  const lines = stdout.trim().split('\n').map((line) => line.trim().split(/\s+/).join(' '));
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).join(' '));
   assert.equal(lines[0], `0 ${caller?.uid} 1`);
   assert.match(lines[1] ?? '', /^1 \d+ 65536$/);
   assert.equal(lines[2], '5:6');
