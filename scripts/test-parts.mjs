@@ -19,7 +19,7 @@ const BUDGETS = {
   launcher: 120,
   golden: 30,
   kernel: 300,
-  attack: 180,
+  attack: 300,
   fault: 240,
   differential: 120,
   mutation: 240,
