@@ -3,8 +3,8 @@ import { type Bytes, bytesToUtf8, fromArray, toArray, utf8ToBytes } from '../lin
 import {
   O_CLOEXEC,
   O_CREAT,
+  O_EXCL,
   O_RDONLY,
-  O_TRUNC,
   O_WRONLY,
   S_IFBLK,
   S_IFCHR,
@@ -218,7 +218,9 @@ export class QuickjsFiles {
 
   replaceFile = (path: Bytes, content: Bytes, mode = 0o600): void => {
     const temporary = `${path}.${this.os.getpid()}.tmp`;
-    const fd = this.open(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode);
+    // A name that others could guess must not lead elsewhere by a link that they planted.
+    this.os.remove(osText(temporary));
+    const fd = this.open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
     if (fd < 0) throw osError(fd, 'open', temporary);
     try {
       try {
