@@ -31,14 +31,15 @@ export function checkDevice(device: Fields, c: Check): void {
 
 /** Checks linux.netDevices. */
 export function checkNetDevices(linux: Fields, namespaces: Namespaces, c: Check): void {
-  const names = new Set<unknown>();
+  const names = new Set<string>();
   const devices = c.entries(linux, 'netDevices', (map, host) => {
     const objection = deviceNameRule(host);
     if (objection !== undefined) c.fail(host, objection);
     const device = c.object(map, host, (fields) => c.textOrNothing(fields, 'name', deviceNameRule));
-    const name = device?.name ?? host;
-    if (names.has(name)) c.fail(host, `a second network device would be named ${quote(String(name))}`);
-    if (!String(name).includes('%d')) names.add(name);
+    // A name of another type has been refused already, and may be an object without toString.
+    const name = typeof device?.name === 'string' ? device.name : host;
+    if (names.has(name)) c.fail(host, `a second network device would be named ${quote(name)}`);
+    if (!name.includes('%d')) names.add(name);
   });
   if (devices === undefined || Object.keys(devices).length === 0) return;
   if (!namespaces.own.has('network')) c.fail('netDevices', 'needs a network namespace in /linux/namespaces');

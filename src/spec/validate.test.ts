@@ -245,3 +245,12 @@ test('parseProcess and parseResources: pointers begin at the object', () => {
     /^stdin: \/cpu\/idle: 3 is out/,
   );
 });
+
+test('validate: a name that is an object without toString is refused as any other type', () => {
+  const spec = completeSpec();
+  change(spec, '/linux/netDevices/eth0/name', { toString: 1 });
+  assert.throws(
+    () => validateSpec(spec),
+    (error) => error instanceof CaissonError && error.provenance.includes('/linux/netDevices/eth0/name'),
+  );
+});
