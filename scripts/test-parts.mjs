@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { bunPath, node24Path } from './setup.mjs';
 import { filesBelow, findProgram, root } from './stage.mjs';
 
@@ -53,7 +54,7 @@ export function allParts() {
   return [
     { name: 'check', budget: 60, engine: 'check', files: [] },
     { name: 'unit', budget: 60, engine: 'node', files: unit, concurrency: 2 },
-    { name: 'properties', budget: 120, engine: 'node', files: properties, concurrency: 2 },
+    { name: 'properties', budget: 120, engine: 'node', files: properties, concurrency: 2, env: seeded() },
     {
       name: 'quickjs',
       budget: 90,
@@ -83,6 +84,12 @@ export function allParts() {
     { name: 'library-bun', budget: 60, engine: 'bun', program: bunPath(), files: library.map(sourceOf) },
     ...folderParts(),
   ];
+}
+
+/** Daily rounds draw the same cases each time; the long one draws new ones. */
+function seeded() {
+  if (process.env.CAISSON_LONG === '1') return {};
+  return { NODE_OPTIONS: `--import=${pathToFileURL(join(root, 'scripts/fixed-seed.mjs'))}` };
 }
 
 function without(node24) {
