@@ -17,8 +17,6 @@ import {
   O_PATH,
   O_RDONLY,
   O_WRONLY,
-  RESOLVE_IN_ROOT,
-  RESOLVE_NO_MAGICLINKS,
   S_IFBLK,
   S_IFCHR,
   S_IFIFO,
@@ -27,6 +25,7 @@ import {
 } from '../linux/constants/open.ts';
 import { ERRNO } from '../linux/errno.ts';
 import { type Call, type Slot, slot } from '../plan/call.ts';
+import { IN_ROOT } from '../plan/compile/destination.ts';
 import { type Step, step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
 import type { Pointer } from '../spec/error.ts';
@@ -73,7 +72,6 @@ const BATCH_CALLS = 500;
 const BATCH_BYTES = 1 << 20;
 
 const { O_DIRECTORY, O_NOFOLLOW } = openFlags('x86_64');
-const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 const OMIT = { seconds: 0, nanoseconds: UTIME_OMIT };
 const GONE = { tolerate: [ERRNO.ENOENT, ERRNO.EISDIR, ERRNO.EPERM] };
 const NO_EMPTY_DIRECTORY = { tolerate: [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ENOTEMPTY, ERRNO.EEXIST] };

@@ -5,16 +5,10 @@
 // before it is opened, never waited for, a regular file or nothing, and a bound on its size.
 import { openFlags } from '../linux/abi/index.ts';
 import type { Bytes } from '../linux/bytes.ts';
-import {
-  O_CLOEXEC,
-  O_NONBLOCK,
-  O_PATH,
-  O_RDONLY,
-  RESOLVE_IN_ROOT,
-  RESOLVE_NO_MAGICLINKS,
-} from '../linux/constants/open.ts';
+import { O_CLOEXEC, O_NONBLOCK, O_PATH, O_RDONLY } from '../linux/constants/open.ts';
 import { ERRNO } from '../linux/errno.ts';
 import { type Call, type OutBuffer, outBuffer, type Slot, slot } from '../plan/call.ts';
+import { IN_ROOT } from '../plan/compile/destination.ts';
 import { type Step, step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
 import type { Pointer } from '../spec/error.ts';
@@ -45,7 +39,6 @@ export interface PasswdLookup {
 }
 
 const { O_DIRECTORY, O_NOFOLLOW } = openFlags('x86_64');
-const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 const ABSENT = [ERRNO.ENOENT, ERRNO.ELOOP, ERRNO.ENOTDIR, ERRNO.EACCES];
 const UNOPENED = { tolerate: [ERRNO.EBADF] };
 

@@ -1,17 +1,11 @@
 // Says why a root cannot run here: its programs are for another processor, or another operating system.
 import { type Arch, openFlags } from '../linux/abi/index.ts';
 import type { Bytes } from '../linux/bytes.ts';
-import {
-  O_CLOEXEC,
-  O_NONBLOCK,
-  O_PATH,
-  O_RDONLY,
-  RESOLVE_IN_ROOT,
-  RESOLVE_NO_MAGICLINKS,
-} from '../linux/constants/open.ts';
+import { O_CLOEXEC, O_NONBLOCK, O_PATH, O_RDONLY } from '../linux/constants/open.ts';
 import { executableFormat, HEADER_BYTES } from '../linux/elf.ts';
 import { ERRNO } from '../linux/errno.ts';
 import { type OutBuffer, outBuffer, type Slot, slot } from '../plan/call.ts';
+import { IN_ROOT } from '../plan/compile/destination.ts';
 import { type Step, step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
@@ -56,7 +50,6 @@ export interface PlatformProbe {
 }
 
 const { O_DIRECTORY } = openFlags('x86_64');
-const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 const ABSENT = [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ELOOP, ERRNO.EACCES];
 const UNOPENED = { tolerate: [ERRNO.EBADF] };
 

@@ -1,4 +1,5 @@
 // What both ways of viewing the host's files share: the facts they are compiled from, and read-only binds.
+import type { DirectoryEntry } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import {
   MOUNT_ATTR_NODEV,
@@ -20,19 +21,8 @@ import { isBelow } from './mount-table.ts';
 /** What a persistent upper directory has already may stay. */
 export const EXISTS = { tolerate: [ERRNO.EEXIST] };
 
-/** One name in a directory of the host, links not followed (lstat(2)). */
-export interface HostEntry {
-  readonly name: Bytes;
-  readonly type: 'directory' | 'symlink' | 'file' | 'other';
-  /** Permission bits, 0..07777. */
-  readonly mode: number;
-  /** Bytes of a file. */
-  readonly size: number;
-  /** Whether the caller may read it, and search it where it is a directory (access(2)). */
-  readonly readable: boolean;
-  /** What a symbolic link holds. */
-  readonly target?: Bytes;
-}
+/** One name in a directory of the host. */
+export type HostEntry = DirectoryEntry;
 
 /** What the view is compiled from. */
 export interface HostRootFacts {

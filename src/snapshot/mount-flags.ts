@@ -1,6 +1,5 @@
 // Combinations of flags that every root is opened and attached with.
 import { openFlags } from '../linux/abi/index.ts';
-import { MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH } from '../linux/constants/mount.ts';
 import { O_CLOEXEC, O_PATH } from '../linux/constants/open.ts';
 
 // Plans are written with x86-64's values of these; the encoder translates them.
@@ -13,7 +12,7 @@ export const DIRECTORY = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 export const DIRECTORY_OR_LINK = O_PATH | O_DIRECTORY | O_CLOEXEC;
 
 /** Both ends of move_mount(2) are descriptors. */
-export const ONTO = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+export { ONTO } from '../plan/compile/file-system.ts';
 
 /** A link in the last component of a path is not followed. */
 export const NOFOLLOW = O_NOFOLLOW;

@@ -21,7 +21,8 @@ import { type Context, relative } from './context.ts';
 /** Open flags are written with the values of x86-64; the encoder translates them (arm64 differs). */
 export const { O_DIRECTORY, O_NOFOLLOW } = openFlags('x86_64');
 
-const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+/** How every path of a root is resolved: links stay inside, magic links are refused (openat2(2)). */
+export const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
 /** What already exists answers EEXIST, also on a read-only file system; a read-only one that lacks it, EROFS. */
 const EXISTS = { tolerate: [ERRNO.EEXIST, ERRNO.EROFS] };
