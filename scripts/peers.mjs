@@ -19,7 +19,7 @@ const PEERS = 'runc crun podman buildah skopeo umoci docker.io docker-cli contai
 // What they need and Debian only recommends, and compilers of policies for the kernel's security modules.
 const COMPANIONS = [
   'netavark aardvark-dns passt fuse-overlayfs uidmap catatonit conmon ca-certificates apparmor checkpolicy',
-  'iproute2 nftables iptables strace busybox-static mount procps kmod',
+  'iproute2 nftables iptables strace busybox-static mount procps kmod docker-buildx containernetworking-plugins',
 ].flatMap((line) => line.split(' '));
 const RECIPE = 2;
 
