@@ -21,15 +21,18 @@ const MAY_IMPORT = {
   runtime: ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'snapshot', 'host/port.ts'],
   snapshot: ['linux', 'spec', 'plan', 'host/port.ts'],
   image: ['linux', 'spec', 'plan', 'snapshot', 'host/port.ts'],
-  host: ['linux', 'spec', 'plan'],
-  engine: [...BELOW_ENGINE],
-  cli: [...BELOW_ENGINE, 'engine'],
+  // The entry of the executable on QuickJS is a host's.
+  host: ['linux', 'spec', 'plan', 'oci'],
+  // runc's command line, for any engine.
+  oci: ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'runtime', 'snapshot', 'host/port.ts'],
+  engine: [...BELOW_ENGINE, 'oci'],
+  cli: [...BELOW_ENGINE, 'engine', 'oci'],
   // The library's public face.
   'index.ts': [...BELOW_ENGINE, 'engine'],
 };
 
 /** Rooms that run in any ES2023 engine: no module but our own. */
-const CORE = ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'snapshot', 'frontends', 'runtime'];
+const CORE = ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'snapshot', 'frontends', 'runtime', 'oci'];
 
 /** What a test in the core may import beside: test/quickjs stands in for the first two. */
 const CORE_TEST_MODULES = ['node:test', 'node:assert/strict', 'fast-check'];

@@ -10,8 +10,8 @@ import { subordinateRanges } from '../linux/idmap.ts';
 import { parseMountinfo } from '../linux/mountinfo.ts';
 import { hostLayout } from '../runtime/cgroup.ts';
 import { gatherFacts, selinuxEnabled } from '../runtime/facts.ts';
+import { readGivenFile } from '../runtime/given-file.ts';
 import { delegatedCgroup } from '../runtime/prepare.ts';
-import { readGivenFile } from './given-file.ts';
 
 /** The parts of FrontendFacts that do not depend on the root of a container. */
 export type HostPart = Omit<FrontendFacts, 'rootfs' | 'stateDirectory' | 'users'>;

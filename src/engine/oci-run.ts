@@ -1,13 +1,13 @@
 // `caisson oci run`: a bundle from start to exit, as runc's command of the same name.
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { readBundle } from '../runtime/bundle.ts';
 import { holdIdMaps, type IdMapHolders } from '../runtime/idmap.ts';
 import { prepare } from '../runtime/prepare.ts';
 import { runAttached } from '../runtime/run.ts';
 import type { Exit } from '../runtime/start.ts';
 import { CaissonError } from '../spec/error.ts';
 import { attach } from './attach.ts';
-import { readBundle } from './bundle.ts';
 import { holdSignals } from './held-signals.ts';
 import { withConsoleSize } from './terminal.ts';
 import { withHome } from './user-database.ts';

@@ -11,7 +11,7 @@ import { CaissonError } from '../spec/error.ts';
 import { parseJson, stringifyJson } from '../spec/json.ts';
 
 /** The version of the format; older ones are read, newer ones refused before anything is written. */
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
 
 export interface ContainerRecord {
   readonly version: number;
@@ -22,10 +22,29 @@ export interface ContainerRecord {
   /** Ends when the keeper does, a moment later, in which it may still make what the record names. */
   readonly launcher: ProcessIdentity;
   readonly cgroups: readonly Cgroup[];
-  readonly pid?: number;
   readonly name?: Bytes;
   readonly bundle?: Bytes;
-  readonly created?: number;
+  /** What the OCI runtime's commands need; absent for a container of `caisson run`. */
+  readonly oci?: OciRecord;
+}
+
+/** How far the life of a container of the OCI runtime has come (runtime-spec runtime.md, State). */
+export type Phase = 'creating' | 'created' | 'started';
+
+/** The part of a record that belongs to the OCI runtime. The configuration lies beside it, in `config.json`. */
+export interface OciRecord {
+  readonly ociVersion: Bytes;
+  /** Written as `started` before the program may run, so that a dead `start` cannot hide a running one. */
+  readonly phase: Phase;
+  /** The container's first process; absent until it is known. */
+  readonly init?: ProcessIdentity;
+  /** Absolute. */
+  readonly rootfs: Bytes;
+  /** RFC 3339, UTC. */
+  readonly created: Bytes;
+  readonly annotations?: Readonly<Record<Bytes, Bytes>>;
+  /** The user who made it. */
+  readonly uid: number;
 }
 
 /** A process that cannot be mistaken for a later one with the same number. */
@@ -144,13 +163,17 @@ export function keptRecord(port: Port, root: Bytes, id: Bytes): ContainerRecord 
   }
 }
 
-/** Whether somebody still keeps this container. */
+/**
+ * Whether this container is not abandoned: somebody keeps it, or it has a first process, dead or alive, and stays
+ * until `delete` takes it away.
+ */
 export function isKept(port: Port, record: ContainerRecord): boolean {
-  return record.bootId === bootId(port) && isAlive(port, record.keeper);
+  return record.bootId === bootId(port) && (record.oci?.init !== undefined || isAlive(port, record.keeper));
 }
 
-export function write(port: Port, root: Bytes, record: ContainerRecord): void {
-  port.replaceFile(`${root}/${record.id}/state.json`, stringifyJson(record));
+/** `directory` is where the record waits before its id is taken. */
+export function write(port: Port, root: Bytes, record: ContainerRecord, directory = record.id): void {
+  port.replaceFile(`${root}/${directory}/state.json`, stringifyJson(record));
 }
 
 /** The record of a container; undefined when there is none. Throws CaissonError ESTATE for a newer or damaged one. */
@@ -192,9 +215,20 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function isRecord(value: unknown): value is ContainerRecord {
   if (!isObject(value)) return false;
-  const { id, bootId: boot, keeper, launcher, cgroups } = value;
+  const { id, bootId: boot, keeper, launcher, cgroups, oci } = value;
   if (typeof id !== 'string' || typeof boot !== 'string') return false;
+  if (oci !== undefined && !isOci(oci)) return false;
   return isIdentity(keeper) && isIdentity(launcher) && Array.isArray(cgroups) && cgroups.every(isCgroup);
+}
+
+const PHASES: readonly unknown[] = ['creating', 'created', 'started'];
+
+function isOci(value: unknown): value is OciRecord {
+  if (!isObject(value) || !PHASES.includes(value.phase)) return false;
+  if (value.init !== undefined && !isIdentity(value.init)) return false;
+  if (value.annotations !== undefined && !isObject(value.annotations)) return false;
+  const texts = [value.ociVersion, value.rootfs, value.created];
+  return texts.every((text) => typeof text === 'string') && typeof value.uid === 'number';
 }
 
 function isList(value: unknown): value is Bytes[] {

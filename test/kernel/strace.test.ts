@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { readBundle } from '../../src/engine/bundle.ts';
+import { readBundle } from '../../src/runtime/bundle.ts';
 import { nodePort } from '../../src/host/node.ts';
 import { builtPrograms } from '../../src/host/programs.ts';
 import type { Call } from '../../src/plan/call.ts';

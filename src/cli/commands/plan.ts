@@ -1,11 +1,11 @@
 // `caisson plan`.
 
-import { readBundle } from '../../engine/bundle.ts';
 import { compileDockerRun } from '../../engine/docker-run.ts';
 import { boolean, value } from '../../frontends/flag.ts';
 import { type Bytes, utf8ToBytes } from '../../linux/bytes.ts';
 import { planJson } from '../../plan/json.ts';
 import { printPlan } from '../../plan/print.ts';
+import { readBundle } from '../../runtime/bundle.ts';
 import { type Prepared, prepare } from '../../runtime/prepare.ts';
 import type { Pointer } from '../../spec/error.ts';
 import { type Command, flagOn, flagText, type Parsed } from '../command.ts';

@@ -8,8 +8,11 @@ import { readGivenFile } from './given-file.ts';
 
 export interface Bundle {
   readonly directory: Bytes;
+  /** Paths in it are absolute. */
   readonly spec: Spec;
   readonly warnings: readonly string[];
+  /** config.json as it was read. */
+  readonly text: Bytes;
 }
 
 /** Reads and checks a bundle. Throws CaissonError ENOBUNDLE without a config.json, EINVALIDSPEC for a bad one. */
@@ -24,11 +27,15 @@ export function readBundle(port: Port, directory: Bytes): Bundle {
       },
     );
   }
+  return { directory, text, ...parseBundleConfiguration(text, directory) };
+}
+
+/** The text of a config.json in `directory`, an absolute path. Throws CaissonError EINVALIDSPEC. */
+export function parseBundleConfiguration(text: Bytes, directory: Bytes): Pick<Bundle, 'spec' | 'warnings'> {
   const { spec, warnings } = parseSpec(text);
   const given = spec.root?.path ?? 'rootfs';
   const absolute = given.startsWith('/') ? given : `${directory}/${given}`;
   return {
-    directory,
     spec: { ...spec, root: { ...spec.root, path: absolute }, ...relativeMounts(spec, directory) },
     warnings: warnings.map(({ pointer, message }) => `${pointer}: ${message}`),
   };

@@ -1,0 +1,230 @@
+// A container of the OCI runtime by its id: its record, its status, and the lock under which a command changes it.
+//
+// runtime-spec runtime.md, State and Lifecycle. Commands that change something hold a lock on the container's
+// directory; it belongs to the command's launcher, so that it ends with it, whatever happens.
+import { freezerState, freezerStateFile } from '../cgroups/freezer.ts';
+import type { Channel, ChannelOptions, Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { LOCK_EX, LOCK_SH, O_CLOEXEC, O_RDONLY, RENAME_NOREPLACE } from '../linux/constants/open.ts';
+import { ERRNO } from '../linux/errno.ts';
+import { LOCK_OPERATIONS, RENAME_FLAGS } from '../linux/flags.ts';
+import { type Call, call, number, slot, string, value } from '../plan/call.ts';
+import { O_DIRECTORY } from '../plan/compile/destination.ts';
+import { slotValue } from '../plan/encode.ts';
+import { step } from '../plan/step.ts';
+import * as sys from '../plan/syscalls.ts';
+import { CaissonError } from '../spec/error.ts';
+import type { Spec } from '../spec/runtime-spec.ts';
+import { parseBundleConfiguration } from './bundle.ts';
+import { Player } from './player.ts';
+import {
+  bootId,
+  type ContainerRecord,
+  checkId,
+  checkStateRoot,
+  isAlive,
+  isKept,
+  load,
+  type OciRecord,
+  write,
+} from './state.ts';
+
+/** Which container: the directory of all records, and the id in it. */
+export interface Target {
+  readonly stateRoot: Bytes;
+  readonly id: Bytes;
+}
+
+/** runtime-spec runtime.md, State; `paused` is runc's. */
+export type Status = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
+
+/** A record that the OCI runtime wrote. */
+export type OciContainerRecord = ContainerRecord & { readonly oci: OciRecord; readonly bundle: Bytes };
+
+export interface Container {
+  readonly record: OciContainerRecord;
+  readonly status: Status;
+}
+
+/** A container under lock, and a launcher to change it with. */
+export interface Held {
+  readonly player: Player;
+  readonly channel: Channel;
+  readonly container: Container;
+  /** The descriptor of the lock in the launcher. A child that lives on must not keep it. */
+  readonly lock: number;
+}
+
+function directoryOf({ stateRoot, id }: Target): Bytes {
+  return `${stateRoot}/${id}`;
+}
+
+export function doesNotExist(id: Bytes): CaissonError {
+  return new CaissonError(`container ${id} does not exist`, { code: 'ENOTFOUND', exitCode: 1 });
+}
+
+/** Throws CaissonError ENOTFOUND without such a container, ESTATE for a damaged or newer record. */
+export function readContainer(port: Port, target: Target): Container {
+  checkId(target.id);
+  const record = load(port, target.stateRoot, target.id);
+  if (record === undefined || !isOciRecord(record)) throw doesNotExist(target.id);
+  return { record, status: statusOf(port, record) };
+}
+
+/** All containers of a state directory; damaged records and those that go meanwhile are left out. */
+export function listContainers(port: Port, stateRoot: Bytes): Container[] {
+  return port.list(stateRoot).flatMap((id) => {
+    if (id.startsWith('.')) return [];
+    try {
+      return [readContainer(port, { stateRoot, id })];
+    } catch (error) {
+      if (error instanceof CaissonError) return [];
+      throw error;
+    }
+  });
+}
+
+function isOciRecord(record: ContainerRecord): record is OciContainerRecord {
+  return record.oci !== undefined && record.bundle !== undefined;
+}
+
+function statusOf(port: Port, record: OciContainerRecord): Status {
+  const { init, phase } = record.oci;
+  if (init === undefined) return isKept(port, record) ? 'creating' : 'stopped';
+  if (record.bootId !== bootId(port) || !isAlive(port, init)) return 'stopped';
+  if (isPaused(port, record)) return 'paused';
+  return phase === 'started' ? 'running' : 'created';
+}
+
+function isPaused(port: Port, { cgroups }: ContainerRecord): boolean {
+  const file = freezerStateFile(cgroups);
+  const text = file === undefined ? undefined : port.readFile(file);
+  return text !== undefined && freezerState(text) !== 'thawed';
+}
+
+/** runtime.md, State: what hooks get on their standard input, and `state` prints. */
+export function ociState({ record, status }: Container): object {
+  const { oci, bundle } = record;
+  return {
+    ociVersion: oci.ociVersion,
+    id: record.id,
+    status,
+    pid: status === 'stopped' ? 0 : (oci.init?.pid ?? 0),
+    bundle,
+    ...(oci.annotations === undefined ? {} : { annotations: oci.annotations }),
+  };
+}
+
+/** The configuration that the container was made from. Throws CaissonError ESTATE when it is not there. */
+export function containerSpec(port: Port, target: Target): Spec {
+  const { record } = readContainer(port, target);
+  const text = port.readFile(`${directoryOf(target)}/config.json`);
+  if (text === undefined) {
+    throw new CaissonError(`${directoryOf(target)}/config.json is missing`, { code: 'ESTATE', exitCode: 1 });
+  }
+  return parseBundleConfiguration(text, record.bundle).spec;
+}
+
+/**
+ * Does `work` while no other command changes the container. `shared` keeps out only those that hold it exclusively.
+ * Throws CaissonError ENOTFOUND without such a container.
+ */
+export async function withContainer<T>(
+  port: Port,
+  target: Target,
+  lock: 'shared' | 'exclusive',
+  work: (held: Held) => Promise<T>,
+  options: ChannelOptions = {},
+): Promise<T> {
+  checkId(target.id);
+  checkStateRoot(port, target.stateRoot);
+  readContainer(port, target);
+  const channel = await port.openChannel(options);
+  try {
+    const player = new Player(port, channel);
+    const held = await lockContainer(port, player, target, lock);
+    return await work({ player, channel, lock: held, container: readContainer(port, target) });
+  } finally {
+    await channel.close();
+  }
+}
+
+/** Waits for the lock. Another container of that id may have come meanwhile; the lock of the old one is worth nothing. */
+async function lockContainer(
+  port: Port,
+  player: Player,
+  target: Target,
+  lock: 'shared' | 'exclusive',
+): Promise<number> {
+  const directory = directoryOf(target);
+  const opened = slot('container', { reply: true });
+  const steps = [
+    step('parent', 'lock', `lock ${directory}`, 'default: one change at a time', [
+      ...lockCalls(directory, opened, lock === 'shared' ? LOCK_SH : LOCK_EX),
+    ]),
+  ];
+  const batch = await player.send(steps);
+  // Not brief: another command may hold it for as long as its hooks take.
+  const answer = await player.receive(false);
+  if (answer.kind !== 'done') throw doesNotExist(target.id);
+  const descriptor = slotValue(batch, answer, opened);
+  const [held, named] = [port.stat(`/proc/${player.pid}/fd/${descriptor}`), port.stat(directory)];
+  if (held === undefined || named === undefined || held.ino !== named.ino || held.dev !== named.dev)
+    throw doesNotExist(target.id);
+  return descriptor;
+}
+
+function lockCalls(directory: Bytes, opened: ReturnType<typeof slot>, operation: number): Call[] {
+  return [
+    sys.openat(sys.AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, { result: opened }),
+    call('flock', [value(opened), number(operation, LOCK_OPERATIONS)], { retry: true }),
+  ];
+}
+
+/**
+ * Takes an id: the record appears under it whole and locked, or not at all. Returns the lock's descriptor in the
+ * launcher. Throws CaissonError ECONFLICT when a container has the id.
+ */
+export async function claimContainer(
+  port: Port,
+  player: Player,
+  stateRoot: Bytes,
+  record: OciContainerRecord,
+  configuration: Bytes,
+): Promise<number> {
+  checkId(record.id);
+  checkStateRoot(port, stateRoot);
+  const name = `.${record.id}.${port.pid}`;
+  port.makeDirectory(`${stateRoot}/${name}`);
+  const opened = slot('container', { reply: true });
+  const renamed = slot('renamed', { reply: true });
+  try {
+    write(port, stateRoot, record, name);
+    port.replaceFile(`${stateRoot}/${name}/config.json`, configuration);
+    const { batch, answer } = await player.play([
+      step('parent', 'claim', `take the id ${record.id}`, 'default: one container has an id', [
+        ...lockCalls(`${stateRoot}/${name}`, opened, LOCK_EX),
+        call(
+          'renameat2',
+          [
+            number(sys.AT_FDCWD),
+            string(`${stateRoot}/${name}`),
+            number(sys.AT_FDCWD),
+            string(`${stateRoot}/${record.id}`),
+            number(RENAME_NOREPLACE, RENAME_FLAGS),
+          ],
+          { result: renamed, tolerate: [ERRNO.EEXIST] },
+        ),
+      ]),
+    ]);
+    if (slotValue(batch, answer, renamed) === 0) return slotValue(batch, answer, opened);
+  } catch (error) {
+    port.remove(`${stateRoot}/${name}`);
+    throw error;
+  }
+  port.remove(`${stateRoot}/${name}`);
+  throw new CaissonError(`container with given ID already exists: ${record.id}`, {
+    code: 'ECONFLICT',
+    exitCode: 1,
+  });
+}
