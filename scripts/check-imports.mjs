@@ -18,7 +18,16 @@ const MAY_IMPORT = {
   plan: ['linux', 'spec', 'seccomp', 'cgroups'],
   frontends: ['linux', 'spec', 'seccomp', 'plan'],
   // Of host only the port, which is types.
-  runtime: ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'snapshot', 'host/port.ts'],
+  runtime: [
+    'linux',
+    'spec',
+    'seccomp',
+    'cgroups',
+    'plan',
+    'snapshot',
+    'host/port.ts',
+    'image/passwd-lookup.ts',
+  ],
   snapshot: ['linux', 'spec', 'plan', 'host/port.ts'],
   image: ['linux', 'spec', 'plan', 'snapshot', 'host/port.ts'],
   // The entry of the executable on QuickJS is a host's.

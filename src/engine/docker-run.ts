@@ -5,19 +5,19 @@ import type { ImageConfig, UserDatabase } from '../frontends/docker/facts.ts';
 import type { RootChoice } from '../frontends/docker/filesystem.ts';
 import type { Channel, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { attach } from '../runtime/attach.ts';
+import { type HeldSignals, holdSignals } from '../runtime/held-signals.ts';
 import { holdIdMaps, type IdMapHolders } from '../runtime/idmap.ts';
 import { type Prepared, prepare } from '../runtime/prepare.ts';
 import { type RunOptions, recordOf, runAttached } from '../runtime/run.ts';
 import type { Exit, Running } from '../runtime/start.ts';
 import { claim } from '../runtime/state.ts';
+import { withConsoleSize } from '../runtime/terminal.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
-import { attach } from './attach.ts';
-import { type HeldSignals, holdSignals } from './held-signals.ts';
 import { explainForeignRoot } from './platform.ts';
 import { importTar } from './rootfs-import.ts';
 import { directoryImageRoot, hostImageRoot } from './roots.ts';
-import { withConsoleSize } from './terminal.ts';
 import { readUsers } from './user-database.ts';
 
 /** What was found in the root, for the front end. */

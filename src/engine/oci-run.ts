@@ -1,16 +1,17 @@
 // `caisson oci run`: a bundle from start to exit, as runc's command of the same name.
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { attach } from '../runtime/attach.ts';
 import { readBundle } from '../runtime/bundle.ts';
+import { holdSignals } from '../runtime/held-signals.ts';
+import { withHome } from '../runtime/home.ts';
 import { holdIdMaps, type IdMapHolders } from '../runtime/idmap.ts';
+import { Player } from '../runtime/player.ts';
 import { prepare } from '../runtime/prepare.ts';
 import { runAttached } from '../runtime/run.ts';
 import type { Exit } from '../runtime/start.ts';
+import { withConsoleSize } from '../runtime/terminal.ts';
 import { CaissonError } from '../spec/error.ts';
-import { attach } from './attach.ts';
-import { holdSignals } from './held-signals.ts';
-import { withConsoleSize } from './terminal.ts';
-import { withHome } from './user-database.ts';
 
 export interface OciRunOptions {
   readonly id: Bytes;
@@ -37,7 +38,7 @@ export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> 
         provenance: ['/process/args'],
       });
     }
-    const spec = await withHome(port, channel, read);
+    const spec = await withHome(new Player(port, channel), read);
     idMaps = await holdIdMaps(port, channel, spec);
     const prepared = prepare(port, withConsoleSize(port, spec), {
       ...options,

@@ -4,9 +4,9 @@ import type { BatchPlayer, BatchReplies } from '../image/extract.ts';
 import { enterOwnUserNamespace, importRootfsTar } from '../image/rootfs-tar.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { slotValue } from '../plan/encode.ts';
+import type { HeldSignals } from '../runtime/held-signals.ts';
 import { Player } from '../runtime/player.ts';
 import { CaissonError } from '../spec/error.ts';
-import type { HeldSignals } from './held-signals.ts';
 
 const CAUSE = '--rootfs-tar';
 /** Batches after which a signal is looked for, which costs a millisecond. */

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DATABASE_LIMIT, findPasswd } from '../linux/passwd.ts';
 import { CaissonError } from '../spec/error.ts';
-import { DATABASE_LIMIT, findPasswd, resolveGroup, resolveUser } from './users.ts';
+import { resolveGroup, resolveUser } from './users.ts';
 
 const databases = {
   passwd: 'root:x:0:0:root:/root:/bin/sh\nana:x:1000:1001::/home/ana:/bin/sh\n1000:x:0:0::/evil:/bin/sh\n',

@@ -1,8 +1,9 @@
 // The id maps of a new user namespace: `--uidmap`, `--gidmap`, `--userns keep-id`, or the user's default.
 
 import type { Bytes } from '../../linux/bytes.ts';
+import { ID_MAX } from '../../linux/passwd.ts';
 import type { LinuxIDMapping } from '../../spec/runtime-spec.ts';
-import { ID_MAX, parseId } from '../users.ts';
+import { parseId } from '../users.ts';
 import type { FrontendFacts, IdMaps } from './facts.ts';
 import { conflictingFlags, flagRefused, flagSource, invalidArgument } from './flag-error.ts';
 import type { NamespaceModes } from './namespaces.ts';

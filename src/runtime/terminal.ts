@@ -6,8 +6,8 @@ import { ERRNO } from '../linux/errno.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { type Call, slot, struct } from '../plan/call.ts';
 import * as sys from '../plan/syscalls.ts';
-import type { Running } from '../runtime/start.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
+import type { Running } from './start.ts';
 
 /** A terminal in canonical mode takes 4,095 bytes a line. */
 const PIECE = 1024;

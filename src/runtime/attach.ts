@@ -1,8 +1,8 @@
 // What connects an attached container with the caller: signals are passed on, a terminal is pumped, time is kept.
 import type { Port } from '../host/port.ts';
 import { SIGNALS } from '../linux/signals.ts';
-import type { Running } from '../runtime/start.ts';
 import { type HeldSignals, holdSignals } from './held-signals.ts';
+import type { Running } from './start.ts';
 import { pumpTerminal } from './terminal.ts';
 
 export interface AttachOptions {

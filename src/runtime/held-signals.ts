@@ -1,9 +1,9 @@
 // Signals to the command from its first moment on: held until the container runs, so that none ends it unclean.
 import type { Port } from '../host/port.ts';
 import { SIGNALS, signalName } from '../linux/signals.ts';
-import { sleep } from '../runtime/removal.ts';
-import type { Running } from '../runtime/start.ts';
 import { CaissonError } from '../spec/error.ts';
+import { sleep } from './removal.ts';
+import type { Running } from './start.ts';
 
 /** What a supervisor or a terminal sends to end the command. */
 const ENDING: readonly number[] = [SIGNALS.SIGHUP, SIGNALS.SIGINT, SIGNALS.SIGQUIT, SIGNALS.SIGTERM];

@@ -1,0 +1,45 @@
+// HOME as runc and crun set it, from the passwd of the container's root.
+import { homeLookup, PASSWD_LIMIT } from '../image/passwd-lookup.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { findPasswd } from '../linux/passwd.ts';
+import { bufferBytes, slotValue } from '../plan/answer.ts';
+import { CaissonError } from '../spec/error.ts';
+import type { Spec } from '../spec/runtime-spec.ts';
+import type { Player } from './player.ts';
+
+/** The home directory of a user id by the text of a passwd(5); `/` where it has no entry or no absolute one. */
+export function homeOf(passwd: Bytes, uid: number): Bytes {
+  const home = findPasswd(passwd, (entry) => entry.uid === uid)?.home ?? '';
+  return home.startsWith('/') ? home : '/';
+}
+
+async function readPasswd(player: Player, root: Bytes, room?: number): Promise<Bytes> {
+  const lookup = homeLookup(root, '/process/user', room);
+  const { batch, answer } = await player.play(lookup.steps);
+  const { size, length, content } = lookup.passwd;
+  const got = slotValue(batch, answer, length);
+  if (room === undefined && got >= 0 && got < slotValue(batch, answer, size))
+    return readPasswd(player, root, PASSWD_LIMIT);
+  return got > 0 ? bufferBytes(batch, answer, content, got) : '';
+}
+
+/**
+ * The specification with HOME in the environment: of the user's entry in the root's passwd, else `/`. The runtime
+ * specification does not ask for it, but runc and crun do it, and engines leave it to them.
+ */
+export async function withHome(player: Player, spec: Spec): Promise<Spec> {
+  const { process, root } = spec;
+  if (process === undefined || root === undefined) return spec;
+  const env = process.env ?? [];
+  if (env.some((entry) => entry.startsWith('HOME='))) return spec;
+  let home = '/';
+  try {
+    const passwd = await readPasswd(player, root.path);
+    // No file, no entry: then it is `/`.
+    home = homeOf(passwd, process.user.uid);
+  } catch (error) {
+    // A passwd that cannot be read is no reason not to run: the user is a number here.
+    if (!(error instanceof CaissonError)) throw error;
+  }
+  return { ...spec, process: { ...process, env: [...env, `HOME=${home}`] } };
+}
