@@ -1,7 +1,7 @@
 // Docker's command line grammar (pflag): clusters, values after `=`, `--`, and a stop at the first positional.
 
-import { parseBoolean } from '../frontends/docker/numbers.ts';
 import type { Flag } from '../frontends/flag.ts';
+import { parseBoolean } from '../frontends/number.ts';
 import { type Bytes, bytesToUtf8, utf8ToBytes } from '../linux/bytes.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { CommandShape, Parsed } from './command.ts';

@@ -1,6 +1,6 @@
 // `caisson cgroup move`.
 
-import { parseInteger } from '../../frontends/docker/numbers.ts';
+import { parseInteger } from '../../frontends/number.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Command } from '../command.ts';
 import { usageError } from '../grammar.ts';

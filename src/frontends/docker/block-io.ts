@@ -2,10 +2,11 @@
 
 import type { Bytes } from '../../linux/bytes.ts';
 import type { LinuxBlockIO, LinuxThrottleDevice, LinuxWeightDevice } from '../../spec/runtime-spec.ts';
+import { parseInteger, parseSize } from '../number.ts';
 import { requireController } from './controllers.ts';
 import type { FrontendFacts } from './facts.ts';
 import { flagRefused, flagSource, invalidArgument } from './flag-error.ts';
-import { parseInteger, parseSize, smallIntegerFlag } from './numbers.ts';
+import { smallIntegerFlag } from './numbers.ts';
 import type { Recorder, Sourced } from './recorder.ts';
 import type { RunFlagName, RunFlags } from './run-flags.ts';
 

@@ -1,10 +1,11 @@
 // `--cpus`, `--cpu-*` and `--cpuset-*`, with docker's checks.
 
 import type { LinuxCPU } from '../../spec/runtime-spec.ts';
+import { exact, parseBillionths } from '../number.ts';
 import { requireController } from './controllers.ts';
 import type { FrontendFacts } from './facts.ts';
 import { conflictingFlags, flagRefused, flagSource, invalidArgument } from './flag-error.ts';
-import { exact, integerFlag, numberListFlag, parseBillionths } from './numbers.ts';
+import { integerFlag, numberListFlag } from './numbers.ts';
 import type { Recorder } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
 

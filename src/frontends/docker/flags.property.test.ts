@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { CaissonError } from '../../spec/error.ts';
 import { flagValues } from '../flag.ts';
-import { parseSize } from './numbers.ts';
+import { parseSize } from '../number.ts';
 import { RUN_FLAGS } from './run-flags.ts';
 import { compile, ROOT_HOST, USER_HOST } from './test-facts.ts';
 

@@ -1,10 +1,11 @@
 // `--memory` and its relatives, with docker's checks.
 
 import type { Int64, LinuxMemory } from '../../spec/runtime-spec.ts';
+import { exact, INT64_MAX, parseInteger } from '../number.ts';
 import { requireController } from './controllers.ts';
 import type { FrontendFacts } from './facts.ts';
 import { flagRefused, invalidArgument } from './flag-error.ts';
-import { exact, INT64_MAX, parseInteger, sizeFlag } from './numbers.ts';
+import { sizeFlag } from './numbers.ts';
 import type { Recorder } from './recorder.ts';
 import type { RunFlagName, RunFlags } from './run-flags.ts';
 

@@ -2,10 +2,10 @@
 
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Mount } from '../../spec/runtime-spec.ts';
+import { parseBoolean } from '../number.ts';
 import { bindOptions, PROPAGATIONS } from './bind-options.ts';
 import { comesLater, flagSource, invalidArgument } from './flag-error.ts';
 import { absoluteHostPath, destinationPath } from './mount-paths.ts';
-import { parseBoolean } from './numbers.ts';
 import { sizeOption, tmpfsOptions } from './tmpfs-flag.ts';
 import type { RequestedMount } from './volume-flag.ts';
 

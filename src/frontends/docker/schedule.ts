@@ -13,8 +13,9 @@ import type {
   MemoryPolicyModeType,
   Scheduler,
 } from '../../spec/runtime-spec.ts';
+import { parseDuration, parseInteger } from '../number.ts';
 import { invalidArgument } from './flag-error.ts';
-import { numberListFlag, parseDuration, parseInteger } from './numbers.ts';
+import { numberListFlag } from './numbers.ts';
 
 /** `other[:NICE]`, `batch[:NICE]`, `idle`, `fifo:PRIORITY`, `rr:PRIORITY`, `deadline:RUNTIME,DEADLINE,PERIOD`. */
 export function parseScheduler(text: Bytes): Scheduler {

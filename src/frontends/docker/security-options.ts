@@ -1,8 +1,8 @@
 // `--security-opt`: what its many forms say.
 
 import type { Bytes } from '../../linux/bytes.ts';
+import { parseBoolean } from '../number.ts';
 import { flagRefused, flagSource, invalidArgument } from './flag-error.ts';
-import { parseBoolean } from './numbers.ts';
 import type { Sourced } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
 

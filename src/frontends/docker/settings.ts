@@ -2,12 +2,12 @@
 
 import type { Bytes } from '../../linux/bytes.ts';
 import { parseSignal } from '../../linux/signals.ts';
+import { parseDuration } from '../number.ts';
 import type { HostAction } from './bind-options.ts';
 import { keyValueLines } from './environment.ts';
 import type { FrontendFacts, ImageConfig } from './facts.ts';
 import { conflictingFlags, flagRefused, flagSource, invalidArgument } from './flag-error.ts';
 import { absoluteHostPath } from './mount-paths.ts';
-import { parseDuration } from './numbers.ts';
 import type { RunFlags } from './run-flags.ts';
 
 /** For the engine. */

@@ -1,9 +1,9 @@
 // `--tmpfs DESTINATION[:OPTIONS]` and the options of tmpfs(5).
 
 import type { Bytes } from '../../linux/bytes.ts';
+import { parseSize } from '../number.ts';
 import { flagSource, invalidArgument } from './flag-error.ts';
 import { destinationPath } from './mount-paths.ts';
-import { parseSize } from './numbers.ts';
 import type { RequestedMount } from './volume-flag.ts';
 
 const FLAGS = [

@@ -3,8 +3,8 @@
 import type { Bytes } from '../../linux/bytes.ts';
 import { parseRlimit, RLIM_INFINITY } from '../../linux/rlimits.ts';
 import type { Int64, POSIXRlimit } from '../../spec/runtime-spec.ts';
+import { parseInteger } from '../number.ts';
 import { flagSource, invalidArgument } from './flag-error.ts';
-import { parseInteger } from './numbers.ts';
 import type { Recorder, Sourced } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseBillionths, parseBoolean, parseDuration, parseInteger, parseSize } from './numbers.ts';
+import { parseBillionths, parseBoolean, parseDuration, parseInteger, parseSize } from './number.ts';
 
 test('sizes', () => {
   const cases: readonly (readonly [string, number | bigint | undefined])[] = [
