@@ -2,7 +2,7 @@
 //
 // runtime-spec runtime.md, State and Lifecycle. Commands that change something hold a lock on the container's
 // directory; it belongs to the command's launcher, so that it ends with it, whatever happens.
-import { freezerState, freezerStateFile } from '../cgroups/freezer.ts';
+import { freezerRequestFile } from '../cgroups/freezer.ts';
 import type { Channel, ChannelOptions, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { LOCK_EX, LOCK_SH, O_CLOEXEC, O_RDONLY, RENAME_NOREPLACE } from '../linux/constants/open.ts';
@@ -14,7 +14,7 @@ import { slotValue } from '../plan/encode.ts';
 import { step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
 import { CaissonError } from '../spec/error.ts';
-import type { Spec } from '../spec/runtime-spec.ts';
+import type { Spec, State } from '../spec/runtime-spec.ts';
 import { parseBundleConfiguration } from './bundle.ts';
 import { Player } from './player.ts';
 import {
@@ -97,13 +97,15 @@ function statusOf(port: Port, record: OciContainerRecord): Status {
 }
 
 function isPaused(port: Port, { cgroups }: ContainerRecord): boolean {
-  const file = freezerStateFile(cgroups);
-  const text = file === undefined ? undefined : port.readFile(file);
-  return text !== undefined && freezerState(text) !== 'thawed';
+  const file = freezerRequestFile(cgroups);
+  return file !== undefined && port.readFile(file)?.trim() === '1';
 }
 
+/** runtime.md, State, with runc's `paused` among the states. */
+export type OciState = Omit<State, 'status' | 'pid'> & { readonly status: Status; readonly pid: number };
+
 /** runtime.md, State: what hooks get on their standard input, and `state` prints. */
-export function ociState({ record, status }: Container): object {
+export function ociState({ record, status }: Container): OciState {
   const { oci, bundle } = record;
   return {
     ociVersion: oci.ociVersion,
