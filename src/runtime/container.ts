@@ -5,18 +5,25 @@
 import { freezerRequestFile } from '../cgroups/freezer.ts';
 import type { Channel, ChannelOptions, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
-import { LOCK_EX, LOCK_SH, O_CLOEXEC, O_RDONLY, RENAME_NOREPLACE } from '../linux/constants/open.ts';
+import {
+  F_DUPFD_CLOEXEC,
+  LOCK_EX,
+  LOCK_SH,
+  O_CLOEXEC,
+  O_RDONLY,
+  RENAME_NOREPLACE,
+} from '../linux/constants/open.ts';
 import { ERRNO } from '../linux/errno.ts';
 import { LOCK_OPERATIONS, RENAME_FLAGS } from '../linux/flags.ts';
-import { type Call, call, number, slot, string, value } from '../plan/call.ts';
+import { type Call, call, number, type Slot, slot, string, value } from '../plan/call.ts';
 import { O_DIRECTORY } from '../plan/compile/destination.ts';
 import { slotValue } from '../plan/encode.ts';
-import { step } from '../plan/step.ts';
+import { type Step, step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { Spec, State } from '../spec/runtime-spec.ts';
 import { parseBundleConfiguration } from './bundle.ts';
-import { Player } from './player.ts';
+import { type Played, Player } from './player.ts';
 import {
   bootId,
   type ContainerRecord,
@@ -53,6 +60,13 @@ export interface Held {
   readonly container: Container;
   /** The descriptor of the lock in the launcher. A child that lives on must not keep it. */
   readonly lock: number;
+  /** The batch that took the lock, and its answer: what `also` asked for is in it. */
+  readonly played: Played;
+}
+
+export interface HeldOptions extends ChannelOptions {
+  /** Steps of the same batch, played once the lock is held, from the record as it was before. They may fail. */
+  readonly also?: (container: Container, lock: Slot) => readonly Step[];
 }
 
 function directoryOf({ stateRoot, id }: Target): Bytes {
@@ -118,8 +132,7 @@ export function ociState({ record, status }: Container): OciState {
 }
 
 /** The configuration that the container was made from. Throws CaissonError ESTATE when it is not there. */
-export function containerSpec(port: Port, target: Target): Spec {
-  const { record } = readContainer(port, target);
+export function containerSpec(port: Port, target: Target, { record } = readContainer(port, target)): Spec {
   const text = port.readFile(`${directoryOf(target)}/config.json`);
   if (text === undefined) {
     throw new CaissonError(`${directoryOf(target)}/config.json is missing`, { code: 'ESTATE', exitCode: 1 });
@@ -136,16 +149,16 @@ export async function withContainer<T>(
   target: Target,
   lock: 'shared' | 'exclusive',
   work: (held: Held) => Promise<T>,
-  options: ChannelOptions = {},
+  options: HeldOptions = {},
 ): Promise<T> {
   checkId(target.id);
   checkStateRoot(port, target.stateRoot);
-  readContainer(port, target);
+  const before = readContainer(port, target);
   const channel = await port.openChannel(options);
   try {
     const player = new Player(port, channel);
-    const held = await lockContainer(port, player, target, lock);
-    return await work({ player, channel, lock: held, container: readContainer(port, target) });
+    const held = await lockContainer(port, player, target, lock, (opened) => options.also?.(before, opened));
+    return await work({ player, channel, ...held, container: readContainer(port, target) });
   } finally {
     await channel.close();
   }
@@ -157,55 +170,70 @@ async function lockContainer(
   player: Player,
   target: Target,
   lock: 'shared' | 'exclusive',
-): Promise<number> {
+  also: (lock: Slot) => readonly Step[] | undefined,
+): Promise<Pick<Held, 'lock' | 'played'>> {
   const directory = directoryOf(target);
   const opened = slot('container', { reply: true });
-  const steps = [
-    step('parent', 'lock', `lock ${directory}`, 'default: one change at a time', [
-      ...lockCalls(directory, opened, lock === 'shared' ? LOCK_SH : LOCK_EX),
-    ]),
-  ];
-  const batch = await player.send(steps);
+  const taken = step('parent', 'lock', `lock ${directory}`, 'default: one change at a time', [
+    ...lockCalls(directory, opened, lock === 'shared' ? LOCK_SH : LOCK_EX),
+  ]);
+  const batch = await player.send([taken, ...(also(opened) ?? [])]);
   // Not brief: another command may hold it for as long as its hooks take.
   const answer = await player.receive(false);
-  if (answer.kind !== 'done') throw doesNotExist(target.id);
+  if (answer.kind !== 'done' && batch.records[answer.index]?.step === taken) throw doesNotExist(target.id);
   const descriptor = slotValue(batch, answer, opened);
   const [held, named] = [port.stat(`/proc/${player.pid}/fd/${descriptor}`), port.stat(directory)];
   if (held === undefined || named === undefined || held.ino !== named.ino || held.dev !== named.dev)
     throw doesNotExist(target.id);
-  return descriptor;
+  return { lock: descriptor, played: { batch, answer } };
 }
 
-function lockCalls(directory: Bytes, opened: ReturnType<typeof slot>, operation: number): Call[] {
+function lockCalls(directory: Bytes, opened: Slot, operation: number): Call[] {
   return [
     sys.openat(sys.AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, { result: opened }),
     call('flock', [value(opened), number(operation, LOCK_OPERATIONS)], { retry: true }),
   ];
 }
 
+/** Where a launcher keeps the lock of a container that it creates: known before, so that the plan can close it. */
+export function lockDescriptor(preserveFds = 0): number {
+  return 100 + preserveFds;
+}
+
+/** Locks a directory, by the descriptor `lock` of the launcher and no other. */
+function keepLock(directory: Bytes, lock: number): Call[] {
+  const opened = slot('container');
+  const kept = slot('lock');
+  return [
+    ...lockCalls(directory, opened, LOCK_EX),
+    sys.fcntl(opened, F_DUPFD_CLOEXEC, lock, { result: kept }),
+    sys.check(kept, 'EQ', lock, ERRNO.EBADF),
+    sys.close(opened),
+  ];
+}
+
 /**
- * Takes an id: the record appears under it whole and locked, or not at all. Returns the lock's descriptor in the
- * launcher. Throws CaissonError ECONFLICT when a container has the id.
+ * Takes an id: the record appears under it whole, and locked where `lock` is given, or not at all. Throws CaissonError
+ * ECONFLICT when a container has the id.
  */
 export async function claimContainer(
   port: Port,
   player: Player,
   stateRoot: Bytes,
   record: OciContainerRecord,
-  configuration: Bytes,
-): Promise<number> {
+  { configuration, lock }: { readonly configuration: Bytes; readonly lock?: number },
+): Promise<void> {
   checkId(record.id);
   checkStateRoot(port, stateRoot);
   const name = `.${record.id}.${port.pid}`;
   port.makeDirectory(`${stateRoot}/${name}`);
-  const opened = slot('container', { reply: true });
   const renamed = slot('renamed', { reply: true });
   try {
     write(port, stateRoot, record, name);
     port.replaceFile(`${stateRoot}/${name}/config.json`, configuration);
     const { batch, answer } = await player.play([
       step('parent', 'claim', `take the id ${record.id}`, 'default: one container has an id', [
-        ...lockCalls(`${stateRoot}/${name}`, opened, LOCK_EX),
+        ...(lock === undefined ? [] : keepLock(`${stateRoot}/${name}`, lock)),
         call(
           'renameat2',
           [
@@ -219,7 +247,7 @@ export async function claimContainer(
         ),
       ]),
     ]);
-    if (slotValue(batch, answer, renamed) === 0) return slotValue(batch, answer, opened);
+    if (slotValue(batch, answer, renamed) === 0) return;
   } catch (error) {
     port.remove(`${stateRoot}/${name}`);
     throw error;
