@@ -17,6 +17,8 @@ interface Freezer {
   readonly thaw: Bytes;
   /** Says how far freezing is. */
   readonly state: Bytes;
+  /** Holds `1` while this cgroup itself, not one above it, is asked to be frozen. */
+  readonly asked: Bytes;
 }
 
 /**
@@ -32,12 +34,14 @@ function freezerOf(cgroups: readonly Cgroup[]): Freezer | undefined {
       freeze: '1',
       thaw: '0',
       state: `${directory}/cgroup.events`,
+      asked: `${directory}/cgroup.freeze`,
     };
   }
   const v1 = hierarchyOf(cgroups, 'freezer');
   if (v1 === undefined) return undefined;
   const file = `${v1.directory}/freezer.state`;
-  return { file, freeze: 'FROZEN', thaw: 'THAWED', state: file };
+  const asked = `${v1.directory}/freezer.self_freezing`;
+  return { file, freeze: 'FROZEN', thaw: 'THAWED', state: file, asked };
 }
 
 function required(cgroups: readonly Cgroup[]): Freezer {
@@ -74,6 +78,11 @@ export function thawStep(cgroups: readonly Cgroup[]): Step {
 /** The file that `freezerState` reads; undefined without a freezer. */
 export function freezerStateFile(cgroups: readonly Cgroup[]): Bytes | undefined {
   return freezerOf(cgroups)?.state;
+}
+
+/** The file that holds `1` while the container is paused, or about to be; undefined without a freezer. */
+export function freezerRequestFile(cgroups: readonly Cgroup[]): Bytes | undefined {
+  return freezerOf(cgroups)?.asked;
 }
 
 /** The state in the content of `freezerStateFile`; v2 does not tell thawed from freezing. */

@@ -12,7 +12,6 @@ import { killStep, parseProcesses, processFiles, signalStep } from './kill.ts';
 import { moveSteps } from './move.ts';
 import { oomFiles, oomReport, oomStep } from './oom.ts';
 import { type Cgroup, cgroupPath, cgroupsAt } from './path.ts';
-import { updateFiles, updateSteps } from './update.ts';
 
 const AT = cgroupPath('/c', '');
 const V1 = cgroupsAt(mountedTogether(), AT);
@@ -101,38 +100,6 @@ test('out of memory, read in a batch', () => {
   assert.deepEqual(found, { kills: 1, limitHits: 0, limit: 5 });
   assert.equal(report({ value: () => -ERRNO.EBADF, bytes: () => '' }), undefined);
   assert.deepEqual(oomStep([]).steps, []);
-});
-
-test('an update reads what decides its order', () => {
-  assert.deepEqual(updateFiles(V2), ['/sys/fs/cgroup/c/memory.max', '/sys/fs/cgroup/c/memory.current']);
-  assert.deepEqual(updateFiles(V1), ['/sys/fs/cgroup/devices/c/devices.list']);
-  const at = '/sys/fs/cgroup/memory/c/memory.';
-  const order = (current: string) =>
-    updateSteps({ memory: { limit: 200, swap: 300 } }, BOTH, {
-      files: new Map([[`${at}limit_in_bytes`, current]]),
-    }).steps.map(({ title }) => title);
-  assert.deepEqual(order('100\n'), [
-    'set memory.memsw.limit_in_bytes to 300',
-    'set memory.limit_in_bytes to 200',
-  ]);
-  assert.deepEqual(order('400\n'), [
-    'set memory.limit_in_bytes to 200',
-    'set memory.memsw.limit_in_bytes to 300',
-  ]);
-});
-
-test('an update of devices replaces, on v1 by the difference', () => {
-  const devices = [{ allow: true, type: 'c' as const, major: 1, minor: 3, access: 'rw' }];
-  const v1 = updateSteps({ devices }, V1, {
-    files: new Map([['/sys/fs/cgroup/devices/c/devices.list', 'c 1:3 r\n']]),
-  });
-  assert.deepEqual(
-    v1.steps.map(({ title }) => title),
-    ['allow device c 1:3 w'],
-  );
-  const v2 = updateSteps({ devices }, V2, { files: new Map(), hasDeviceProgram: true });
-  assert.ok(v2.steps.some(({ title }) => title === 'replace the device program'));
-  assert.deepEqual(updateSteps({ devices }, V2, { files: new Map(), devices: 'skip' }).steps, []);
 });
 
 function entry(name: string, type: number): Bytes {

@@ -42,6 +42,9 @@ export interface CurrentLimits {
   /** Bytes, as memory.limit_in_bytes or memory.max have it; absent is unlimited. */
   readonly memoryLimit?: Int64;
   readonly memoryUsage?: Int64;
+  /** cpu.max (v2): microseconds of every period; no quota is none. */
+  readonly cpuQuota?: Int64;
+  readonly cpuPeriod?: Int64;
 }
 
 /** A field that has no effect on this kernel and that runc ignores too; the engine warns. */

@@ -1,6 +1,7 @@
 // Fields of `linux.resources` that both versions of cgroups read the same way, and their bounds.
 import { ERRNO } from '../linux/errno.ts';
 import type {
+  Int64,
   LinuxBlockIO,
   LinuxHugepageLimit,
   LinuxMemory,
@@ -18,7 +19,7 @@ import {
   resource,
 } from './limit.ts';
 
-/** Throws CaissonError for sizes below -1, swap below the limit, swappiness above 100, and a limit below the usage. */
+/** Throws CaissonError for sizes below -1, swap below the limit, swappiness above 100, and a limit below the usage where that is to be checked. */
 export function checkMemory(memory: LinuxMemory, { ignore, update }: LimitContext): void {
   for (const field of ['limit', 'reservation', 'swap', 'kernel', 'kernelTCP'] as const) {
     const size = memory[field];
@@ -48,12 +49,19 @@ export function checkMemory(memory: LinuxMemory, { ignore, update }: LimitContex
   if (memory.useHierarchy === false) {
     ignore(resource('memory', 'useHierarchy'), 'memory is always accounted hierarchically since Linux 5.11');
   }
-  const usage = update?.memoryUsage;
-  if (memory.checkBeforeUpdate === true && usage !== undefined && asked(size) && size > 0 && size < usage) {
-    throw invalid(
-      `memory.limit ${size} is below the ${usage} bytes in use, and checkBeforeUpdate is set`,
-      resource('memory', 'limit'),
-    );
+  refuseBelowUsage(memory, update?.memoryUsage);
+}
+
+/** checkBeforeUpdate; the texts are those that engines know from runc. */
+function refuseBelowUsage(memory: LinuxMemory, usage: Int64 | undefined): void {
+  if (memory.checkBeforeUpdate !== true || usage === undefined) return;
+  for (const [field, name] of [
+    ['swap', 'memory+swap'],
+    ['limit', 'memory'],
+  ] as const) {
+    const size = memory[field];
+    if (!asked(size) || size < 0 || size > usage) continue;
+    throw invalid(`rejecting ${name} limit ${size} <= usage ${usage}`, resource('memory', field));
   }
 }
 

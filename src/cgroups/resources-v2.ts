@@ -4,6 +4,7 @@ import type { Int64, LinuxBlockIO, LinuxCPU, LinuxMemory } from '../spec/runtime
 import { cpuWeight, ioWeight, swapMaximum } from './conversion.ts';
 import {
   asked,
+  type CurrentLimits,
   invalid,
   isUnlimited,
   type Limit,
@@ -118,8 +119,14 @@ function cpuLimits(cpu: LinuxCPU, { update }: LimitContext): Limit[] {
   if (update !== undefined)
     limits.push(...burstLimit.map((first) => ({ ...first, tolerate: [ERRNO.EINVAL] })));
   const field = asked(quota) ? 'quota' : 'period';
-  const text = `${asked(quota) && quota > 0 ? quota : 'max'} ${asked(period) ? period : 100000}`;
-  return [...limits, limit('cpu.max', text, resource('cpu', field)), ...burstLimit];
+  return [...limits, limit('cpu.max', cpuMax(cpu, update), resource('cpu', field)), ...burstLimit];
+}
+
+/** Both numbers are written at once: the one that is not given stays what it is. */
+function cpuMax({ quota, period }: LinuxCPU, update: CurrentLimits | undefined): string {
+  const first = asked(quota) ? quota : update?.cpuQuota;
+  const second = asked(period) ? period : (update?.cpuPeriod ?? 100000);
+  return `${first !== undefined && first > 0 ? first : 'max'} ${second}`;
 }
 
 /** A weight is for BFQ, for io.cost, or for both, whichever this kernel has. */

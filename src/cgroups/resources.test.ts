@@ -317,7 +317,10 @@ test('rdma and network lines', () => {
 
 test('checkBeforeUpdate refuses a limit below the usage', () => {
   const memory = { limit: 100, checkBeforeUpdate: true };
-  assert.throws(() => limits(unifiedHost(), { memory }, { memoryUsage: 101 }), /below the 101 bytes in use/);
+  assert.throws(
+    () => limits(unifiedHost(), { memory }, { memoryUsage: 101 }),
+    /rejecting memory limit 100 <= usage 101/,
+  );
   assert.equal(limits(unifiedHost(), { memory }, { memoryUsage: 99 }).lines.length, 1);
   assert.equal(limits(unifiedHost(), { memory: { limit: 100 } }, { memoryUsage: 101 }).lines.length, 1);
 });

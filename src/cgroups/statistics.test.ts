@@ -63,6 +63,7 @@ test('statistics of v1', () => {
     new Map([
       [`${cpu}/cpuacct.usage`, '1000\n'],
       [`${cpu}/cpuacct.usage_percpu`, '600 400 \n'],
+      [`${cpu}/cpuacct.usage_all`, 'cpu user system\n0 500 100\n1 200 200\n'],
       [`${cpu}/cpuacct.usage_sys`, '300\n'],
       [`${cpu}/cpuacct.usage_user`, '700\n'],
       [`${cpu}/cpu.stat`, 'nr_periods 5\nnr_throttled 2\nthrottled_time 77\n'],
@@ -72,7 +73,14 @@ test('statistics of v1', () => {
     ]),
   );
   assert.deepEqual(found.cpu, {
-    usage: { total: 1000, percpu: [600, 400], kernel: 300, user: 700 },
+    usage: {
+      total: 1000,
+      percpu: [600, 400],
+      percpuKernel: [100, 200],
+      percpuUser: [500, 200],
+      kernel: 300,
+      user: 700,
+    },
     throttling: { periods: 5, throttledPeriods: 2, throttledTime: 77 },
   });
   assert.deepEqual(found.pids, { current: 3, limit: 0 });
@@ -122,17 +130,24 @@ test('statistics of v2, in the units and under the names of v1', () => {
     ]),
     ['2MB'],
   );
-  assert.deepEqual(found.cpu.usage, { total: 5000, percpu: [], kernel: 2000, user: 3000 });
+  assert.deepEqual(found.cpu.usage, {
+    total: 5000,
+    percpu: [],
+    percpuKernel: [],
+    percpuUser: [],
+    kernel: 2000,
+    user: 3000,
+  });
   assert.equal(found.cpu.throttling.throttledTime, 9000);
   assert.deepEqual(found.memory.usage, { limit: 200, usage: 100, max: 0, failcnt: 4 });
   assert.deepEqual(found.memory.swap, { limit: 250, usage: 110, max: 0, failcnt: 0 });
   assert.equal(found.memory.cache, 40);
-  assert.equal(found.memory.kernel.usage, 7);
+  assert.equal(found.memory.raw.kernel, 7);
   assert.deepEqual(found.pids, { current: 2, limit: 20 });
-  assert.deepEqual(found.cpuset, { cpus: [0, 1, 3], mems: [] });
+  assert.deepEqual(found.cpuset, { cpus: [0, 1, 3], mems: [], flags: {} });
   assert.deepEqual(
-    found.blkio.ioServicedRecursive.map(({ op, value }) => `${op} ${value}`),
-    ['Read 3', 'Write 4', 'Discard 0'],
+    found.blkio.ioServicedRecursive?.map(({ op, value }) => `${op} ${value}`),
+    ['Read 3', 'Write 4'],
   );
   assert.deepEqual(found.hugetlb, { '2MB': { usage: 2097152, max: 0, failcnt: 3 } });
 });

@@ -2,39 +2,50 @@
 import type { Bytes } from '../linux/bytes.ts';
 import { parseCpuList } from '../linux/cpulist.ts';
 import type { Int64 } from '../spec/runtime-spec.ts';
+import { BLKIO_FILES, type BlkioStatistics, blkioV1, blkioV2 } from './blkio-statistics.ts';
 import { hierarchyOf } from './layout.ts';
 import type { Cgroup } from './path.ts';
-import {
-  type BlkioEntry,
-  MAX,
-  type Pressure,
-  parseBlkio,
-  parseFlatKeyed,
-  parseNestedKeyed,
-  parseNumber,
-  parsePressure,
-} from './statistics-files.ts';
+import { MAX, type Pressure, parseFlatKeyed, parseNumber, parsePressure } from './statistics-files.ts';
 
 /** The data of `runc events --stats` (runc types/events.go), under the same names. Times in nanoseconds, sizes in bytes. */
 export interface Statistics {
   readonly cpu: CpuStatistics;
-  readonly cpuset: { readonly cpus: readonly number[]; readonly mems: readonly number[] };
+  readonly cpuset: CpusetStatistics;
   readonly memory: MemoryStatistics;
   /** `limit` 0 is none, as in runc. */
   readonly pids: { readonly current: Int64; readonly limit: Int64 };
-  readonly blkio: {
-    readonly ioServiceBytesRecursive: readonly BlkioEntry[];
-    readonly ioServicedRecursive: readonly BlkioEntry[];
-    readonly psi?: Pressure;
-  };
+  readonly blkio: BlkioStatistics;
   /** By page size, `2MB`. */
   readonly hugetlb: Readonly<Record<Bytes, { usage: Int64; max: Int64; failcnt: Int64 }>>;
 }
+
+/** CPUs and memory nodes; the numbers of v1's flags by file, empty on v2. */
+export interface CpusetStatistics {
+  readonly cpus: readonly number[];
+  readonly mems: readonly number[];
+  readonly flags: Readonly<Partial<Record<CpusetFlag, Int64>>>;
+}
+
+export const CPUSET_FLAGS = [
+  'cpu_exclusive',
+  'mem_hardwall',
+  'mem_exclusive',
+  'memory_migrate',
+  'memory_spread_page',
+  'memory_spread_slab',
+  'memory_pressure',
+  'sched_load_balance',
+  'sched_relax_domain_level',
+] as const;
+
+export type CpusetFlag = (typeof CPUSET_FLAGS)[number];
 
 export interface CpuStatistics {
   readonly usage: {
     readonly total: Int64;
     readonly percpu: readonly Int64[];
+    readonly percpuKernel: readonly Int64[];
+    readonly percpuUser: readonly Int64[];
     readonly kernel: Int64;
     readonly user: Int64;
   };
@@ -70,11 +81,14 @@ export type Contents = ReadonlyMap<Bytes, Bytes | undefined>;
 
 const V1: readonly (readonly [controller: Bytes, files: readonly Bytes[]])[] = [
   ['cpu', ['cpu.stat']],
-  ['cpuacct', ['cpuacct.usage', 'cpuacct.usage_percpu', 'cpuacct.usage_sys', 'cpuacct.usage_user']],
-  ['cpuset', ['cpuset.cpus', 'cpuset.mems']],
+  [
+    'cpuacct',
+    ['usage', 'usage_percpu', 'usage_all', 'usage_sys', 'usage_user'].map((name) => `cpuacct.${name}`),
+  ],
+  ['cpuset', ['cpus', 'mems', ...CPUSET_FLAGS].map((name) => `cpuset.${name}`)],
   ['memory', ['memory.stat', ...['', 'memsw.', 'kmem.', 'kmem.tcp.'].flatMap(v1MemoryFiles)]],
   ['pids', ['pids.current', 'pids.max']],
-  ['blkio', ['blkio.throttle.io_service_bytes_recursive', 'blkio.throttle.io_serviced_recursive']],
+  ['blkio', BLKIO_FILES],
 ];
 const V2: readonly (readonly [controller: Bytes, files: readonly Bytes[]])[] = [
   ['cpu', ['cpu.stat', 'cpu.pressure']],
@@ -140,6 +154,7 @@ export function statistics(
     cpuset: {
       cpus: cpuList(cpuset.read(`cpuset.cpus${effective}`)),
       mems: cpuList(cpuset.read(`cpuset.mems${effective}`)),
+      flags: cpusetFlags(cpuset.read),
     },
     memory: memory.version === 1 ? memoryV1(memory.read) : memoryV2(memory.read),
     pids: { current: parseNumber(pids('pids.current')) ?? 0, limit: limit === MAX ? 0 : limit },
@@ -150,6 +165,23 @@ export function statistics(
 
 function cpuList(text: Bytes | undefined): number[] {
   return text === undefined || text.trim() === '' ? [] : parseCpuList(text.trim());
+}
+
+function cpusetFlags(read: Reader): CpusetStatistics['flags'] {
+  const found: Partial<Record<CpusetFlag, Int64>> = {};
+  for (const flag of CPUSET_FLAGS) {
+    const value = parseNumber(read(`cpuset.${flag}`));
+    if (value !== undefined) found[flag] = value;
+  }
+  return found;
+}
+
+/** A column of cpuacct.usage_all: `cpu user system` and a line for each CPU. */
+function usageOf(text: Bytes | undefined, column: 1 | 2): Int64[] {
+  return (text ?? '')
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => parseNumber(line.split(' ')[column]) ?? []);
 }
 
 function cpuStatistics(cpu: { read: Reader; version: 1 | 2 }, cpuacct: Reader): CpuStatistics {
@@ -164,6 +196,8 @@ function cpuStatistics(cpu: { read: Reader; version: 1 | 2 }, cpuacct: Reader): 
           .trim()
           .split(' ')
           .flatMap((text) => parseNumber(text) ?? []),
+        percpuKernel: usageOf(cpuacct('cpuacct.usage_all'), 2),
+        percpuUser: usageOf(cpuacct('cpuacct.usage_all'), 1),
         kernel: parseNumber(cpuacct('cpuacct.usage_sys')) ?? 0,
         user: parseNumber(cpuacct('cpuacct.usage_user')) ?? 0,
       },
@@ -176,6 +210,8 @@ function cpuStatistics(cpu: { read: Reader; version: 1 | 2 }, cpuacct: Reader): 
     usage: {
       total: nanoseconds('usage_usec'),
       percpu: [],
+      percpuKernel: [],
+      percpuUser: [],
       kernel: nanoseconds('system_usec'),
       user: nanoseconds('user_usec'),
     },
@@ -222,44 +258,9 @@ function memoryV2(read: Reader): MemoryStatistics {
     cache: stat.get('file') ?? 0,
     usage,
     swap,
-    kernel: { ...none, usage: stat.get('kernel') ?? 0 },
-    kernelTCP: { ...none, usage: stat.get('sock') ?? 0 },
+    kernel: none,
+    kernelTCP: none,
     raw: Object.fromEntries(stat),
-    ...(psi === undefined ? {} : { psi }),
-  };
-}
-
-function blkioV1(read: Reader): Statistics['blkio'] {
-  return {
-    ioServiceBytesRecursive: parseBlkio(read('blkio.throttle.io_service_bytes_recursive')),
-    ioServicedRecursive: parseBlkio(read('blkio.throttle.io_serviced_recursive')),
-  };
-}
-
-/** io.stat under v1's names: rbytes and wbytes are bytes, rios and wios operations. */
-function blkioV2(read: Reader): Statistics['blkio'] {
-  const tables = { bytes: [] as BlkioEntry[], ios: [] as BlkioEntry[] };
-  for (const [device, values] of parseNestedKeyed(read('io.stat'))) {
-    const [major, minor] = device.split(':').map(Number);
-    if (major === undefined || minor === undefined) continue;
-    for (const [key, table] of [
-      ['bytes', tables.bytes],
-      ['ios', tables.ios],
-    ] as const) {
-      for (const [letter, op] of [
-        ['r', 'Read'],
-        ['w', 'Write'],
-        ['d', 'Discard'],
-      ] as const) {
-        const value = parseNumber(values.get(letter + key));
-        if (value !== undefined) table.push({ major, minor, op, value });
-      }
-    }
-  }
-  const psi = parsePressure(read('io.pressure'));
-  return {
-    ioServiceBytesRecursive: tables.bytes,
-    ioServicedRecursive: tables.ios,
     ...(psi === undefined ? {} : { psi }),
   };
 }

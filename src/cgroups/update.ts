@@ -1,88 +1,96 @@
-// Compiles a change of limits of a running container (`caisson update`).
+// Compiles a change of limits of a running container (`update`).
 import type { Bytes } from '../linux/bytes.ts';
-import { O_CLOEXEC, O_RDONLY } from '../linux/constants/open.ts';
-import { slot } from '../plan/call.ts';
-import { type Step, step } from '../plan/step.ts';
-import { AT_FDCWD, close, openat } from '../plan/syscalls.ts';
-import type { Pointer } from '../spec/error.ts';
+import type { Step } from '../plan/step.ts';
 import type { LinuxResources } from '../spec/runtime-spec.ts';
-import { deviceProgram } from './device-program.ts';
-import { deviceStepsV1 } from './devices-v1.ts';
-import { deviceStepsV2 } from './devices-v2.ts';
 import { hierarchyOf } from './layout.ts';
-import { type CurrentLimits, type IgnoredField, limitStep } from './limit.ts';
+import { type CurrentLimits, type IgnoredField, type Limit, limit, limitStep } from './limit.ts';
 import type { Cgroup } from './path.ts';
-import { resourceLimits } from './resources.ts';
-import { parseNumber } from './statistics-files.ts';
+import { type PlacedLimit, resourceLimits } from './resources.ts';
+import type { Contents } from './statistics.ts';
+import { MAX, parseNumber } from './statistics-files.ts';
 
-export interface UpdateOptions {
-  /** Contents of the files of `updateFiles`. */
-  readonly files: ReadonlyMap<Bytes, Bytes | undefined>;
-  readonly devices?: 'enforce' | 'skip';
-  /** Whether a v2 cgroup has its device program already, which is then replaced. */
-  readonly hasDeviceProgram?: boolean;
-  readonly deviceProvenance?: readonly Pointer[];
-}
-
-/** The files whose present content decides the order of an update. */
+/** The files whose present content decides what an update writes, and in which order. */
 export function updateFiles(cgroups: readonly Cgroup[]): Bytes[] {
   const memory = hierarchyOf(cgroups, 'memory');
-  const devices = hierarchyOf(cgroups, 'devices');
+  const cpu = hierarchyOf(cgroups, 'cpu');
   const names =
     memory?.version === 2
       ? ['memory.max', 'memory.current']
       : ['memory.limit_in_bytes', 'memory.usage_in_bytes'];
   return [
     ...(memory === undefined ? [] : names.map((name) => `${memory.directory}/${name}`)),
-    ...(devices === undefined ? [] : [`${devices.directory}/devices.list`]),
+    ...(cpu?.version === 2 ? [`${cpu.directory}/cpu.max`] : []),
   ];
 }
 
-/** The steps of an update, and what it cannot change. Throws as `cgroupSteps`. */
-export function updateSteps(
+export interface Update {
+  readonly limits: readonly PlacedLimit[];
+  /** What cannot be changed. */
+  readonly ignored: readonly IgnoredField[];
+}
+
+/** The limits of an update in the order of writing; device rules stay as they are, as in runc. Throws as `cgroupSteps`. */
+export function updateLimits(
   resources: LinuxResources,
   cgroups: readonly Cgroup[],
-  options: UpdateOptions,
-): { readonly steps: readonly Step[]; readonly ignored: readonly IgnoredField[] } {
+  contents: Contents,
+): Update {
   const ignored: IgnoredField[] = [];
   const limits = resourceLimits(resources, cgroups, {
-    update: currentLimits(cgroups, options.files),
+    update: currentLimits(cgroups, contents),
     ignore: (provenance, reason) => ignored.push({ provenance, reason }),
   });
-  const steps = limits.map(({ cgroup, limit }) => limitStep(cgroup.directory, limit));
-  return { steps: [...steps, ...deviceUpdate(resources, cgroups, options)], ignored };
+  return { limits, ignored };
 }
 
-function currentLimits(cgroups: readonly Cgroup[], files: UpdateOptions['files']): CurrentLimits {
-  const [limit, usage] = updateFiles(cgroups)
-    .filter((file) => /\/memory\.[^/]*$/.test(file))
-    .map((file) => parseNumber(files.get(file)));
-  return {
-    ...(limit === undefined ? {} : { memoryLimit: limit }),
-    ...(usage === undefined ? {} : { memoryUsage: usage }),
-  };
+/** One step for each limit. */
+export function updateSteps(limits: readonly PlacedLimit[]): Step[] {
+  return limits.map(({ cgroup, limit: one }) => limitStep(cgroup.directory, one));
 }
 
-function deviceUpdate(resources: LinuxResources, cgroups: readonly Cgroup[], options: UpdateOptions): Step[] {
-  const rules = resources.devices ?? [];
-  if (rules.length === 0 || options.devices === 'skip') return [];
-  const provenance = rules.map(
-    (_, index) => options.deviceProvenance?.[index] ?? `/linux/resources/devices/${index}`,
+/** Every file that these limits are written to; what they hold now is what `restoreSteps` wants. */
+export function writtenFiles(limits: readonly PlacedLimit[]): Bytes[] {
+  return limits.flatMap(({ cgroup, limit: one }) =>
+    filesOf(one).map((file) => `${cgroup.directory}/${file}`),
   );
-  const v1 = hierarchyOf(cgroups, 'devices');
-  if (v1 !== undefined) {
-    return deviceStepsV1(v1.directory, rules, provenance, options.files.get(`${v1.directory}/devices.list`));
-  }
-  const v2 = cgroups.find(({ version }) => version === 2);
-  if (v2 === undefined) return [];
-  const directory = slot('cgroup unified');
-  return [
-    step('parent', 'cgroup-open', `open ${v2.directory}`, provenance, [
-      openat(AT_FDCWD, v2.directory, O_RDONLY | O_CLOEXEC, 0, { result: directory }),
-    ]),
-    ...deviceStepsV2(directory, deviceProgram(rules, { provenance }), provenance, {
-      replace: options.hasDeviceProgram === true,
+}
+
+/**
+ * Puts back what was written, last first, so that every state on the way is one that was there before. Files with a
+ * line for each device are left as they are.
+ */
+export function restoreSteps(written: readonly PlacedLimit[], before: Contents): Step[] {
+  return [...written].reverse().flatMap(({ cgroup, limit: one }) =>
+    filesOf(one).flatMap((file) => {
+      const content = before.get(`${cgroup.directory}/${file}`);
+      if (content === undefined || !isOneValue(content)) return [];
+      const text = content.trim() === '' ? '\n' : content.trim();
+      return [limitStep(cgroup.directory, limit(file, text, one.provenance, { optional: true }))];
     }),
-    step('parent', 'cgroup-release', 'close the cgroup', provenance, [close(directory)]),
-  ];
+  );
+}
+
+function filesOf({ file, or }: Limit): Bytes[] {
+  return or === undefined ? [file] : [file, or.file];
+}
+
+/** Not a table by device. */
+function isOneValue(content: Bytes): boolean {
+  return !content.trim().includes('\n') && !content.includes(':');
+}
+
+function currentLimits(cgroups: readonly Cgroup[], contents: Contents): CurrentLimits {
+  const read = (suffix: RegExp) => {
+    const file = updateFiles(cgroups).find((path) => suffix.test(path));
+    return file === undefined ? undefined : contents.get(file);
+  };
+  const size = parseNumber(read(/\/memory\.(max|limit_in_bytes)$/));
+  const usage = parseNumber(read(/\/memory\.(current|usage_in_bytes)$/));
+  const [quota, period] = (read(/\/cpu\.max$/) ?? '').trim().split(' ').map(parseNumber);
+  return {
+    ...(size === undefined ? {} : { memoryLimit: size }),
+    ...(usage === undefined ? {} : { memoryUsage: usage }),
+    ...(quota === undefined || quota === MAX ? {} : { cpuQuota: quota }),
+    ...(period === undefined ? {} : { cpuPeriod: period }),
+  };
 }

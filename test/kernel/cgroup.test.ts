@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { deviceUpdateFiles, deviceUpdateSteps } from '../../src/cgroups/device-update.ts';
 import { freezerState, freezerStateFile, freezeStep, thawStep } from '../../src/cgroups/freezer.ts';
 import { effectiveLimits, limitFiles, processCgroups } from '../../src/cgroups/inspect.ts';
 import { joinCgroups } from '../../src/cgroups/join.ts';
@@ -10,7 +11,7 @@ import { hierarchyOf } from '../../src/cgroups/layout.ts';
 import { moveSteps } from '../../src/cgroups/move.ts';
 import { oomStep } from '../../src/cgroups/oom.ts';
 import { statistics, statisticsFiles } from '../../src/cgroups/statistics.ts';
-import { updateFiles, updateSteps } from '../../src/cgroups/update.ts';
+import { updateFiles, updateLimits, updateSteps } from '../../src/cgroups/update.ts';
 import { ERRNO } from '../../src/linux/errno.ts';
 import type { LinuxDeviceCgroup } from '../../src/spec/runtime-spec.ts';
 import { CgroupBench, cgroupsMissing, contentOf, hostCgroups } from './cgroup-play.ts';
@@ -114,8 +115,8 @@ test('devices: what is allowed opens, the rest does not, also after an update', 
       ...RULES.slice(0, 2),
       { allow: true, type: 'c' as const, major: 1, minor: 5, access: 'r' },
     ];
-    const files = new Map(updateFiles(plan.cgroups).map((file) => [file, contentOf(file)]));
-    await bench.must(updateSteps({ devices }, plan.cgroups, { files, hasDeviceProgram: true }).steps);
+    const files = new Map(deviceUpdateFiles(plan.cgroups).map((file) => [file, contentOf(file)]));
+    await bench.must(deviceUpdateSteps(devices, plan.cgroups, { files, hasDeviceProgram: true }));
     const again = { ...joinCgroups(plan.cgroups), cgroups: plan.cgroups, ignored: [] };
     await bench.run(again, 'head -c1 /dev/null && echo null; head -c1 /dev/zero | wc -c');
   });
@@ -135,7 +136,7 @@ test('cgroup v2 has one device program, however often it is updated', { skip }, 
   assert.equal(await bench.run(plan, 'head -c1 /dev/null && echo null; head -c1 /dev/zero | wc -c'), 0);
   const files = new Map<string, string>();
   const update = (hasDeviceProgram: boolean) =>
-    bench.play(updateSteps({ devices: RULES.slice(0, 2) }, plan.cgroups, { files, hasDeviceProgram }).steps);
+    bench.play(deviceUpdateSteps(RULES.slice(0, 2), plan.cgroups, { files, hasDeviceProgram }));
   for (let times = 0; times < 3; times++) assert.equal((await update(true)).failure, undefined);
   const again = { ...joinCgroups(plan.cgroups), cgroups: plan.cgroups, ignored: [] };
   assert.equal(await bench.run(again, 'echo after; head -c1 /dev/null && echo null; :'), 0);
@@ -251,7 +252,7 @@ test('limits of a running container go up and down', { skip }, async () => {
         memory: { limit, swap: limit },
         cpu: { quota: limit / 1024, period: 50000, burst: 5000 },
       };
-      await bench.must(updateSteps(resources, plan.cgroups, { files }).steps);
+      await bench.must(updateSteps(updateLimits(resources, plan.cgroups, files).limits));
       assert.equal(contentOf(`${memory?.directory}/${memoryFile(memory?.version ?? 1)}`), `${limit}\n`);
     }
     await bench.must([signalStep([pid])]);
