@@ -8,6 +8,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { attach } from '../runtime/attach.ts';
 import { type HeldSignals, holdSignals } from '../runtime/held-signals.ts';
 import { holdIdMaps, type IdMapHolders } from '../runtime/idmap.ts';
+import { Player } from '../runtime/player.ts';
 import { type Prepared, prepare } from '../runtime/prepare.ts';
 import { type RunOptions, recordOf, runAttached } from '../runtime/run.ts';
 import type { Exit, Running } from '../runtime/start.ts';
@@ -103,7 +104,7 @@ export async function compileDockerRun(
   refuseHostActions(settings);
   let idMaps: IdMapHolders | undefined;
   try {
-    idMaps = await holdIdMaps(port, channel, spec);
+    idMaps = await holdIdMaps(port, new Player(port, channel), spec);
     const prepared = prepare(port, spec, {
       id,
       idmapped: idMaps.pids,

@@ -39,7 +39,7 @@ export async function ociRun(port: Port, options: OciRunOptions): Promise<Exit> 
       });
     }
     const spec = await withHome(new Player(port, channel), read);
-    idMaps = await holdIdMaps(port, channel, spec);
+    idMaps = await holdIdMaps(port, new Player(port, channel), spec);
     const prepared = prepare(port, withConsoleSize(port, spec), {
       ...options,
       dieWithParent: true,

@@ -184,7 +184,9 @@ function openChannel({ launcher, patience = 0 }: Programs, options: ChannelOptio
   const [own = -1, theirs = -1] = pair;
   const stdio = stdioOf(options);
   try {
-    const pid = spawnWith(`/proc/self/fd/${image}`, 'caisson-launcher', [...stdio.descriptors, theirs]);
+    const kept = Array.from({ length: options.keep ?? 0 }, (_, index) => 3 + index);
+    const words = ['caisson-launcher', String(3 + kept.length)] as const;
+    const pid = spawnWith(`/proc/self/fd/${image}`, words, [...stdio.descriptors, ...kept, theirs]);
     return new BunChannel(own, pid, stdio.output, patience);
   } catch (error) {
     syscall('close', own);
@@ -236,6 +238,7 @@ export function bunPort(programs: Programs): Port {
     readChunks: nodeFiles.readChunks,
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,
+    appendFile: nodeFiles.appendFile,
     remove: files.remove,
     removeEmpty: files.removeEmpty,
     spawn: (program: Bytes, argv: readonly Bytes[], options: SpawnOptions): Promise<Ended> =>

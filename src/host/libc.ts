@@ -79,7 +79,11 @@ const F_DUPFD_CLOEXEC = 1030;
  * Executes `path` without arguments and environment, with these descriptors as 0, 1, ...; the process id.
  * Throws Error when it fails.
  */
-export function spawnWith(path: Bytes, name: Bytes, descriptors: readonly number[]): number {
+export function spawnWith(
+  path: Bytes,
+  words: readonly [Bytes, ...Bytes[]],
+  descriptors: readonly number[],
+): number {
   const actions = new Uint8Array(FILE_ACTIONS_SIZE);
   libc.posix_spawn_file_actions_init(actions);
   const moved = descriptors.map((fd, target) =>
@@ -88,14 +92,14 @@ export function spawnWith(path: Bytes, name: Bytes, descriptors: readonly number
   moved.forEach((fd, target) => {
     libc.posix_spawn_file_actions_adddup2(actions, fd, target);
   });
-  const argv0 = cstring(name);
-  const argv = new BigUint64Array([BigInt(ptr(argv0)), 0n]);
+  const strings = words.map(cstring);
+  const argv = new BigUint64Array([...strings.map((string) => BigInt(ptr(string))), 0n]);
   const pid = new Int32Array(1);
   const failed = Number(libc.posix_spawn(pid, cstring(path), actions, null, argv, new BigUint64Array(1)));
   libc.posix_spawn_file_actions_destroy(actions);
   moved.forEach((fd, target) => {
     if (fd !== target) syscall('close', fd);
   });
-  if (failed !== 0) throw new Error(`cannot start ${name} (posix_spawn: errno ${failed})`);
+  if (failed !== 0) throw new Error(`cannot start ${words[0]} (posix_spawn: errno ${failed})`);
   return pid[0] ?? -1;
 }

@@ -11,8 +11,6 @@ import { onSignals } from './signals.ts';
 import { spawnProgram } from './spawn.ts';
 import { after, callerTerminal } from './terminal.ts';
 
-const CHANNEL = 3;
-
 class NodeChannel implements Channel {
   readonly pid: number;
   private readonly child: ChildProcess;
@@ -25,14 +23,14 @@ class NodeChannel implements Channel {
   private closed = false;
   private readonly output: Promise<{ stdout: Bytes; stderr: Bytes }>;
 
-  constructor(child: ChildProcess) {
+  constructor(child: ChildProcess, channel: number) {
     this.child = child;
     this.output = Promise.all([collect(child.stdout), collect(child.stderr)]).then(([stdout, stderr]) => ({
       stdout,
       stderr,
     }));
     this.pid = child.pid ?? -1;
-    this.stream = child.stdio[CHANNEL] as Duplex;
+    this.stream = child.stdio[channel] as Duplex;
     this.exited = new Promise((resolve) => {
       child.once('exit', () => {
         resolve();
@@ -98,14 +96,16 @@ async function collect(stream: Readable | null): Promise<Bytes> {
 
 function openChannel(launcher: string, options: ChannelOptions = {}): Promise<NodeChannel> {
   const [stdin, stdout, stderr] = options.stdio ?? [0, 1, 2];
+  const kept = Array.from({ length: options.keep ?? 0 }, (_, index) => 3 + index);
+  const channel = 3 + kept.length;
   const stdio: StdioOptions = options.capture
-    ? ['ignore', 'pipe', 'pipe', 'pipe']
-    : [options.noInput === true ? 'ignore' : stdin, stdout, stderr, 'pipe'];
-  const child = spawn(launcher, [], { env: {}, stdio });
+    ? ['ignore', 'pipe', 'pipe', ...kept, 'pipe']
+    : [options.noInput === true ? 'ignore' : stdin, stdout, stderr, ...kept, 'pipe'];
+  const child = spawn(launcher, [String(channel)], { env: {}, stdio });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('spawn', () => {
-      resolve(new NodeChannel(child));
+      resolve(new NodeChannel(child, channel));
     });
   });
 }
@@ -131,6 +131,7 @@ export function nodePort(programs: ProgramPaths = builtPrograms()): Port {
     readChunks: files.readChunks,
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,
+    appendFile: files.appendFile,
     remove: files.remove,
     removeEmpty: files.removeEmpty,
     spawn: spawnProgram,

@@ -67,6 +67,8 @@ export interface ChannelOptions {
   readonly capture?: boolean;
   /** Standard input is /dev/null. */
   readonly noInput?: boolean;
+  /** So many descriptors of the caller, from 3 on, are passed as they are; the channel lies behind them. */
+  readonly keep?: number;
 }
 
 /** The result of a host program that has ended. */
@@ -114,6 +116,8 @@ export interface Port {
   makeDirectory(path: Bytes): boolean;
   /** Writes a temporary file beside `path` and renames it over it: readers see the old or the new content. */
   replaceFile(path: Bytes, content: Bytes, mode?: number): void;
+  /** Adds to the end of a file in one write(2), and makes it first where there is none. A host may leave this out. */
+  appendFile?(path: Bytes, content: Bytes, mode: number): void;
   /** Removes a host file, or a directory of caisson's own with what is in it; nothing happens when there is none. */
   remove(path: Bytes): void;
   /** Runs a host program to its end; `program` is its path. */

@@ -27,6 +27,16 @@ export function frameLength(frame: Uint8Array): number {
   return view.getUint32(20, true);
 }
 
+/** A frame alone, as bytes: what kind of answer, and how much data follows. Undefined when it is none. */
+export function frameOf(
+  bytes: Bytes,
+): { readonly kind: AnswerKind; readonly errno: number; readonly length: number } | undefined {
+  const word = (at: number) => [3, 2, 1, 0].reduce((sum, byte) => sum * 256 + bytes.charCodeAt(at + byte), 0);
+  const kind = KINDS[word(4)];
+  if (bytes.length < FRAME_SIZE || word(0) !== WIRE.MAGIC_ANSWER || kind === undefined) return undefined;
+  return { kind, errno: word(12), length: word(20) };
+}
+
 /** Decodes a frame and its data. */
 export function decodeAnswer(frame: Uint8Array, data: Uint8Array): Answer {
   const view = new DataView(frame.buffer, frame.byteOffset, FRAME_SIZE);

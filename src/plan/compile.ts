@@ -1,16 +1,26 @@
 // The plan compiler: a pure function of (specification, facts about the host, options) to the steps of one start.
 //
 // The order below is the whole order of operations of caisson; verify.ts holds the reason for each constraint.
+
+import type { Bytes } from '../linux/bytes.ts';
 import { CLOSE_RANGE_CLOEXEC, F_SETFL, O_NONBLOCK, O_RDWR } from '../linux/constants/open.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from '../linux/constants/socket.ts';
 import { ERRNO } from '../linux/errno.ts';
 import * as F from '../linux/flags.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
-import { call, number, outBuffer, pointer, type Slot, slot, struct } from './call.ts';
+import { call, number, type OutBuffer, outBuffer, pointer, type Slot, slot, struct } from './call.ts';
+import {
+  awaitCreated,
+  beginCreation,
+  preserveDescriptors,
+  startSocket,
+  waitForStart,
+} from './compile/barrier.ts';
 import { type CompileOptions, Context } from './compile/context.ts';
-import { receiveDescriptor } from './compile/descriptor.ts';
+import { receiveDescriptor, sendDescriptor } from './compile/descriptor.ts';
 import { devices, terminal, terminalOwner } from './compile/devices.ts';
 import { type Execution, execute, labels, resetSignals, seccomp, signalMask } from './compile/execute.ts';
+import { hooksPause } from './compile/hooks.ts';
 import { masks, readonlyRoot } from './compile/masks.ts';
 import { mounts, openIdMaps, openSharedSources } from './compile/mounts.ts';
 import {
@@ -25,13 +35,15 @@ import {
 } from './compile/namespaces.ts';
 import * as process from './compile/process.ts';
 import { openProcfsEarly, privateProcfs } from './compile/procfs.ts';
+import { findProgram } from './compile/program.ts';
 import { attachRoot, chrootOnly, isolateMounts, pivotRoot, rootPropagation } from './compile/root.ts';
 import { scheduling } from './compile/scheduling.ts';
+import { connectCalls } from './compile/sockets.ts';
 import { openSourcesOutside } from './compile/sources.ts';
 import type { HostFacts } from './facts.ts';
 import type { Plan } from './step.ts';
 import * as sys from './syscalls.ts';
-import { CHANNEL, type Watch, waitCalls, watchFor } from './wait.ts';
+import { type Watch, waitCalls, watchFor } from './wait.ts';
 
 /** A plan of one start, and where its answers are found. */
 export interface StartPlan extends Plan {
@@ -42,33 +54,69 @@ export interface StartPlan extends Plan {
   readonly execution: Execution;
   /** What the launcher watches once the container runs. */
   readonly watch: Watch;
+  /** Of a container that waits for `start`: siginfo_t, all zero while it lives. */
+  readonly created: OutBuffer | undefined;
+  /** The child's own process id, where it pauses for hooks. */
+  readonly hooks: { readonly pid: OutBuffer } | undefined;
+  /** Where the program was looked for, of a container that waits for `start`. */
+  readonly program: readonly Slot[] | undefined;
+  /** The channel's descriptor in the launcher. */
+  readonly channel: number;
 }
 
 /** Compiles a start. Throws CaissonError where the host or the configuration cannot have it. */
 export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): StartPlan {
   const c = new Context(spec, facts, options);
   c.parent('launcher', 'close-on-exec everything, block signals', 'default: nothing leaks (CVE-2024-21626)', [
-    sys.closeRange(CHANNEL, 0xffffffff, CLOSE_RANGE_CLOEXEC),
+    sys.closeRange(3, 0xffffffff, CLOSE_RANGE_CLOEXEC),
     signalMask(-1n),
   ]);
   openJoinedNamespaces(c);
   openIdMaps(c);
   c.steps.push(...(options.cgroup?.create ?? []));
   const sockets = terminalSockets(c);
+  const pidfdSocket = engineSocket(c, c.options.pidfdSocket, 'pidfd_socket');
+  const listener = startSocket(c);
   joinBeforeFork(c);
   const forked = fork(c);
   const { pid, pidfd, executed } = forked;
   c.steps.push(...(options.cgroup?.release ?? []));
-  const execution = child(c, forked, sockets?.child);
-  const main = sockets && receiveTerminal(c, sockets);
+  const { execution, hooks, program } = child(c, forked, sockets?.child, listener);
+  const main = sockets?.parent && receiveTerminal(c, { parent: sockets.parent, child: sockets.child });
   openSourcesOutside(c, pidfd);
+  if (pidfdSocket !== undefined) sendPidfd(c, pidfdSocket, pidfd);
   const watch = watchFor(main);
-  parentAfterFork(c, executed, pidfd, watch);
-  return { steps: c.steps, pid, pidfd, terminal: main, execution, watch };
+  const created = listener && awaitCreated(c, forked, listener);
+  if (listener === undefined) parentAfterFork(c, executed, pidfd, watch);
+  const { steps, channel } = c;
+  return { steps, pid, pidfd, terminal: main, execution, watch, created, hooks, program, channel };
 }
 
-function terminalSockets(c: Context): { parent: Slot; child: Slot } | undefined {
+/** A socket of the engine that called, which gets a descriptor. */
+export function engineSocket(c: Context, path: Bytes | undefined, name: string): Slot | undefined {
+  if (path === undefined) return undefined;
+  const socket = slot(name);
+  c.parent(
+    name.replace('_', '-'),
+    `connect to ${path}`,
+    `option: --${name.replace('_', '-')}`,
+    connectCalls(path, socket),
+  );
+  return socket;
+}
+
+function sendPidfd(c: Context, socket: Slot, pidfd: Slot): void {
+  c.parent('send-pidfd', 'send a pidfd of the container', 'option: --pidfd-socket', [
+    ...sendDescriptor(socket, pidfd, 'pidfd'),
+    sys.close(socket),
+  ]);
+}
+
+/** Without a parent's end the terminal goes to the engine's own socket. */
+export function terminalSockets(c: Context): { parent: Slot | undefined; child: Slot } | undefined {
   if (!c.spec.process?.terminal) return undefined;
+  const engine = engineSocket(c, c.options.consoleSocket, 'console_socket');
+  if (engine !== undefined) return { parent: undefined, child: engine };
   const parent = slot('terminal_parent', { width: 4 });
   const own = slot('terminal_child', { width: 4 });
   const pair = struct({ name: 'parent', width: 4, value: parent }, { name: 'child', width: 4, value: own });
@@ -83,7 +131,7 @@ function terminalSockets(c: Context): { parent: Slot; child: Slot } | undefined 
   return { parent, child: own };
 }
 
-function receiveTerminal(c: Context, sockets: { parent: Slot; child: Slot }): Slot {
+export function receiveTerminal(c: Context, sockets: { parent: Slot; child: Slot }): Slot {
   const received = slot('terminal_received', { width: 4 });
   const main = slot('terminal', { reply: true });
   c.parent('receive-terminal', 'receive the terminal', '/process/terminal', [
@@ -98,7 +146,13 @@ function receiveTerminal(c: Context, sockets: { parent: Slot; child: Slot }): Sl
 }
 
 /** Everything that the child does, in order. */
-function child(c: Context, forked: ForkSlots, terminalSocket: Slot | undefined): Execution {
+function child(
+  c: Context,
+  forked: ForkSlots,
+  terminalSocket: Slot | undefined,
+  listener: Slot | undefined,
+): Pick<StartPlan, 'execution' | 'hooks' | 'program'> {
+  beginCreation(c);
   process.oomScore(c);
   c.steps.push(...(c.options.cgroup?.join ?? []));
   enterNamespaces(c);
@@ -109,6 +163,7 @@ function child(c: Context, forked: ForkSlots, terminalSocket: Slot | undefined):
   process.hostname(c);
   process.sysctls(c);
   timeNamespace(c, () => privateProcfs(c));
+  const hooks = hooksPause(c);
   if (directory === undefined) chrootOnly(c);
   else pivotRoot(c);
   if (directory !== undefined) rootPropagation(c);
@@ -124,7 +179,10 @@ function child(c: Context, forked: ForkSlots, terminalSocket: Slot | undefined):
   process.deathSignal(c, forked);
   process.noNewPrivileges(c);
   resetSignals(c);
-  return execute(c);
+  const program = findProgram(c);
+  waitForStart(c, forked, listener);
+  preserveDescriptors(c);
+  return { execution: execute(c), hooks, program };
 }
 
 /** The root and all that is mounted in it; answers with the working directory's descriptor. */
@@ -150,5 +208,10 @@ function parentAfterFork(c: Context, executed: Slot, pidfd: Slot, watch: Watch):
     sys.read(executed, byte),
     sys.pause(PAUSE_STARTED),
   ]);
-  c.parent('wait', 'wait for the end of the container', 'default: an attached run', waitCalls(pidfd, watch));
+  c.parent(
+    'wait',
+    'wait for the end of the container',
+    'default: an attached run',
+    waitCalls(pidfd, watch, c.channel),
+  );
 }

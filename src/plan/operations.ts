@@ -5,8 +5,15 @@ import { type Call, type CallOptions, call, type Memory, number, pointer, type S
 
 export const CHECK_OPERATORS = enumTable('check', () => ({ EQ: 0, NE: 1, GE: 2 }));
 
-/** Names of the pauses: identity maps by helpers, the program has been executed, time stamps of the child. */
-export const PAUSES = enumTable('pause', () => ({ 'id-maps': 1, started: 2, trace: 3, hooks: 4 }));
+/** Names of the pauses: identity maps by helpers, the program has been executed, time stamps of the child, hooks, the start barrier. */
+export const PAUSES = enumTable('pause', () => ({
+  'id-maps': 1,
+  started: 2,
+  trace: 3,
+  hooks: 4,
+  start: 5,
+  program: 6,
+}));
 
 /** Fails with `errno` unless (left & mask) == right; the result is `left`. */
 export const check = (

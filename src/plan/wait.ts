@@ -17,10 +17,8 @@ import {
   struct,
   value,
 } from './call.ts';
+import { CHANNEL } from './channel.ts';
 import * as sys from './syscalls.ts';
-
-/** The channel's descriptor in the launcher. */
-export const CHANNEL = 3;
 
 /** What one pause of the launcher brings. */
 export interface Watch {
@@ -63,8 +61,8 @@ function watched(fd: Slot | number, name: string): { copy: Call; fields: Field[]
 }
 
 /** Blocks until something has happened and says what (ppoll(2), read(2), waitid(2)). */
-export function waitCalls(pidfd: Slot | number, watch: Watch): Call[] {
-  const sources = [watched(CHANNEL, 'poll_channel'), watched(pidfd, 'poll_pidfd')];
+export function waitCalls(pidfd: Slot | number, watch: Watch, channel = CHANNEL): Call[] {
+  const sources = [watched(channel, 'poll_channel'), watched(pidfd, 'poll_pidfd')];
   if (watch.terminal !== undefined) sources.push(watched(watch.terminal.fd, 'poll_terminal'));
   const poll = struct(...sources.flatMap(({ fields }) => fields));
   const calls = [

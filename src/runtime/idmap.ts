@@ -39,7 +39,7 @@ function mappingsOf(mount: Mount, spec: Spec): Mappings | undefined {
 }
 
 /** Makes one user namespace for each different pair of mappings; none where no mount has any. */
-export async function holdIdMaps(port: Port, channel: Channel, spec: Spec): Promise<IdMapHolders> {
+export async function holdIdMaps(port: Port, writer: Player, spec: Spec): Promise<IdMapHolders> {
   const channels = new Map<string, Channel>();
   const pids = new Map<Pointer, number>();
   const close = async (): Promise<void> => {
@@ -54,7 +54,7 @@ export async function holdIdMaps(port: Port, channel: Channel, spec: Spec): Prom
       const holder = channels.get(key) ?? (await port.openChannel());
       if (!channels.has(key)) {
         channels.set(key, holder);
-        await makeNamespace(port, holder, channel, mappings, cause);
+        await makeNamespace(port, holder, writer, mappings, cause);
       }
       pids.set(cause, holder.pid);
     }
@@ -68,7 +68,7 @@ export async function holdIdMaps(port: Port, channel: Channel, spec: Spec): Prom
 async function makeNamespace(
   port: Port,
   holder: Channel,
-  writer: Channel,
+  writer: Player,
   mappings: Mappings,
   cause: Pointer,
 ): Promise<void> {
@@ -78,7 +78,7 @@ async function makeNamespace(
     ]),
   ]);
   const directory = slot('holder_proc');
-  await new Player(port, writer).play([
+  await writer.play([
     step(
       'parent',
       'idmap-maps',

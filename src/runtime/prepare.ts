@@ -4,7 +4,7 @@ import type { Cgroup } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { type MountEntry, parseMountinfo } from '../linux/mountinfo.ts';
-import type { RootPlan } from '../plan/compile/context.ts';
+import type { CompileOptions, RootPlan } from '../plan/compile/context.ts';
 import { compile, type StartPlan } from '../plan/compile.ts';
 import type { HostFacts } from '../plan/facts.ts';
 import { directoryRoot } from '../snapshot/directory-root.ts';
@@ -29,6 +29,11 @@ export interface PrepareOptions {
   readonly affinity?: Bytes;
   readonly noPivot?: boolean;
   readonly noNewKeyring?: boolean;
+  readonly barrier?: CompileOptions['barrier'];
+  readonly consoleSocket?: Bytes;
+  readonly pidfdSocket?: Bytes;
+  readonly preserveFds?: number;
+  readonly lock?: number;
 }
 
 /** A start that is ready to be played or printed. */

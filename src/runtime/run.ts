@@ -22,6 +22,8 @@ import {
 export interface RunEvents {
   /** The program has been executed. */
   readonly started?: (running: Running) => void | Promise<void>;
+  /** The container's mounts are made, its program does not run yet; its process id. */
+  readonly hooks?: (pid: number) => Promise<void>;
 }
 
 export interface RunOptions {
@@ -82,7 +84,10 @@ export async function runAttached(
   } else claim(port, options.stateRoot, record);
   try {
     for (const { path, content } of options.files ?? []) port.replaceFile(path, content, 0o644);
-    const running = await start(port, player, prepared.spec, prepared.plan, options.trace);
+    const running = await start(port, player, prepared.spec, prepared.plan, {
+      ...(options.trace === undefined ? {} : { trace: options.trace }),
+      ...(events.hooks === undefined ? {} : { hooks: events.hooks }),
+    });
     await begin(running, events);
     const exit = await running.wait();
     const oom = await outOfMemory(player, cgroups, exit);

@@ -1,11 +1,13 @@
-// Starts a container from a compiled plan and stays with it until its end (an attached run).
+// Starts a container from a compiled plan: up to its program, where the caller stays until its end, or to its barrier.
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { ERRNO } from '../linux/errno.ts';
 import * as F from '../linux/flags.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { type Call, call, NULL, number, type OutBuffer, type Slot, slot } from '../plan/call.ts';
+import { PAUSE_HOOKS } from '../plan/compile/hooks.ts';
 import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/compile/namespaces.ts';
+import { PAUSE_PROGRAM } from '../plan/compile/program.ts';
 import type { StartPlan } from '../plan/compile.ts';
 import { type Answer, type Batch, bufferBytes, slotValue } from '../plan/encode.ts';
 import { type Step, step } from '../plan/step.ts';
@@ -13,7 +15,9 @@ import * as sys from '../plan/syscalls.ts';
 import { type Watch, waitCalls, watchFor } from '../plan/wait.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
+import { executionFailure, programErrno, requireProgram } from './execution.ts';
 import { failure } from './failure.ts';
+import { pausedPid } from './hooks.ts';
 import type { OutOfMemory } from './oom.ts';
 import type { Player } from './player.ts';
 import type { ProcessLimit } from './process-limit.ts';
@@ -59,6 +63,7 @@ export class Running {
   onOutput: (bytes: Bytes) => void = () => undefined;
   private readonly player: Player;
   private readonly pidfd: number;
+  private readonly channel: number;
   private readonly queue: Waiting[] = [];
   private readonly after: Port['after'];
   private hungUp = false;
@@ -67,7 +72,13 @@ export class Running {
   constructor(
     player: Player,
     first: Waiting,
-    started: { pid: number; pidfd: number; terminal: number; stamps: readonly Stamp[] },
+    started: {
+      pid: number;
+      pidfd: number;
+      terminal: number;
+      stamps: readonly Stamp[];
+      channel: number;
+    },
     after: Port['after'],
   ) {
     this.player = player;
@@ -76,6 +87,7 @@ export class Running {
     this.pidfd = started.pidfd;
     this.terminal = started.terminal;
     this.stamps = started.stamps;
+    this.channel = started.channel;
     this.queue.push(first);
   }
 
@@ -112,7 +124,7 @@ export class Running {
       'wait',
       'wait for the end of the container',
       'default: an attached run',
-      waitCalls(this.pidfd, watch),
+      waitCalls(this.pidfd, watch, this.channel),
     );
     const batch = this.player.send([...steps, wait]);
     // Before anything is awaited: answers come in the order of the batches.
@@ -218,34 +230,6 @@ async function killChild(player: Player, batch: Batch, answer: Answer, plan: Sta
   await player.play([step('parent', 'kill-child', 'kill the child', 'default: clean up', calls)]);
 }
 
-/** What docker and podman answer: 127 where there is no such program, 126 where it cannot be executed. */
-function executionFailure(
-  plan: StartPlan,
-  batch: Batch,
-  answer: Answer,
-  program: Bytes,
-): CaissonError | undefined {
-  const id = batch.records[answer.index]?.step.id;
-  if (id !== 'execute') return undefined;
-  const denied = plan.execution.tries.some((slot) => slotValue(batch, answer, slot) === -ERRNO.EACCES);
-  const errno = denied ? ERRNO.EACCES : answer.errno;
-  const found = failure(
-    batch,
-    { ...answer, errno },
-    errno === ERRNO.ENOENT || errno === ERRNO.ENOTDIR ? 127 : 126,
-  );
-  if (errno !== ERRNO.ENOENT) return found;
-  const where = !program.includes('/') ? 'executable file not found in $PATH' : 'no such file or directory';
-  return new CaissonError(`execute ${program}: ${where} (ENOENT)`, {
-    code: 'ENOTFOUND',
-    errno,
-    syscall: 'execve',
-    provenance: found.provenance,
-    details: found.details,
-    exitCode: 127,
-  });
-}
-
 function stampsOf(batch: Batch, answer: Answer): Stamp[] {
   if (batch.traceOffset < 0) return [];
   const view = new DataView(answer.data.buffer, answer.data.byteOffset, answer.data.byteLength);
@@ -283,27 +267,39 @@ async function helperMaps(port: Port, spec: Spec, pid: number): Promise<void> {
   }
 }
 
-/**
- * Plays a start plan. Throws CaissonError with provenance when a step fails: the child is then gone, and `undo`
- * steps are the caller's to play.
- */
-export async function start(
+/** What a caller of `play` does while the start is under way. */
+export interface StartOptions {
+  readonly trace?: boolean;
+  /** The child has made its mounts and waits; its process id. A rejection ends the child. */
+  readonly hooks?: (pid: number) => Promise<void>;
+}
+
+/** A start that has come to its program, or to its barrier. The launcher pauses: `player.continue` lets it go on. */
+interface Begun {
+  readonly batch: Batch;
+  readonly answer: Answer;
+  readonly stamps: readonly Stamp[];
+}
+
+/** Plays a start plan. Throws CaissonError with provenance when a step fails: the child is then gone. */
+async function play(
   port: Port,
   player: Player,
   spec: Spec,
   plan: StartPlan,
-  trace = false,
-): Promise<Running> {
-  const batch = await player.send(plan.steps, { trace });
+  options: StartOptions,
+): Promise<Begun> {
+  const batch = await player.send(plan.steps, { trace: options.trace ?? false });
   let stamps: Stamp[] = [];
   let unmapped: unknown;
+  const program = spec.process?.args?.[0] ?? '';
   for (;;) {
     const answer = await player.receive(true);
     if (answer.kind === 'failed' || answer.kind === 'refused') {
       if (isChild(batch, answer)) await endChild(player);
       else await killChild(player, batch, answer, plan);
       if (unmapped !== undefined) throw unmapped;
-      throw executionFailure(plan, batch, answer, spec.process?.args?.[0] ?? '') ?? failure(batch, answer);
+      throw executionFailure(plan.execution, batch, answer, program) ?? failure(batch, answer);
     }
     if (answer.kind === 'done')
       throw new CaissonError('the container ended before it was started', { code: 'ELAUNCHER' });
@@ -313,25 +309,74 @@ export async function start(
         unmapped = error;
       });
     }
+    if (answer.pause === PAUSE_HOOKS && plan.hooks !== undefined)
+      await orEnd(player, options.hooks?.(pausedPid(batch, answer, plan.hooks)));
+    if (answer.pause === PAUSE_PROGRAM && plan.program !== undefined)
+      await orEnd(player, requireProgram(program, programErrno(plan.program, batch, answer)));
     if (answer.pause === PAUSE_TRACE) stamps = stampsOf(batch, answer);
     if (answer.pause === PAUSE_STARTED) {
       stamps = [...stamps, ...stampsOf(batch, answer).filter(({ at }) => at > (stamps.at(-1)?.at ?? 0))];
-      const running = new Running(
-        player,
-        { batch, watch: plan.watch },
-        {
-          pid: slotValue(batch, answer, plan.pid),
-          pidfd: slotValue(batch, answer, plan.pidfd),
-          terminal: plan.terminal === undefined ? -1 : slotValue(batch, answer, plan.terminal),
-          stamps,
-        },
-        port.after,
-      );
-      await player.continue();
-      return running;
+      return { batch, answer, stamps };
     }
     await player.continue();
   }
+}
+
+/** Waits for what TypeScript does while the child pauses; when it fails the end of the channel ends child and launcher. */
+async function orEnd(player: Player, work: Promise<void> | undefined): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    await player.close();
+    throw error;
+  }
+}
+
+/** Plays the plan of an attached run. Throws CaissonError with provenance when a step fails: the child is then gone. */
+export async function start(
+  port: Port,
+  player: Player,
+  spec: Spec,
+  plan: StartPlan,
+  options: StartOptions = {},
+): Promise<Running> {
+  const { batch, answer, stamps } = await play(port, player, spec, plan, options);
+  const running = new Running(
+    player,
+    { batch, watch: plan.watch },
+    {
+      pid: slotValue(batch, answer, plan.pid),
+      pidfd: slotValue(batch, answer, plan.pidfd),
+      terminal: plan.terminal === undefined ? -1 : slotValue(batch, answer, plan.terminal),
+      stamps,
+      channel: plan.channel,
+    },
+    port.after,
+  );
+  await player.continue();
+  return running;
+}
+
+/**
+ * Plays a plan with a barrier. The result is the process id of the container, which waits for `start` and no longer
+ * needs the launcher. Throws CaissonError with provenance when a step fails: the child is then gone.
+ */
+export async function create(
+  port: Port,
+  player: Player,
+  spec: Spec,
+  plan: StartPlan,
+  options: StartOptions = {},
+): Promise<number> {
+  const { batch, answer } = await play(port, player, spec, plan, options);
+  const dead = plan.created === undefined ? undefined : readExit(batch, answer, plan.created);
+  if (dead !== undefined) {
+    const how = dead.signal > 0 ? `signal ${dead.signal}` : `exit code ${dead.code}`;
+    throw new CaissonError(`the container ended while it was created (${how})`, { code: 'ELAUNCHER' });
+  }
+  await player.continue();
+  await player.receive(true);
+  return slotValue(batch, answer, plan.pid);
 }
 
 function isChild(batch: Batch, answer: Answer): boolean {

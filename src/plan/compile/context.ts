@@ -3,6 +3,7 @@ import type { Bytes } from '../../linux/bytes.ts';
 import { CaissonError, type Pointer } from '../../spec/error.ts';
 import type { LinuxNamespaceType, Spec } from '../../spec/runtime-spec.ts';
 import type { Call, Slot } from '../call.ts';
+import { CHANNEL } from '../channel.ts';
 import type { HostFacts } from '../facts.ts';
 import { type Actor, type Step, step } from '../step.ts';
 import type { Fd } from '../syscalls.ts';
@@ -27,6 +28,11 @@ export interface RootPlan {
   readonly root: Slot;
 }
 
+/** Where a created container waits: `socket` is made there, a path of the host. */
+export interface Barrier {
+  readonly socket: Bytes;
+}
+
 /** What a caller of the compiler decides, beside the specification. */
 export interface CompileOptions {
   readonly id: Bytes;
@@ -44,6 +50,16 @@ export interface CompileOptions {
   readonly affinity?: Bytes;
   readonly noPivot?: boolean;
   readonly noNewKeyring?: boolean;
+  /** The container waits for `start` before it executes, and outlives the launcher. */
+  readonly barrier?: Barrier;
+  /** The terminal's master goes to this socket of the host instead of to the launcher. */
+  readonly consoleSocket?: Bytes;
+  /** A pidfd of the container goes to this socket of the host. */
+  readonly pidfdSocket?: Bytes;
+  /** So many descriptors from 3 on are passed to the program; the channel lies behind them. */
+  readonly preserveFds?: number;
+  /** A descriptor of the launcher that the child must not keep: the lock of the command. */
+  readonly lock?: number;
   /** Stamped trace: the child answers once more before it executes. */
   readonly trace?: boolean;
   readonly showSecrets?: boolean;
@@ -67,6 +83,11 @@ export class Context {
     this.facts = facts;
     this.options = options;
     this.namespaces = namespaceModes(spec);
+  }
+
+  /** The channel's descriptor in launcher and child. */
+  get channel(): number {
+    return CHANNEL + (this.options.preserveFds ?? 0);
   }
 
   get root(): Slot {
@@ -129,6 +150,9 @@ export function unsupported(message: string, cause: Pointer): CaissonError {
 
 /** `/a//b/./c/` as `a/b/c`; `..` is left to openat2(2), which keeps it inside the root. */
 export function relative(path: Bytes): Bytes {
+  // Nearly every path is written so, and this is asked for each of them often.
+  if (path.startsWith('/') && !path.includes('//') && !path.includes('/.') && !path.endsWith('/'))
+    return path.slice(1);
   return path
     .split('/')
     .filter((part) => part !== '' && part !== '.')

@@ -137,14 +137,18 @@ export function terminal(c: Context, sendTo: Slot | undefined): void {
     sys.openTree(peer, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH, { result: tree }),
     sys.moveMount(tree, console, ONTO),
   );
-  if (sendTo !== undefined) calls.push(...sendDescriptor(sendTo, main));
+  if (sendTo !== undefined) {
+    // Engines show the name (runc's utils.SendFile).
+    calls.push(...sendDescriptor(sendTo, main, c.options.consoleSocket === undefined ? 'x' : '/dev/ptmx'));
+    if (c.options.consoleSocket !== undefined) calls.push(sys.close(sendTo));
+  }
   calls.push(sys.close(main));
   for (const fdNumber of [0, 1, 2]) calls.push(sys.dup3(peer, fdNumber, 0));
   calls.push(sys.ioctl(0, TIOCSCTTY, 0));
   c.child('terminal', 'a terminal of its own: /dev/console and stdio', '/process/terminal', calls);
 }
 
-function windowSize(c: Context, main: Slot): Call[] {
+export function windowSize(c: Context, main: Slot): Call[] {
   const size = c.spec.process?.consoleSize;
   if (size === undefined) return [];
   const winsize = struct(

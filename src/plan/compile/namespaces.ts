@@ -156,6 +156,8 @@ export const PAUSE_ID_MAPS = 1;
 export const PAUSE_STARTED = 2;
 /** The child's answer right before it executes, for the trace. */
 export const PAUSE_TRACE = 3;
+/** The created container's answer to `start`, before it goes on. */
+export const PAUSE_START = 5;
 
 function writeMaps(c: Context, pid: Slot, mapped: Slot, mappedEnd: Slot): void {
   const uidMappings = c.spec.linux?.uidMappings ?? [];

@@ -104,6 +104,26 @@ export function oomScore(c: Context): void {
   ]);
 }
 
+/**
+ * An ordinary user cannot write the file of a child that nobody may look into, because it belongs to root then: the
+ * launcher, as long as it may, takes the score itself, and after the clone its own again. The result does the latter.
+ */
+export function lendOomScore(c: Context, own: number | undefined): () => void {
+  const score = c.spec.process?.oomScoreAdj;
+  if (score === undefined || own === undefined) return () => undefined;
+  const file = slot('oom_score_adj');
+  c.parent('lend-oom-score', `set oom_score_adj to ${score} for the child`, '/process/oomScoreAdj', [
+    sys.openat(sys.AT_FDCWD, '/proc/self/oom_score_adj', O_WRONLY | O_CLOEXEC, 0, { result: file }),
+    sys.write(file, String(score)),
+  ]);
+  return () => {
+    c.parent('own-oom-score', `set oom_score_adj back to ${own}`, '/process/oomScoreAdj', [
+      sys.write(file, String(own)),
+      sys.close(file),
+    ]);
+  };
+}
+
 /** The words of a capability set that the caller can give: what it lacks itself, capset(2) refuses as a whole. */
 function words(c: Context, names: readonly Bytes[] | undefined): [number, number] {
   // config.md: what this kernel does not know is warned of, and left out.
@@ -231,7 +251,7 @@ export function deathSignal(c: Context, pipe: { readonly executed: Slot; readonl
   );
 }
 
-function parentLives({
+export function parentLives({
   executed,
   executedEnd,
 }: {

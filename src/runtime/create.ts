@@ -1,0 +1,201 @@
+// `create` of the OCI runtime: everything up to the start barrier, where the container waits and needs nobody.
+//
+// runtime-spec runtime.md, Create and Lifecycle steps 1 to 5.
+import type { Channel, Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { CaissonError } from '../spec/error.ts';
+import type { Spec } from '../spec/runtime-spec.ts';
+import { endProcess } from './abandoned.ts';
+import { type Bundle, readBundle } from './bundle.ts';
+import {
+  claimContainer,
+  lockDescriptor,
+  type OciContainerRecord,
+  ociState,
+  type Target,
+} from './container.ts';
+import { withHome } from './home.ts';
+import { runContainerHooks, runHostHooks } from './hooks.ts';
+import { holdIdMaps } from './idmap.ts';
+import { Player } from './player.ts';
+import { type Prepared, prepare } from './prepare.ts';
+import { takeBack } from './removal.ts';
+import { create } from './start.ts';
+import { bootId, identify, STATE_VERSION, write } from './state.ts';
+
+export interface CreateOptions extends Target {
+  /** Absolute. */
+  readonly bundle: Bytes;
+  /** Gets the process id of the container, in decimal. */
+  readonly pidFile?: Bytes;
+  /** A unix socket of the caller that gets the terminal's master (SCM_RIGHTS). */
+  readonly consoleSocket?: Bytes;
+  /** A unix socket of the caller that gets a pidfd of the container. */
+  readonly pidfdSocket?: Bytes;
+  /** So many descriptors from 3 on are passed to the container. */
+  readonly preserveFds?: number;
+  readonly noPivot?: boolean;
+  readonly noNewKeyring?: boolean;
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Creates a container. Throws CaissonError with provenance; nothing of the container is left then.
+ */
+export async function createContainer(port: Port, options: CreateOptions): Promise<void> {
+  const keep = options.preserveFds ?? 0;
+  // The launcher starts while the configuration is read and compiled.
+  const channel = await port.openChannel({ keep });
+  try {
+    const bundle = readOciBundle(port, options);
+    if (bundle.spec.process?.terminal === true && options.consoleSocket === undefined) {
+      throw new CaissonError('cannot allocate tty if runc will detach without setting console socket', {
+        code: 'EUSAGE',
+        exitCode: 1,
+        provenance: ['/process/terminal'],
+      });
+    }
+    await createFrom(port, channel, bundle, options);
+  } finally {
+    await channel.close();
+  }
+}
+
+/** The bundle of a container that is to run a program. Throws CaissonError EINVALIDSPEC where there is none. */
+export function readOciBundle(port: Port, options: Pick<CreateOptions, 'bundle' | 'warn'>): Bundle {
+  const bundle = readBundle(port, options.bundle);
+  if (bundle.spec.process?.args === undefined) {
+    throw new CaissonError('config.json has no process to run', {
+      code: 'EINVALIDSPEC',
+      provenance: ['/process/args'],
+    });
+  }
+  for (const warning of bundle.warnings) options.warn(warning);
+  return bundle;
+}
+
+/** What a plan of the OCI runtime is compiled with, whether it has a barrier or not. */
+export async function prepareOci(
+  port: Port,
+  player: Player,
+  bundle: Bundle,
+  options: CreateOptions,
+  lifecycle: {
+    readonly dieWithParent?: boolean;
+    readonly barrier?: { readonly socket: Bytes };
+    readonly lock?: number;
+  },
+): Promise<{ readonly prepared: Prepared; readonly release: () => Promise<void> }> {
+  const spec = await withHome(player, bundle.spec);
+  const idMaps = await holdIdMaps(port, player, spec);
+  try {
+    const prepared = prepare(port, spec, {
+      ...options,
+      ...lifecycle,
+      idmapped: idMaps.pids,
+    });
+    for (const warning of prepared.warnings) options.warn(warning);
+    return { prepared, release: idMaps.close };
+  } catch (error) {
+    await idMaps.close();
+    throw error;
+  }
+}
+
+/** The record of a container that is about to be created. */
+export function ociRecord(
+  port: Port,
+  player: Player,
+  spec: Spec,
+  { cgroups }: Pick<Prepared, 'cgroups'>,
+  { id, bundle }: Pick<CreateOptions, 'id' | 'bundle'>,
+): OciContainerRecord {
+  return {
+    version: STATE_VERSION,
+    id,
+    bootId: bootId(port),
+    keeper: identify(port, port.pid),
+    launcher: identify(port, player.pid),
+    cgroups,
+    bundle,
+    oci: {
+      ociVersion: spec.ociVersion,
+      phase: 'creating',
+      rootfs: spec.root?.path ?? '',
+      created: new Date().toISOString(),
+      uid: port.uid,
+      ...(spec.annotations === undefined ? {} : { annotations: spec.annotations }),
+    },
+  };
+}
+
+/** The hooks between the mounts and pivot_root (runtime.md, Lifecycle steps 3 to 5; prestart is deprecated). */
+export async function runCreateHooks(
+  port: Port,
+  { spec, facts }: Pick<Prepared, 'spec' | 'facts'>,
+  record: OciContainerRecord,
+  pid: number,
+  { noNewKeyring }: Pick<CreateOptions, 'noNewKeyring'>,
+): Promise<void> {
+  const state = ociState({ record, status: 'creating' });
+  await runHostHooks(port, 'prestart', spec.hooks, state, { pid });
+  await runHostHooks(port, 'createRuntime', spec.hooks, state, { pid });
+  await runContainerHooks(port, 'createContainer', spec.hooks, state, pid, {
+    spec,
+    facts,
+    cgroups: record.cgroups,
+    ...(noNewKeyring === undefined ? {} : { noNewKeyring }),
+  });
+}
+
+async function createFrom(
+  port: Port,
+  channel: Channel,
+  bundle: Bundle,
+  options: CreateOptions,
+): Promise<void> {
+  const player = new Player(port, channel);
+  const { stateRoot, id } = options;
+  const directory = `${stateRoot}/${id}`;
+  const lock = lockDescriptor(options.preserveFds);
+  const { prepared, release } = await prepareOci(port, player, bundle, options, {
+    barrier: { socket: `${directory}/start` },
+    lock,
+  });
+  try {
+    const { spec, plan } = prepared;
+    const record = ociRecord(port, player, spec, prepared, options);
+    await claimContainer(port, player, stateRoot, record, { configuration: bundle.text, lock });
+    try {
+      const pid = await create(port, player, spec, plan, {
+        hooks: (child) => runCreateHooks(port, prepared, record, child, options),
+      });
+      await finish(port, player, record, pid, options);
+    } catch (error) {
+      await takeBack(port, player, prepared.cgroups);
+      await runHostHooks(port, 'poststop', spec.hooks, ociState({ record, status: 'stopped' }), options);
+      port.remove(directory);
+      throw error;
+    }
+  } finally {
+    await release();
+  }
+}
+
+/** The container waits at its barrier: from here on it can be found. */
+async function finish(
+  port: Port,
+  player: Player,
+  record: OciContainerRecord,
+  pid: number,
+  { stateRoot, pidFile }: CreateOptions,
+): Promise<void> {
+  const init = identify(port, pid);
+  try {
+    write(port, stateRoot, { ...record, oci: { ...record.oci, phase: 'created', init } });
+    if (pidFile !== undefined) port.replaceFile(pidFile, String(pid), 0o644);
+  } catch (error) {
+    await endProcess(port, player, init);
+    throw error;
+  }
+}

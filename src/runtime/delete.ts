@@ -1,0 +1,126 @@
+// `delete` of the OCI runtime: takes away what create has made, in every state that a dead command can have left.
+//
+// runtime-spec runtime.md, Delete; Lifecycle steps 12 and 13.
+import type { Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { SIGNALS } from '../linux/signals.ts';
+import { CaissonError } from '../spec/error.ts';
+import type { Spec } from '../spec/runtime-spec.ts';
+import { cgroupsInUse, clear } from './abandoned.ts';
+import {
+  type Container,
+  containerSpec,
+  doesNotExist,
+  ociState,
+  readContainer,
+  type Target,
+  withContainer,
+} from './container.ts';
+import { runHostHooks } from './hooks.ts';
+import { signalContainer } from './kill.ts';
+import type { Player } from './player.ts';
+import { sleep } from './removal.ts';
+import { checkId, checkStateRoot, isAlive, load } from './state.ts';
+
+/** How long a killed process is given to die, and the keeper of an attached container to clean up, in milliseconds. */
+const PATIENCE = 10_000;
+const PAUSE = 5;
+
+/**
+ * `force` kills a container that runs, and takes one that is not there for deleted; `warn` is told of poststop hooks
+ * that fail. Throws CaissonError ENOTFOUND without such a container and ECONFLICT for one that runs, both not with `force`; EBUSY
+ * when a process does not die.
+ */
+export async function deleteContainer(
+  port: Port,
+  target: Target,
+  force: boolean,
+  warn: (message: string) => void = () => undefined,
+): Promise<void> {
+  checkId(target.id);
+  checkStateRoot(port, target.stateRoot);
+  try {
+    if (load(port, target.stateRoot, target.id) === undefined) throw doesNotExist(target.id);
+    await withContainer(port, target, 'exclusive', ({ player, container }) =>
+      deleteLocked(port, player, target, container, { force, warn }),
+    );
+  } catch (error) {
+    if (force && error instanceof CaissonError && error.code === 'ENOTFOUND') return;
+    throw error;
+  }
+}
+
+async function deleteLocked(
+  port: Port,
+  player: Player,
+  target: Target,
+  container: Container,
+  { force, warn }: { readonly force: boolean; readonly warn: (message: string) => void },
+): Promise<void> {
+  const { status, record } = container;
+  // As runc: a container that was never started needs no force.
+  if (!force && status !== 'stopped' && status !== 'created') {
+    throw new CaissonError(`cannot delete container ${target.id} that is not stopped: ${status}`, {
+      code: 'ECONFLICT',
+      exitCode: 1,
+    });
+  }
+  // Read before the keeper of an attached run can take it away.
+  const spec = configurationOf(port, target);
+  if (status !== 'stopped') {
+    await signalContainer(port, player, target, container, SIGNALS.SIGKILL, true);
+    await awaitDeath(port, container);
+    if (await keeperCleans(port, target, container)) return;
+  }
+  await clear(
+    port,
+    player,
+    record,
+    {
+      stateRoot: target.stateRoot,
+      taken: cgroupsInUse(port, target.stateRoot).filter(
+        (directory) => !record.cgroups.some((own) => own.directory === directory),
+      ),
+    },
+    () => undefined,
+  );
+  await runHostHooks(port, 'poststop', spec?.hooks, ociState({ record, status: 'stopped' }), { warn });
+}
+
+/** A container without its configuration can be deleted all the same; its poststop hooks are lost. */
+function configurationOf(port: Port, target: Target): Spec | undefined {
+  try {
+    return containerSpec(port, target);
+  } catch (error) {
+    if (error instanceof CaissonError) return undefined;
+    throw error;
+  }
+}
+
+async function awaitDeath(port: Port, { record }: Container): Promise<void> {
+  const { init } = record.oci;
+  if (init === undefined) return;
+  for (let waited = 0; isAlive(port, init); waited += PAUSE) {
+    if (waited > PATIENCE)
+      throw new CaissonError(`container init still running: process ${init.pid}`, {
+        code: 'EBUSY',
+        exitCode: 1,
+      });
+    await sleep(port, PAUSE);
+  }
+}
+
+/** An attached run takes its container away itself; the result is whether it has. */
+async function keeperCleans(port: Port, target: Target, { record }: Container): Promise<boolean> {
+  const path: Bytes = `${target.stateRoot}/${target.id}`;
+  for (let waited = 0; isAlive(port, record.keeper) && waited < PATIENCE; waited += PAUSE) {
+    if (port.stat(path) === undefined) return true;
+    await sleep(port, PAUSE);
+  }
+  try {
+    readContainer(port, target);
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,69 @@
+// `kill` of the OCI runtime: a signal to the first process of a container, or to all of them.
+//
+// runtime-spec runtime.md, Kill. The process is named by a descriptor whose identity is compared after it was opened,
+// so that no later process of the same number is hit.
+import { freezerRequestFile, thawStep } from '../cgroups/freezer.ts';
+import type { Port } from '../host/port.ts';
+import { SIGNALS } from '../linux/signals.ts';
+import { CaissonError } from '../spec/error.ts';
+import { type Container, type Target, withContainer } from './container.ts';
+import type { Player } from './player.ts';
+import { containerProcesses } from './processes.ts';
+import { killInside } from './removal.ts';
+import { signalProcess } from './signal-process.ts';
+import { identify } from './state.ts';
+
+/** runc's text, which engines look for. */
+export function notRunning(): CaissonError {
+  return new CaissonError('container not running', { code: 'ENOTRUNNING', exitCode: 1 });
+}
+
+/**
+ * Sends a signal. With `all` every process in the container's cgroups gets it, also of a container whose first
+ * process has ended. Throws CaissonError ENOTRUNNING, ENOTFOUND.
+ */
+export async function killContainer(port: Port, target: Target, signal: number, all: boolean): Promise<void> {
+  await withContainer(port, target, 'shared', async ({ player, container }) => {
+    if (!all && (container.status === 'stopped' || container.status === 'creating')) throw notRunning();
+    await signalContainer(port, player, target, container, signal, all);
+  });
+}
+
+/** The same under a lock that the caller holds. */
+export async function signalContainer(
+  port: Port,
+  player: Player,
+  target: Target,
+  container: Container,
+  signal: number,
+  all: boolean,
+): Promise<void> {
+  const { record } = container;
+  const { init } = record.oci;
+  if (signal === SIGNALS.SIGKILL && (all || sharesProcesses(port, container))) {
+    await killInside(port, player, record.cgroups);
+  }
+  if (all && signal !== SIGNALS.SIGKILL) {
+    for (const pid of containerProcesses(port, target))
+      await signalProcess(port, player, identify(port, pid), signal);
+    return;
+  }
+  const sent = init !== undefined && (await signalProcess(port, player, init, signal));
+  if (!sent && !all) throw notRunning();
+  // A frozen process of cgroup v1 dies only when it is thawed.
+  if (
+    signal === SIGNALS.SIGKILL &&
+    container.status === 'paused' &&
+    freezerRequestFile(record.cgroups) !== undefined
+  )
+    await player.play([thawStep(record.cgroups)]);
+}
+
+/** Without a pid namespace of its own the others live on when the first process dies. */
+function sharesProcesses(port: Port, { record }: Container): boolean {
+  const pid = record.oci.init?.pid;
+  if (pid === undefined) return true;
+  const status = port.readFile(`/proc/${pid}/status`) ?? '';
+  // NSpid lists its number in each namespace, the innermost last (proc_pid_status(5)).
+  return !/^NSpid:.*\t1$/m.test(status);
+}

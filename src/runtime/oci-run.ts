@@ -1,0 +1,96 @@
+// `run` of the OCI runtime: a bundle from create to the end of its process, or detached to its start.
+import type { Port } from '../host/port.ts';
+import { SIGNALS } from '../linux/signals.ts';
+import { attach } from './attach.ts';
+import { claimContainer, ociState } from './container.ts';
+import {
+  type CreateOptions,
+  createContainer,
+  ociRecord,
+  prepareOci,
+  readOciBundle,
+  runCreateHooks,
+} from './create.ts';
+import { holdSignals } from './held-signals.ts';
+import { runHostHooks } from './hooks.ts';
+import { Player } from './player.ts';
+import { takeBack } from './removal.ts';
+import { type Exit, type Running, start } from './start.ts';
+import { startContainer } from './start-created.ts';
+import { identify, write } from './state.ts';
+import { withConsoleSize } from './terminal.ts';
+
+export interface OciRunOptions extends CreateOptions {
+  /** Leaves as soon as the program runs. */
+  readonly detach?: boolean;
+  /** The container is not deleted when it has ended. */
+  readonly keep?: boolean;
+}
+
+/** The exit code of the container, 0 for a detached one. Throws CaissonError with provenance. */
+export async function runContainer(port: Port, options: OciRunOptions): Promise<number> {
+  if (options.detach) {
+    await createContainer(port, options);
+    await startContainer(port, options);
+    return 0;
+  }
+  return (await runAttachedOci(port, options)).code;
+}
+
+/** The whole life of a container whose command stays with it. */
+export async function runAttachedOci(port: Port, options: OciRunOptions): Promise<Exit> {
+  const { stateRoot, id } = options;
+  const signals = holdSignals(port);
+  const channel = await port.openChannel({ keep: options.preserveFds ?? 0 });
+  const player = new Player(port, channel);
+  let detach: (() => void) | undefined;
+  let release: (() => Promise<void>) | undefined;
+  try {
+    const read = readOciBundle(port, options);
+    const bundle = { ...read, spec: withConsoleSize(port, read.spec) };
+    const ready = await prepareOci(port, player, bundle, options, { dieWithParent: true });
+    release = ready.release;
+    const { spec, plan, cgroups } = ready.prepared;
+    const record = ociRecord(port, player, spec, ready.prepared, options);
+    await claimContainer(port, player, stateRoot, record, { configuration: bundle.text });
+    let kept = false;
+    try {
+      const running = await start(port, player, spec, plan, {
+        hooks: (child) => runCreateHooks(port, ready.prepared, record, child, options),
+      });
+      try {
+        const init = identify(port, running.pid);
+        write(port, stateRoot, { ...record, oci: { ...record.oci, phase: 'started', init } });
+        if (options.pidFile !== undefined) port.replaceFile(options.pidFile, String(running.pid), 0o644);
+        detach = attach(port, running, signals, { forwardSignals: true, interactive: true });
+        const state = ociState({ record, status: 'running' });
+        await runHostHooks(port, 'poststart', spec.hooks, state, { pid: running.pid });
+      } catch (error) {
+        await end(running);
+        throw error;
+      }
+      const exit = await running.wait();
+      kept = options.keep === true;
+      return exit;
+    } finally {
+      if (!kept) {
+        await takeBack(port, player, cgroups);
+        port.remove(`${stateRoot}/${id}`);
+        await runHostHooks(port, 'poststop', spec.hooks, ociState({ record, status: 'stopped' }), options);
+      }
+    }
+  } catch (error) {
+    await signals.check();
+    throw error;
+  } finally {
+    detach?.();
+    await release?.();
+    await channel.close();
+    signals.end();
+  }
+}
+
+async function end(running: Running): Promise<void> {
+  await running.signal(SIGNALS.SIGKILL);
+  await running.wait();
+}

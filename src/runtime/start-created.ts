@@ -1,0 +1,112 @@
+// `start` of the OCI runtime: lets a created container go on from its barrier to its program.
+//
+// runtime-spec runtime.md, Start. The container's side is src/plan/compile/barrier.ts: once it is connected it answers
+// on the connection as a launcher does, and the end of the connection says that the program has been executed.
+import type { Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { ERRNO } from '../linux/errno.ts';
+import { continueBytes, frameOf, slotValue } from '../plan/answer.ts';
+import { type OutBuffer, outBuffer, slot } from '../plan/call.ts';
+import { connectCalls } from '../plan/compile/sockets.ts';
+import { step } from '../plan/step.ts';
+import * as sys from '../plan/syscalls.ts';
+import { FRAME_SIZE } from '../plan/wire.ts';
+import { CaissonError } from '../spec/error.ts';
+import type { Spec } from '../spec/runtime-spec.ts';
+import { containerSpec, type Held, ociState, type Target, withContainer } from './container.ts';
+import { executionError } from './execution.ts';
+import { gatherFacts } from './facts.ts';
+import { hasHooks, runContainerHooks, runHostHooks } from './hooks.ts';
+import { type Played, repliesOf } from './player.ts';
+import { write } from './state.ts';
+
+/**
+ * Starts a created container. Throws CaissonError ECONFLICT when it is not one, ENOTFOUND when it does not exist,
+ * and what the program's execution failed with.
+ */
+export async function startContainer(port: Port, target: Target): Promise<void> {
+  await withContainer(port, target, 'exclusive', async (held) => {
+    const { container } = held;
+    if (container.status !== 'created') throw notCreated(container.status);
+    const spec = containerSpec(port, target);
+    const connection = await connect(held, `${target.stateRoot}/${target.id}/start`);
+    const { record } = container;
+    const pid = record.oci.init?.pid ?? 0;
+    if (hasHooks(spec, ['startContainer']))
+      await runContainerHooks(port, 'startContainer', spec.hooks, ociState(container), pid, {
+        spec,
+        facts: gatherFacts(port, spec),
+        cgroups: record.cgroups,
+        ...(record.oci.init === undefined ? {} : { init: record.oci.init }),
+      });
+    // Before the program may run: a start that dies now has started it, or ends it by closing the connection.
+    write(port, target.stateRoot, { ...record, oci: { ...record.oci, phase: 'started' } });
+    await release(held, spec, connection);
+    const state = ociState({ record, status: 'running' });
+    await runHostHooks(port, 'poststart', spec.hooks, state, { pid });
+  });
+}
+
+function notCreated(status: string): CaissonError {
+  const why =
+    status === 'stopped'
+      ? 'cannot start a container that has stopped'
+      : status === 'running'
+        ? 'cannot start an already running container'
+        : `cannot start a container in the ${status} state`;
+  return new CaissonError(why, { code: 'ECONFLICT', exitCode: 1 });
+}
+
+/** A connection in the launcher, and how much of the container's answer is still to be read from it. */
+interface Connection {
+  readonly descriptor: number;
+  readonly unread: number;
+}
+
+const START = 'default: start';
+
+async function connect({ player, container }: Held, path: Bytes): Promise<Connection> {
+  const socket = slot('start', { reply: true });
+  const frame = outBuffer('frame', FRAME_SIZE);
+  let played: Played;
+  try {
+    played = await player.play([
+      step('parent', 'connect', 'connect to the container', START, [
+        ...connectCalls(path, socket),
+        sys.read(socket, frame),
+      ]),
+    ]);
+  } catch (error) {
+    const gone =
+      error instanceof CaissonError && (error.errno === ERRNO.ECONNREFUSED || error.errno === ERRNO.ENOENT);
+    throw gone ? notCreated('stopped') : error;
+  }
+  const answer = frameOf(repliesOf(played).bytes(frame, FRAME_SIZE));
+  if (answer?.kind !== 'paused') {
+    throw new CaissonError(`container ${container.record.id} does not wait to be started`, {
+      code: 'ELAUNCHER',
+      exitCode: 1,
+    });
+  }
+  return { descriptor: slotValue(played.batch, played.answer, socket), unread: answer.length };
+}
+
+/** Says go on, and waits for the end of the connection. */
+async function release({ player }: Held, spec: Spec, { descriptor, unread }: Connection): Promise<void> {
+  const end = outBuffer('frame', FRAME_SIZE);
+  const length = slot('length', { reply: true });
+  const rest: OutBuffer[] = unread > 0 ? [outBuffer('replies', unread, false)] : [];
+  const batch = await player.send([
+    step('parent', 'start', 'let the container execute its program', START, [
+      ...rest.map((buffer) => sys.read(descriptor, buffer)),
+      sys.write(descriptor, continueBytes()),
+      sys.read(descriptor, end, { result: length, tolerate: [ERRNO.ECONNRESET] }),
+    ]),
+  ]);
+  const answer = await player.receive(false);
+  if (answer.kind !== 'done')
+    throw new CaissonError('the launcher has ended unexpectedly', { code: 'ELAUNCHER' });
+  if (slotValue(batch, answer, length) <= 0) return;
+  const failed = frameOf(repliesOf({ batch, answer }).bytes(end, FRAME_SIZE));
+  throw executionError(spec.process?.args?.[0] ?? '', failed?.errno ?? 0);
+}
