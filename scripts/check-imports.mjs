@@ -33,7 +33,7 @@ const MAY_IMPORT = {
   // The entry of the executable on QuickJS is a host's.
   host: ['linux', 'spec', 'plan', 'oci'],
   // runc's command line, for any engine.
-  oci: ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'runtime', 'snapshot', 'host/port.ts'],
+  oci: ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'frontends', 'runtime', 'snapshot', 'host/port.ts'],
   engine: [...BELOW_ENGINE, 'oci'],
   cli: [...BELOW_ENGINE, 'engine', 'oci'],
   // The library's public face.

@@ -135,6 +135,10 @@ export function makeDirectory(path: Bytes): boolean {
   return fs().mkdirSync(nodePath(path), { recursive: true, mode: 0o700 }) !== undefined;
 }
 
+export function appendFile(path: Bytes, content: Bytes, mode: number): void {
+  fs().appendFileSync(nodePath(path), Buffer.from(content, 'latin1'), { mode });
+}
+
 export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
   const temporary = nodePath(`${path}.${process.pid}.tmp`);
   try {

@@ -1,0 +1,16 @@
+// `start`: the program of a created container (runtime-spec runtime.md, Start).
+
+import { startContainer } from '../../runtime/start-created.ts';
+import type { OciCommand } from '../command.ts';
+
+export const command: OciCommand = {
+  name: 'start',
+  summary: 'Start the program of a created container',
+  usage: '<container-id>',
+  flags: [],
+  arguments: [1, 1],
+  run: async ({ port, target }) => {
+    await startContainer(port, target());
+    return 0;
+  },
+};

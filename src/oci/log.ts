@@ -1,0 +1,136 @@
+// Log lines as runc writes them (logrus): text, text for a terminal, and JSON; to standard error, or to a file.
+
+import type { Port } from '../host/port.ts';
+import { type Bytes, isMadeOf } from '../linux/bytes.ts';
+import { goJson } from './go-json.ts';
+
+export type Level = 'debug' | 'warning' | 'error';
+
+/** The colours of logrus on a terminal, and the four letters that it leaves of a level. */
+const TERMINAL: Readonly<Record<Level, readonly [colour: number, short: string]>> = {
+  debug: [37, 'DEBU'],
+  warning: [33, 'WARN'],
+  error: [31, 'ERRO'],
+};
+
+const TERMINAL_COLUMN = 44;
+
+const LOG_MODE = 0o644;
+
+/** One line with its newline. `seconds` is the time since the program began. */
+export function logLine(
+  style: 'text' | 'json' | 'terminal',
+  { level, message, time, seconds }: { level: Level; message: Bytes; time: Bytes; seconds: number },
+): Bytes {
+  if (style === 'json') return `${goJson({ level, msg: message, time })}\n`;
+  if (style === 'text') return `time="${time}" level=${level} msg=${quoted(message)}\n`;
+  const [colour, short] = TERMINAL[level];
+  const text = printable(message.replace(/\n$/, '')).padEnd(TERMINAL_COLUMN);
+  return `\x1b[${colour}m${short}\x1b[0m[${String(seconds).padStart(4, '0')}] ${text} \n`;
+}
+
+const PLAIN = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/@^+';
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\x07': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+};
+
+/** Go's strconv.Quote of bytes: UTF-8 stays, what is none is escaped byte by byte. */
+function quoted(message: Bytes): Bytes {
+  if (message === '' || isMadeOf(message, PLAIN)) return message;
+  return `"${message.replace(UTF8_OR_BYTE, (text) => ESCAPES[text] ?? (needsEscape(text) ? hex(text) : text))}"`;
+}
+
+/** A character of two to four bytes, or one byte. */
+const UTF8_OR_BYTE =
+  /[\xc3-\xdf][\x80-\xbf]|\xc2[\xa0-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|[\xf1-\xf3][\x80-\xbf]{3}|\xf0[\x90-\xbf][\x80-\xbf]{2}|\xf4[\x80-\x8f][\x80-\xbf]{2}|[\s\S]/g;
+
+function needsEscape(text: Bytes): boolean {
+  return text.length === 1 && (text < ' ' || text > '~');
+}
+
+function hex(byte: Bytes): Bytes {
+  return `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`;
+}
+
+/** Bytes from outside must not steer the terminal. */
+function printable(message: Bytes): Bytes {
+  return message.replace(UTF8_OR_BYTE, (text) =>
+    text === '\n' || text === '\t' || !needsEscape(text) ? text : hex(text),
+  );
+}
+
+/** The log of one command. */
+export class Log {
+  debugging = false;
+  private json = false;
+  private file: Bytes | undefined;
+  private readonly port: Port;
+  private readonly began: number;
+
+  constructor(port: Port) {
+    this.port = port;
+    this.began = port.monotonic();
+  }
+
+  /** Throws what the host says of a file that cannot be written. */
+  open(file: Bytes | undefined, json: boolean): void {
+    this.json = json;
+    if (file === undefined) return;
+    append(this.port, file, '');
+    this.file = file;
+  }
+
+  /** Whether what is logged is seen on standard error. */
+  get isVisible(): boolean {
+    return this.file === undefined;
+  }
+
+  error(message: Bytes): void {
+    this.write('error', message);
+  }
+
+  warn(message: Bytes): void {
+    this.write('warning', message);
+  }
+
+  debug(message: Bytes): void {
+    if (this.debugging) this.write('debug', message);
+  }
+
+  private write(level: Level, message: Bytes): void {
+    const style = this.json
+      ? 'json'
+      : this.file === undefined && isTerminal(this.port, 2)
+        ? 'terminal'
+        : 'text';
+    const time = `${new Date().toISOString().slice(0, 19)}Z`;
+    const seconds = Math.floor((this.port.monotonic() - this.began) / 1e9);
+    const line = logLine(style, { level, message, time, seconds });
+    if (this.file === undefined) this.port.write(2, line);
+    else append(this.port, this.file, line);
+  }
+}
+
+/** A host that cannot append rewrites an ordinary file, and leaves any other alone. */
+function append(port: Port, file: Bytes, text: Bytes): void {
+  if (port.appendFile !== undefined) port.appendFile(file, text, LOG_MODE);
+  else if ((port.stat(file)?.type ?? 'file') === 'file')
+    port.replaceFile(file, `${port.readFile(file) ?? ''}${text}`, LOG_MODE);
+}
+
+/** Major numbers of terminals: consoles and serial lines 4, /dev/tty and /dev/console 5, pseudo-terminals from 136. */
+const TERMINAL_MAJORS = [4, 5, 136, 137, 138, 139, 140, 141, 142, 143];
+
+function isTerminal(port: Port, fd: number): boolean {
+  const stat = port.stat(`/proc/self/fd/${fd}`);
+  return stat?.type === 'character' && TERMINAL_MAJORS.includes((stat.rdev >>> 8) & 0xfff);
+}
