@@ -195,6 +195,8 @@ function buildRoot(c: Context, terminalSocket: Slot | undefined): Slot {
   terminal(c, terminalSocket);
   terminalOwner(c);
   const directory = process.resolveWorkingDirectory(c);
+  // Hooks may write to a root that will be read-only, as in runc: drivers and library caches come that way.
+  hooksPause(c);
   openProcfsEarly(c);
   masks(c);
   readonlyRoot(c);

@@ -65,13 +65,16 @@ export function hookPointers(spec: Spec, kinds: readonly (keyof Hooks)[]): strin
 /** /proc/self has at most 10 digits. */
 const PID_ROOM = 16;
 
+const paused = new WeakMap<Context, { readonly pid: OutBuffer }>();
+
 /**
- * Where the create hooks run: everything is mounted, the root of the host is still there. Undefined without such hooks.
+ * Where the create hooks run, once: everything is mounted, the root of the host is still there. Undefined without such hooks.
  * `pid` is then the child's own number in the procfs of the host, as text, NULs behind it: what the hooks are told.
  */
 export function hooksPause(c: Context): { readonly pid: OutBuffer } | undefined {
   const causes = hookPointers(c.spec, CREATE_HOOKS);
-  if (causes.length === 0) return undefined;
+  const known = paused.get(c);
+  if (known !== undefined || causes.length === 0) return known;
   const pid = outBuffer('own_pid', PID_ROOM);
   // setns(2) by pidfd is ptrace_may_access: an unprivileged caller may join its own child only while that is dumpable.
   const rootless = c.isNew('user') && !c.facts.privileged;
@@ -86,7 +89,9 @@ export function hooksPause(c: Context): { readonly pid: OutBuffer } | undefined 
     sys.pause(PAUSE_HOOKS),
     ...(rootless ? [sys.prctl(PR_SET_DUMPABLE, 0)] : []),
   ]);
-  return { pid };
+  const made = { pid };
+  paused.set(c, made);
+  return made;
 }
 
 /** One hook's process. */
