@@ -34,6 +34,17 @@ test('the default is /caisson/ID, relative for a rootless caller', () => {
   assert.deepEqual(directories(unifiedHost('/u/s'), '', true), ['/sys/fs/cgroup/u/caisson/id1']);
 });
 
+test('as runc: the default is the id below the own cgroup, dots do not lead out', () => {
+  const places = (layout: ReturnType<typeof hybridHost>, text?: string) =>
+    cgroupsAt(layout, cgroupPath(text, 'id1', { asRunc: true })).map(({ directory }) => directory);
+  assert.deepEqual(places(unifiedHost('/u/s')), ['/sys/fs/cgroup/u/id1']);
+  assert.ok(places(hybridHost()).includes('/sys/fs/cgroup/memory/jobs/one/id1'));
+  assert.ok(places(hybridHost()).includes('/sys/fs/cgroup/cpu/id1'));
+  assert.deepEqual(places(unifiedHost('/u/s'), '/a/../../../b/c/..'), ['/sys/fs/cgroup/b']);
+  assert.deepEqual(places(unifiedHost('/u/s'), '../../b'), ['/sys/fs/cgroup/u/b']);
+  assert.throws(() => places(unifiedHost(), '/a/..'), /root cgroup/);
+});
+
 test('ancestors are listed from the top, without the base', () => {
   const [cgroup] = cgroupsAt(unifiedHost(), cgroupPath('/a/b/c', ''));
   assert.equal(cgroup?.base, '/sys/fs/cgroup');

@@ -29,27 +29,26 @@ export interface Cgroup {
   readonly base: Bytes;
 }
 
+/** How the configuration's path is understood. */
+export interface PathOptions {
+  /** For a caller who may only make cgroups below their own. */
+  readonly rootless?: boolean;
+  /** As runc: without a path it is `ID` below the caller's own cgroup, and `..` stays inside of the hierarchy. */
+  readonly asRunc?: boolean;
+}
+
 /**
  * Reads `cgroupsPath`. Absent, it is `/caisson/ID`, and `caisson/ID` below the own cgroup for a rootless caller.
  * Throws CaissonError for `..`, the root cgroup, names that cgroupfs refuses, and systemd's `slice:prefix:name`.
  */
-export function cgroupPath(
-  text: Bytes | undefined,
-  id: Bytes,
-  options: { rootless?: boolean } = {},
-): CgroupPath {
-  if (text === undefined || text === '') {
-    const absolute = options.rootless !== true;
-    return { components: ['caisson', id], absolute, provenance: `default: ${absolute ? '/' : ''}caisson/ID` };
-  }
+export function cgroupPath(text: Bytes | undefined, id: Bytes, options: PathOptions = {}): CgroupPath {
+  if (text === undefined || text === '') return defaultPath(id, options);
   if (!text.startsWith('/') && /^[^:]*:[^:]*:[^:]*$/.test(text)) {
     throw refused(
       `cgroupsPath "${text}" is systemd's slice:prefix:name, and cgroups are managed without systemd here: give a path`,
     );
   }
-  const components = text.split('/').filter((name) => name !== '' && name !== '.');
-  if (components.includes('..'))
-    throw refused(`cgroupsPath "${text}" contains "..": give the path without it`);
+  const components = componentsOf(text, options);
   if (components.length === 0) throw refused(`cgroupsPath "${text}" is the root cgroup: name one below it`);
   for (const name of components) {
     // cgroup_mkdir() refuses a newline, the system call cannot carry a NUL.
@@ -58,6 +57,26 @@ export function cgroupPath(
       throw refused(`cgroupsPath has a component of ${name.length} bytes, the limit is 255`);
   }
   return { components, absolute: text.startsWith('/'), provenance: POINTER };
+}
+
+function defaultPath(id: Bytes, { asRunc, rootless }: PathOptions): CgroupPath {
+  if (asRunc === true) {
+    return { components: [id], absolute: false, provenance: 'default: ID below the own cgroup' };
+  }
+  const absolute = rootless !== true;
+  return { components: ['caisson', id], absolute, provenance: `default: ${absolute ? '/' : ''}caisson/ID` };
+}
+
+/** runc cleans a path by its letters alone, as if it began at the root: `../../a` is `a`. */
+function componentsOf(text: Bytes, { asRunc }: PathOptions): Bytes[] {
+  const components: Bytes[] = [];
+  for (const name of text.split('/')) {
+    if (name === '' || name === '.') continue;
+    if (name !== '..') components.push(name);
+    else if (asRunc === true) components.pop();
+    else throw refused(`cgroupsPath "${text}" contains "..": give the path without it`);
+  }
+  return components;
 }
 
 /**

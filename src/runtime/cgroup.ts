@@ -1,5 +1,6 @@
 // The cgroups of one container at run time: what to compile into its start, and how they are taken away again.
 import { cgroupFiles, cgroupSteps } from '../cgroups/create.ts';
+import { freezerRequestFile } from '../cgroups/freezer.ts';
 import { type CgroupLayout, cgroupLayout, hierarchyName, unifiedMountPoint } from '../cgroups/layout.ts';
 import { type Cgroup, cgroupPath, cgroupsAt } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
@@ -7,8 +8,9 @@ import type { Bytes } from '../linux/bytes.ts';
 import type { MountEntry } from '../linux/mountinfo.ts';
 import type { CgroupPlan } from '../plan/compile/context.ts';
 import type { HostFacts } from '../plan/facts.ts';
-import type { Pointer } from '../spec/error.ts';
+import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxDeviceCgroup, LinuxResources, Spec } from '../spec/runtime-spec.ts';
+import { processesInside } from './removal.ts';
 
 /** What every container may use, as runc allows it: nodes may be made, the harmless ones opened. */
 const DEFAULT_RULES: readonly LinuxDeviceCgroup[] = [
@@ -64,9 +66,9 @@ export function planCgroups(
   spec: Spec,
   facts: HostFacts,
   layout: CgroupLayout,
-  id: Bytes,
+  { id, asRunc = false }: { readonly id: Bytes; readonly asRunc?: boolean },
 ): ContainerCgroups {
-  const path = cgroupPath(spec.linux?.cgroupsPath, id, { rootless: !facts.privileged });
+  const path = cgroupPath(spec.linux?.cgroupsPath, id, { rootless: !facts.privileged, asRunc });
   const known = new Map<Bytes, Bytes | undefined>();
   for (
     let files = cgroupFiles(layout, path, known);
@@ -82,11 +84,12 @@ export function planCgroups(
       .filter((parent) => spec.linux?.cgroupsPath !== undefined && port.stat(parent) === undefined),
   );
   // A directory that is there already costs two more looks at each: that nothing runs in it, and that it is thawed.
-  const exists = wanted.some(({ directory }) => port.stat(directory) !== undefined);
+  const present = wanted.filter(({ directory }) => port.stat(directory) !== undefined);
+  if (present.length > 0) refuseUnfit(port, present);
   const made = cgroupSteps(withDefaultDevices(spec.linux?.resources ?? {}), layout, path, {
     files: known,
     absent,
-    leaf: exists ? 'empty' : 'new',
+    leaf: present.length > 0 ? 'empty' : 'new',
     deviceProvenance: deviceProvenance(spec),
     devices: facts.privileged && facts.initialUserNamespace ? 'enforce' : 'skip',
   });
@@ -101,6 +104,28 @@ export function planCgroups(
     cgroups: made.cgroups,
     warnings: made.ignored.map(({ provenance, reason }) => `${provenance}: ${reason}`),
   };
+}
+
+/** Early and in runc's words; the batch looks again, for what has changed meanwhile or lies in an ancestor. */
+function refuseUnfit(port: Port, present: readonly Cgroup[]): void {
+  const inside = processesInside(port, present);
+  if (inside.length > 0) {
+    throw new CaissonError(`container's cgroup is not empty: ${inside.length} process(es) found`, {
+      code: 'ECGROUPBUSY',
+      provenance: ['/linux/cgroupsPath'],
+      details: [`${present[0]?.directory}: process ${inside.slice(0, 5).join(', ')}`],
+    });
+  }
+  // Both kinds beside each other on a hybrid host.
+  for (const version of [1, 2]) {
+    const file = freezerRequestFile(present.filter((cgroup) => cgroup.version === version));
+    if (file === undefined || port.readFile(file)?.trim() !== '1') continue;
+    throw new CaissonError("container's cgroup unexpectedly frozen", {
+      code: 'ECGROUPBUSY',
+      provenance: ['/linux/cgroupsPath'],
+      details: [`${file} is 1`],
+    });
+  }
 }
 
 /** The directory name under /sys/fs/cgroup, as this host has it. */

@@ -93,6 +93,7 @@ export async function prepareOci(
       ...options,
       ...lifecycle,
       idmapped: idMaps.pids,
+      cgroupsAsRunc: true,
     });
     for (const warning of prepared.warnings) options.warn(warning);
     return { prepared, release: idMaps.close };

@@ -11,6 +11,7 @@ import { directoryRoot } from '../snapshot/directory-root.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
 import { type ContainerCgroups, hostLayout, planCgroups } from './cgroup.ts';
+import { limitsOf, usableLayout } from './delegation.ts';
 import { gatherFacts } from './facts.ts';
 
 export interface PrepareOptions {
@@ -29,6 +30,8 @@ export interface PrepareOptions {
   readonly affinity?: Bytes;
   readonly noPivot?: boolean;
   readonly noNewKeyring?: boolean;
+  /** Cgroups where runc has them, and refusals as runc's; else below /caisson. */
+  readonly cgroupsAsRunc?: boolean;
   readonly barrier?: CompileOptions['barrier'];
   readonly consoleSocket?: Bytes;
   readonly pidfdSocket?: Bytes;
@@ -54,7 +57,7 @@ export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepa
   const mounts = parseMountinfo(port.readFile('/proc/self/mountinfo') ?? '');
   const root = options.root?.(facts, mounts) ?? rootOf(port, spec);
   const warnings: string[] = [];
-  const cgroups = cgroupsOf(port, spec, facts, mounts, options.id, warnings);
+  const cgroups = cgroupsOf(port, spec, facts, mounts, options, warnings);
   const plan = compile(spec, facts, {
     ...options,
     ...(options.init ? { initProgram: port.initProgram() } : {}),
@@ -122,18 +125,21 @@ function cgroupsOf(
   spec: Spec,
   facts: HostFacts,
   mounts: readonly MountEntry[],
-  id: Bytes,
+  options: PrepareOptions,
   warnings: string[],
 ): Omit<ContainerCgroups, 'warnings'> | undefined {
-  const layout = hostLayout(port, mounts);
-  if (layout.hierarchies.length === 0) return undefined;
-  if (!facts.privileged && delegatedCgroup(port, layout, facts.uid) === undefined) {
-    const limits = Object.keys(spec.linux?.resources ?? {}).filter((name) => name !== 'devices');
+  const { id, cgroupsAsRunc: asRunc = false } = options;
+  const found = hostLayout(port, mounts);
+  if (found.hierarchies.length === 0) return undefined;
+  const layout = asRunc ? usableLayout(port, spec, facts, found) : found;
+  if (layout === undefined) return undefined;
+  if (!asRunc && !facts.privileged && delegatedCgroup(port, layout, facts.uid) === undefined) {
+    const limits = limitsOf(spec);
     if (limits.length > 0)
       warnings.push(`no cgroup is delegated to this user: ${limits.join(', ')} not limited`);
     return undefined;
   }
-  const made = planCgroups(port, spec, facts, layout, id);
+  const made = planCgroups(port, spec, facts, layout, { id, asRunc });
   warnings.push(...made.warnings);
   return made;
 }
