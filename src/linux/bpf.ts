@@ -90,17 +90,14 @@ export const BPF_LEN = 0x80;
 
 /** A classic program as the array of `struct sock_filter` that the kernel reads. */
 export function encodeCbpf(instructions: readonly CbpfInstruction[]): Uint8Array {
-  const bytes = new Uint8Array(instructions.length * BPF_INSTRUCTION_SIZE);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  for (const { code, jt, jf, k } of instructions) {
-    view.setUint16(at, code, true);
-    bytes[at + 2] = jt;
-    bytes[at + 3] = jf;
-    view.setUint32(at + 4, k, true);
-    at += BPF_INSTRUCTION_SIZE;
+  // Little-endian, as both architectures and their hosts are.
+  const words = new Int32Array(2 * instructions.length);
+  for (let i = 0; i < instructions.length; i++) {
+    const { code, jt, jf, k } = instructions[i] as CbpfInstruction;
+    words[2 * i] = code | (jt << 16) | (jf << 24);
+    words[2 * i + 1] = k | 0;
   }
-  return bytes;
+  return new Uint8Array(words.buffer);
 }
 
 /** The instructions of an array of `struct sock_filter`. Throws RangeError when it is not whole instructions. */

@@ -1,7 +1,7 @@
 // Decodes the answers of the launcher to a batch: frames, and the values that the batch asked for.
 import { type Bytes, fromArray } from '../linux/bytes.ts';
 import type { OutBuffer, Slot } from './call.ts';
-import type { Batch } from './encode.ts';
+import type { Batch } from './batch.ts';
 import { FRAME_SIZE, HEADER_SIZE, WIRE } from './wire.ts';
 
 export type AnswerKind = 'done' | 'paused' | 'failed' | 'refused';

@@ -85,8 +85,10 @@ export function isSlot(value: unknown): value is Slot {
   return typeof value === 'object' && value !== null && 'width' in value && 'reply' in value;
 }
 
+const ZERO: Arg = { kind: 'number', value: 0, format: 'dec' };
+
 export function number(value: number | bigint, format: NumberFormat = 'dec'): Arg {
-  return { kind: 'number', value, format };
+  return value === 0 && format === 'dec' ? ZERO : { kind: 'number', value, format };
 }
 
 /** A value known now, or the result of an earlier call. */
@@ -100,7 +102,7 @@ export function pointer(memory: Memory, length: Length): Arg {
 
 /** A NUL-terminated string. */
 export function string(bytes: Bytes, secret = false): Arg {
-  return pointer({ kind: 'string', bytes, secret }, 'terminated');
+  return { kind: 'memory', memory: { kind: 'string', bytes, secret }, length: 'terminated' };
 }
 
 export const NULL: Arg = {
@@ -134,10 +136,12 @@ export function memoryLength(memory: Memory): number {
 /** Room for the decimal text of a 64-bit number and its NUL. */
 export const DECIMAL_ROOM = 24;
 
-export function call(name: Call['name'], args: readonly Arg[], options: CallOptions = {}): Call {
+export function call(name: Call['name'], args: readonly Arg[], options?: CallOptions): Call {
+  if (options === undefined) return { name, args };
+  const { result, tolerate, retry } = options;
   const made: { -readonly [K in keyof Call]: Call[K] } = { name, args };
-  if (options.result !== undefined) made.result = options.result;
-  if (options.tolerate !== undefined) made.tolerate = options.tolerate;
-  if (options.retry === true) made.retry = true;
+  if (result !== undefined) made.result = result;
+  if (tolerate !== undefined) made.tolerate = tolerate;
+  if (retry === true) made.retry = true;
   return made;
 }

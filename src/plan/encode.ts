@@ -2,6 +2,7 @@
 import { type Arch, type SyscallName, syscallNumber } from '../linux/abi/index.ts';
 import { type Bytes, writeBytes } from '../linux/bytes.ts';
 import { OPEN_FLAGS, translateOpenFlags } from '../linux/flags.ts';
+import { type Batch, Encoded } from './batch.ts';
 import {
   type Arg,
   type Call,
@@ -15,21 +16,7 @@ import {
 } from './call.ts';
 import type { Step } from './step.ts';
 import { FRAME_SIZE, HEADER_SIZE, RECORD, RECORD_SIZE, WIRE } from './wire.ts';
-
-/** A batch ready to be sent, and what is needed to understand the answers to it. */
-export interface Batch {
-  /** What was encoded. */
-  readonly steps: readonly Step[];
-  readonly bytes: Uint8Array;
-  /** The call and its step behind every record; END records have none. */
-  readonly records: readonly ({ readonly step: Step; readonly call: Call } | undefined)[];
-  /** Bytes of data that come with every answer. */
-  readonly replyLength: number;
-  /** Offset of the time stamps in the answer, one u64 of nanoseconds per record; -1 without a trace. */
-  readonly traceOffset: number;
-  readonly slots: ReadonlyMap<Slot, number>;
-  readonly buffers: ReadonlyMap<OutBuffer, number>;
-}
+import { highWord, lowWord, packErrnos, writeNumber } from './words.ts';
 
 export interface EncodeOptions {
   readonly trace?: boolean;
@@ -58,7 +45,7 @@ function align8(offset: number): number {
 
 /**
  * Writes records and data side by side. This runs once per start, in an interpreter that has never seen it: records
- * are words of a plain array, strings one long text that is copied at the end, and nothing is a closure.
+ * are words of a typed array, strings a list that is joined at the end, and nothing is a closure.
  *
  * Data = replies | structures, slots, buffers | text. Where the text begins is known last, so that words and pointers
  * into it are written relative to it and corrected by `finish`.
@@ -68,35 +55,44 @@ class Encoder {
   readonly buffers = new Map<OutBuffer, number>();
   private readonly memories = new Map<Memory, number>();
   private readonly strings = new Map<Bytes, number>();
-  /** The records, RECORD_WORDS numbers each; negative numbers stand for words with the highest bit. */
-  private readonly words: number[];
+  /** The records, RECORD_WORDS each. */
+  private readonly words: Int32Array;
   private recorded = 0;
   private readonly relocs: number[] = [];
-  private text: Bytes = '';
+  private readonly text: Bytes[] = [];
+  private textLength = 0;
   private readonly wordsIntoText: number[] = [];
   private readonly pointersIntoText: number[] = [];
+  /** Three views of the same memory. */
   private data = new DataView(new ArrayBuffer(MIN_DATA));
+  private bytes = new Uint8Array(this.data.buffer);
+  private ints = new Int32Array(this.data.buffer);
   private length = 0;
   /** Numbers of the calls that this plan has used. */
   private readonly numbers: Record<string, number> = {};
   private readonly arch: Arch;
+  /** Plans are written with x86-64's open flags; arm64 has other values for a few of them. */
+  private readonly translates: boolean;
 
   constructor(arch: Arch, records: number) {
-    this.words = new Array<number>(RECORD_WORDS * records).fill(0);
+    this.words = new Int32Array(RECORD_WORDS * records);
     this.arch = arch;
+    this.translates = arch !== 'x86_64';
   }
 
   reserve(bytes: number): number {
     const at = align8(this.length);
     this.length = at + bytes;
-    if (this.length > this.data.byteLength) this.grow();
+    if (this.length > this.bytes.length) this.grow();
     return at;
   }
 
   private grow(): void {
     const larger = new Uint8Array(2 * align8(this.length));
-    larger.set(new Uint8Array(this.data.buffer));
+    larger.set(this.bytes);
+    this.bytes = larger;
     this.data = new DataView(larger.buffer);
+    this.ints = new Int32Array(larger.buffer);
   }
 
   get dataLength(): number {
@@ -110,11 +106,12 @@ class Encoder {
   reserveReplies(calls: readonly Call[]): Memory[] {
     const structures: Memory[] = [];
     for (const { result, args } of calls) {
-      if (result?.reply && !this.slots.has(result)) this.slots.set(result, this.reserve(8));
-      for (const arg of args) {
-        if (arg.kind !== 'memory' || arg.memory.kind === 'string') continue;
-        this.reserveReplyMemory(arg.memory);
-        if (arg.memory.kind === 'struct') structures.push(arg.memory);
+      if (result?.reply === true && !this.slots.has(result)) this.slots.set(result, this.reserve(8));
+      for (let i = 0; i < args.length; i++) {
+        const { memory } = args[i] as Arg & { kind: 'memory' };
+        if (memory === undefined || memory.kind === 'string') continue;
+        this.reserveReplyMemory(memory);
+        if (memory.kind === 'struct') structures.push(memory);
       }
     }
     return structures;
@@ -125,7 +122,7 @@ class Encoder {
     if (memory.kind === 'out') {
       if (memory.buffer.reply) this.buffer(memory.buffer);
     } else if (memory.kind === 'pointers') {
-      for (const item of memory.items) this.reserveReplyMemory(item);
+      for (const item of memory.items) if (item.kind !== 'string') this.reserveReplyMemory(item);
     } else if (memory.kind === 'struct') {
       for (const { value } of memory.fields) {
         if (typeof value !== 'object') continue;
@@ -160,8 +157,9 @@ class Encoder {
   private addText(bytes: Bytes): number {
     const known = this.strings.get(bytes);
     if (known !== undefined) return known;
-    const at = this.text.length;
-    this.text += `${bytes}\0`;
+    const at = this.textLength;
+    this.text.push(bytes);
+    this.textLength = at + bytes.length + 1;
     this.strings.set(bytes, at);
     return at;
   }
@@ -176,9 +174,9 @@ class Encoder {
         pointer += 8;
       }
     } else if (memory.kind === 'decimal') {
-      writeBytes(new Uint8Array(this.data.buffer), at, memory.prefix);
+      writeBytes(this.bytes, at, memory.prefix);
     } else if (memory.kind === 'buffer' && typeof memory.bytes !== 'string') {
-      new Uint8Array(this.data.buffer).set(memory.bytes, at);
+      this.bytes.set(memory.bytes, at);
     }
   }
 
@@ -193,14 +191,24 @@ class Encoder {
     let at = start;
     for (const { value, width, format } of fields) {
       if (typeof value === 'number' || typeof value === 'bigint') {
-        const native = format === OPEN_FLAGS ? translateOpenFlags(Number(value), this.arch) : value;
-        if (native !== 0) writeNumber(this.data, at, width, native);
+        const native =
+          this.translates && format === OPEN_FLAGS ? translateOpenFlags(Number(value), this.arch) : value;
+        if (native !== 0) this.writeNumber(at, width, native);
       } else if (isSlot(value)) {
         this.homeSlot(value, at, width);
       } else {
         this.pointTo(at, value);
       }
       at += width;
+    }
+  }
+
+  private writeNumber(at: number, width: number, value: number | bigint): void {
+    if (typeof value === 'number' && width >= 4 && (at & 3) === 0) {
+      this.ints[at >> 2] = lowWord(value);
+      if (width === 8 && (value < 0 || value > 0xffffffff)) this.ints[(at >> 2) + 1] = highWord(value);
+    } else {
+      writeNumber(this.data, at, width, value);
     }
   }
 
@@ -224,30 +232,35 @@ class Encoder {
     const { name, args, tolerate, result } = call;
     const count = args.length;
     if (count > 6) throw new Error(`${name} has more arguments than a record holds`);
-    const nr = this.numbers[name] ?? this.number(name);
     const { words } = this;
-    const first = this.recorded + ARGUMENT_WORD;
+    let at = this.recorded + ARGUMENT_WORD;
+    const first = at;
     this.recorded += RECORD_WORDS;
-    words[first - 4] = nr;
-    words[first - 2] = result === undefined ? -1 : this.slotOffset(result);
+    words[first - 4] = this.numbers[name] ?? this.number(name);
     if (tolerate !== undefined) words[first - 1] = packErrnos(tolerate);
-    let flags = result !== undefined && result.width === 4 ? WIRE.FLAG_DEST32 << 16 : 0;
-    if (call.retry === true) flags |= WIRE.FLAG_RETRY << 16;
-    let kinds = 0;
-    for (let i = 0; i < count; i++) {
-      const arg = args[i] as Arg;
-      const { value, format } = arg as Arg & { kind: 'number' };
-      // Most arguments are small numbers, which take no call.
-      if (typeof value === 'number' && value >= 0 && value < 2 ** 31 && format !== OPEN_FLAGS)
-        words[first + 2 * i] = value;
-      else kinds |= this.argument(first + 2 * i, arg) << (2 * i);
+    let kinds = call.retry === true ? WIRE.FLAG_RETRY << 16 : 0;
+    if (result === undefined) {
+      words[first - 2] = -1;
+    } else {
+      words[first - 2] = this.slotOffset(result);
+      if (result.width === 4) kinds |= WIRE.FLAG_DEST32 << 16;
+    }
+    for (let shift = 0; shift < 2 * count; shift += 2) {
+      const arg = args[shift >> 1] as Arg;
+      const { value } = arg as Arg & { kind: 'number' };
+      // Most arguments are zeros and small numbers, which take no call.
+      if (value !== 0) {
+        if (typeof value === 'number' && value > 0 && value < 2 ** 31 && !this.translates) words[at] = value;
+        else kinds |= this.argument(at, arg) << shift;
+      }
+      at += 2;
     }
     if (name === 'FORK') words[first + 4] = child;
     if (name === 'DEC') {
       this.decimal(first, args[1]);
-      kinds &= 3;
+      kinds &= ~0x3c;
     }
-    words[first - 3] = kinds | flags;
+    words[first - 3] = kinds;
   }
 
   private number(name: Call['name']): number {
@@ -258,29 +271,32 @@ class Encoder {
 
   /** Writes an argument into the words `at` and `at + 1`; the result is its kind. */
   private argument(at: number, arg: Arg): number {
+    const { words } = this;
+    if (arg.kind === 'memory') {
+      const { memory } = arg;
+      const offset = memory.kind === 'string' ? ~this.addText(memory.bytes) : this.place(memory);
+      if (offset < 0) this.wordsIntoText.push(at);
+      words[at] = offset < 0 ? ~offset : offset;
+      return WIRE.KIND_PTR;
+    }
     if (arg.kind === 'number') {
-      // Plans are written with x86-64's open flags; arm64 has other values for a few of them.
-      const { value } = arg;
-      this.immediate(at, arg.format === OPEN_FLAGS ? translateOpenFlags(Number(value), this.arch) : value);
+      const { value, format } = arg;
+      const open = this.translates && format === OPEN_FLAGS;
+      this.immediate(at, open ? translateOpenFlags(Number(value), this.arch) : value);
       return WIRE.KIND_IMM;
     }
-    if (arg.kind === 'slot') {
-      this.words[at] = this.slotOffset(arg.slot);
-      return arg.slot.width === 4 ? WIRE.KIND_LOAD32 : WIRE.KIND_LOAD64;
-    }
-    const offset = this.place(arg.memory);
-    if (offset < 0) this.wordsIntoText.push(at);
-    this.words[at] = offset < 0 ? ~offset : offset;
-    return WIRE.KIND_PTR;
+    words[at] = this.slotOffset(arg.slot);
+    return arg.slot.width === 4 ? WIRE.KIND_LOAD32 : WIRE.KIND_LOAD64;
   }
 
   private immediate(at: number, value: number | bigint): void {
+    const { words } = this;
     if (typeof value === 'bigint') {
-      this.words[at] = Number(BigInt.asIntN(32, value));
-      this.words[at + 1] = Number(BigInt.asIntN(32, value >> 32n));
+      words[at] = Number(BigInt.asIntN(32, value));
+      words[at + 1] = Number(BigInt.asIntN(32, value >> 32n));
     } else {
-      this.words[at] = lowWord(value);
-      if (value < 0 || value > 0xffffffff) this.words[at + 1] = highWord(value);
+      words[at] = lowWord(value);
+      if (value < 0 || value > 0xffffffff) words[at + 1] = highWord(value);
     }
   }
 
@@ -295,80 +311,46 @@ class Encoder {
   finish(replyLength: number, trace: number, write = writeBytes): Uint8Array {
     const { words, relocs, data } = this;
     const textAt = this.dataLength;
-    for (const at of this.wordsIntoText) words[at] = (words[at] ?? 0) + textAt;
+    for (const at of this.wordsIntoText) words[at] = (words[at] as number) + textAt;
     for (const at of this.pointersIntoText) data.setUint32(at, data.getUint32(at, true) + textAt, true);
-    const length = align8(textAt + this.text.length);
+    const length = align8(textAt + this.textLength);
     const relocsAt = HEADER_SIZE + 4 * words.length;
     const start = relocsAt + align8(4 * relocs.length) + FRAME_SIZE;
     const bytes = new Uint8Array(start + length);
     const count = words.length / RECORD_WORDS;
-    copyWords(bytes, 0, [WIRE.MAGIC_BATCH, count, relocs.length, length, replyLength, trace]);
-    copyWords(bytes, HEADER_SIZE, words);
-    copyWords(bytes, relocsAt, relocs);
-    bytes.set(new Uint8Array(data.buffer, 0, this.length), start);
-    write(bytes, start + textAt, this.text);
+    // Both architectures, and every host that caisson runs on, are little-endian like the wire.
+    const target = new Int32Array(bytes.buffer, 0, relocsAt / 4 + relocs.length);
+    target.set([WIRE.MAGIC_BATCH, count, relocs.length, length, replyLength, trace]);
+    target.set(words, HEADER_SIZE / 4);
+    target.set(relocs, relocsAt / 4);
+    bytes.set(this.bytes.subarray(0, this.length), start);
+    write(bytes, start + textAt, this.text.join('\0'));
     return bytes;
   }
 }
 
-function packErrnos(tolerate: readonly number[]): number {
-  if (tolerate.length > 4) throw new Error('a record tolerates four errnos');
-  let packed = 0;
-  for (let i = tolerate.length - 1; i >= 0; i--) packed = (packed << 8) | (tolerate[i] as number);
-  return packed;
-}
-
-/** Both architectures, and every host that caisson runs on, are little-endian like the wire. */
-function copyWords(target: Uint8Array, at: number, words: readonly number[]): void {
-  new Int32Array(target.buffer, at, words.length).set(words);
-}
-
-/** The low 32 bits of a number of up to 64 bits, as a signed one. */
-function lowWord(value: number): number {
-  return value === (value | 0) ? value : (value - highWord(value) * 2 ** 32) | 0;
-}
-
-function highWord(value: number): number {
-  return Math.floor(value / 2 ** 32);
-}
-
-function writeNumber(view: DataView, at: number, width: number, value: number | bigint): void {
-  if (width === 1) view.setUint8(at, Number(value));
-  else if (width === 2) view.setUint16(at, Number(value), true);
-  else if (width === 4) view.setUint32(at, Number(value), true);
-  else if (typeof value === 'bigint') view.setBigInt64(at, BigInt.asIntN(64, value), true);
-  else {
-    view.setInt32(at, lowWord(value), true);
-    view.setInt32(at + 4, highWord(value), true);
+/** The calls of one actor. */
+function callsOf(steps: readonly Step[], actor: Step['actor'], calls: Call[]): void {
+  for (const step of steps) {
+    if (step.actor === actor) for (const call of step.calls) calls.push(call);
   }
 }
 
 /** Encodes `steps` for `arch`. Throws Error where a plan is malformed, which is a defect of the compiler. */
 export function encode(steps: readonly Step[], arch: Arch, options: EncodeOptions = {}): Batch {
-  const records: ({ step: Step; call: Call } | undefined)[] = [];
   const calls: Call[] = [];
-  const add = (actor: Step['actor']): void => {
-    for (const step of steps) {
-      if (step.actor !== actor) continue;
-      for (const call of step.calls) {
-        records.push({ step, call });
-        calls.push(call);
-      }
-    }
-  };
-  add('parent');
-  records.push(undefined);
+  callsOf(steps, 'parent', calls);
   const child = calls.push(END);
-  add('child');
+  callsOf(steps, 'child', calls);
   const encoder = new Encoder(arch, calls.length);
   const structures = encoder.reserveReplies(calls);
-  const traceOffset = options.trace ? encoder.reserve(8 * records.length) : -1;
+  const traceOffset = options.trace ? encoder.reserve(8 * calls.length) : -1;
   const replyLength = encoder.dataLength;
   for (const memory of structures) encoder.place(memory);
   for (const call of calls) encoder.record(call, child);
   const bytes = encoder.finish(replyLength, traceOffset, options.writeBytes);
   const { slots, buffers } = encoder;
-  return { steps, bytes, records, replyLength, traceOffset, slots, buffers };
+  return new Encoded({ steps, bytes, replyLength, traceOffset, slots, buffers });
 }
 
 export {
@@ -380,3 +362,4 @@ export {
   frameLength,
   slotValue,
 } from './answer.ts';
+export type { Batch } from './batch.ts';

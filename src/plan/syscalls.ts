@@ -40,6 +40,22 @@ export const openat = (dir: Fd, path: Bytes | Memory, flags: number, mode = 0, o
     options,
   );
 
+/** struct open_how (openat2(2)). A plan asks in a few ways only: equal ones are one structure. */
+function openHow(flags: number, mode: number, resolve: number): Memory {
+  for (const known of OPEN_HOWS) {
+    if (known.flags === flags && known.mode === mode && known.resolve === resolve) return known.memory;
+  }
+  const memory = struct(
+    { name: 'flags', width: 8, value: flags, format: F.OPEN_FLAGS },
+    { name: 'mode', width: 8, value: mode, format: 'oct' },
+    { name: 'resolve', width: 8, value: resolve, format: F.RESOLVE_FLAGS },
+  );
+  if (OPEN_HOWS.length < 16) OPEN_HOWS.push({ flags, mode, resolve, memory });
+  return memory;
+}
+
+const OPEN_HOWS: { flags: number; mode: number; resolve: number; memory: Memory }[] = [];
+
 /** openat2(2); RETRY because RESOLVE_IN_ROOT answers EAGAIN when a rename races with it. */
 export const openat2 = (
   dir: Fd,
@@ -49,23 +65,10 @@ export const openat2 = (
   options?: CallOptions,
   mode = 0,
 ): Call =>
-  call(
-    'openat2',
-    [
-      fd(dir),
-      string(path),
-      pointer(
-        struct(
-          { name: 'flags', width: 8, value: flags, format: F.OPEN_FLAGS },
-          { name: 'mode', width: 8, value: mode, format: 'oct' },
-          { name: 'resolve', width: 8, value: resolve, format: F.RESOLVE_FLAGS },
-        ),
-        3,
-      ),
-      number(24),
-    ],
-    { ...options, retry: true },
-  );
+  call('openat2', [fd(dir), string(path), pointer(openHow(flags, mode, resolve), 3), number(24)], {
+    ...options,
+    retry: true,
+  });
 
 export const close = (from: Fd, options?: CallOptions): Call => call('close', [fd(from)], options);
 

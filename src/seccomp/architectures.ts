@@ -139,10 +139,3 @@ export function coveredAbis(seccomp: LinuxSeccomp, native: NativeArch, pointer: 
   }
   return [...names].map((name) => abiOf(name) as Abi);
 }
-
-/** The number of `name` called directly, undefined when the architecture has no such call. */
-export function directNumber(abi: Abi, name: string): number | undefined {
-  // What an object inherits (`constructor`) is never a number.
-  const nr = abi.numbers[name];
-  return typeof nr === 'number' ? nr : undefined;
-}

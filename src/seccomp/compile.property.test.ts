@@ -99,8 +99,8 @@ function interestingNumbers(): readonly number[] {
   };
   for (const abi of architectures.coveredAbis(profile, 'x86_64', '')) {
     for (const name of NAMES) {
-      const nr = architectures.directNumber(abi, name);
-      if (nr !== undefined) for (const near of [nr - 1, nr, nr + 1]) numbers.add(Math.max(0, near));
+      const nr: unknown = abi.numbers[name];
+      if (typeof nr === 'number') for (const near of [nr - 1, nr, nr + 1]) numbers.add(Math.max(0, near));
     }
   }
   return [...numbers];

@@ -17,7 +17,7 @@ import { filterFlags } from './flags.ts';
 import { type RuleList, ruleList } from './rules.ts';
 import { type NumberRange, segments } from './segments.ts';
 import { emitNumbers } from './tree.ts';
-import { numberedCalls, type Verdict } from './verdicts.ts';
+import { numberedCalls } from './verdicts.ts';
 
 /** What seccomp(SECCOMP_SET_MODE_FILTER, flags, program) takes. */
 export interface SeccompFilter {
@@ -91,11 +91,11 @@ function numberRanges(list: RuleList, abis: readonly Abi[], audit: number): read
 }
 
 function uncovered(from: number, to: number): NumberRange {
-  return { from, to, verdicts: new Map<number, Verdict>(), otherwise: BAD_ARCHITECTURE, newest: undefined };
+  return { from, to, verdicts: undefined, otherwise: BAD_ARCHITECTURE, newest: undefined };
 }
 
 function numberRange(list: RuleList, abi: Abi, from: number, to: number): NumberRange {
-  const { verdicts, newest } = numberedCalls(list, abi);
+  const { verdicts, newest } = numberedCalls(list, abi, from);
   const otherwise = list.defaultAction;
   return { from, to, verdicts, otherwise, newest: isPermissive(otherwise) ? undefined : newest };
 }

@@ -1,7 +1,7 @@
 // What each system call number of one architecture gets: a fixed action, or rules on its arguments by precedence.
 
 import { CaissonError, type Pointer } from '../spec/error.ts';
-import { type Abi, directNumber } from './architectures.ts';
+import type { Abi } from './architectures.ts';
 import type { Condition, Operator, Rule, RuleList } from './rules.ts';
 
 /** A rule as one architecture sees it. Rules of several calls are the same object, so that equal calls merge. */
@@ -14,15 +14,64 @@ export interface ArgumentRule {
 /** A SECCOMP_RET_* value, or rules of which the first that matches decides, and else the default action. */
 export type Verdict = number | readonly ArgumentRule[];
 
+type Rules = number | ArgumentRule[];
+
+/** Above this are calls of arm's own, and calls to come. */
+const NEAR = 512;
+
+/** Verdicts by number: nearly all numbers are small, and an array of them is in order without being sorted. */
+export class Verdicts {
+  private readonly near = new Array<Rules | undefined>(NEAR).fill(undefined);
+  private readonly far = new Map<number, Rules>();
+  private readonly base: number;
+
+  /** `base` is the first number of the range. */
+  constructor(base: number) {
+    this.base = base;
+  }
+
+  get(nr: number): Rules | undefined {
+    const at = nr - this.base;
+    return at < NEAR ? this.near[at] : this.far.get(nr);
+  }
+
+  set(nr: number, verdict: Rules): void {
+    const at = nr - this.base;
+    if (at < NEAR) this.near[at] = verdict;
+    else this.far.set(nr, verdict);
+  }
+
+  /** Sets an action without conditions, which beats every rule but an earlier one of its kind. */
+  decide(nr: number, action: number): void {
+    const at = nr - this.base;
+    if (at >= NEAR) {
+      if (typeof this.far.get(nr) !== 'number') this.far.set(nr, action);
+    } else if (typeof this.near[at] !== 'number') {
+      this.near[at] = action;
+    }
+  }
+
+  /** In ascending order. */
+  forEach(visit: (nr: number, verdict: Verdict) => void): void {
+    const { near } = this;
+    for (let at = 0; at < NEAR; at++) {
+      const verdict = near[at];
+      if (verdict !== undefined) visit(this.base + at, verdict);
+    }
+    if (this.far.size === 0) return;
+    for (const [nr, verdict] of [...this.far].sort(([a], [b]) => a - b)) visit(nr, verdict);
+  }
+}
+
 /** The system calls of one architecture as a profile sees them. */
 export interface NumberedCalls {
-  readonly verdicts: ReadonlyMap<number, Verdict>;
+  readonly verdicts: Verdicts;
   /** The greatest number that a name of the profile stands for, whatever its action; undefined when none does. */
   readonly newest: number | undefined;
 }
 
 /**
- * The verdicts of the numbers that rules name. Names that the architecture has not are ignored, as runc does.
+ * The verdicts of the numbers that rules name; `base` is the first number of the ABI. Names that the architecture has not are ignored, as runc does.
  *
  * Precedence is libseccomp's (src/db.c): the first rule without conditions beats all with them; among those
  * the more specific comes first (see `precedes`). Throws CaissonError EINVALIDSPEC where libseccomp refuses
@@ -31,18 +80,24 @@ export interface NumberedCalls {
  * runc does not count the calls that i386 can multiplex as named, and so denies their direct numbers; here
  * they count.
  */
-export function numberedCalls(list: RuleList, abi: Abi): NumberedCalls {
-  const verdicts = new Map<number, number | ArgumentRule[]>();
+export function numberedCalls(list: RuleList, abi: Abi, base: number): NumberedCalls {
+  const verdicts = new Verdicts(base);
+  const { numbers, multiplexed: carriers } = abi;
   let newest = -1;
   for (const rule of list.rules) {
     const { action, pointer } = rule;
     const own: ArgumentRule = { action, conditions: seenBy(abi, rule.conditions), pointer };
     const isEffective = action !== list.defaultAction;
+    const isPlain = own.conditions.length === 0;
     for (const name of rule.names) {
-      const direct = directNumber(abi, name) ?? -1;
-      if (direct > newest) newest = direct;
-      if (isEffective && direct >= 0) addRule(verdicts, direct, own, name);
-      const multiplexed = abi.multiplexed?.get(name);
+      // What an object inherits (`constructor`) is never a number.
+      const direct = numbers[name];
+      if (typeof direct === 'number') {
+        if (direct > newest) newest = direct;
+        if (isEffective && isPlain) verdicts.decide(direct, action);
+        else if (isEffective) addRule(verdicts, direct, own, name);
+      }
+      const multiplexed = carriers?.get(name);
       if (multiplexed === undefined) continue;
       if (multiplexed[0] > newest) newest = multiplexed[0];
       if (isEffective) addRule(verdicts, multiplexed[0], carried(rule, multiplexed[1]), name);
@@ -76,16 +131,11 @@ function carried(rule: Rule, call: number): ArgumentRule {
   };
 }
 
-function addRule(
-  map: Map<number, number | ArgumentRule[]>,
-  nr: number,
-  rule: ArgumentRule,
-  name: string,
-): void {
+function addRule(map: Verdicts, nr: number, rule: ArgumentRule, name: string): void {
   const present = map.get(nr);
   if (typeof present === 'number') return;
   if (rule.conditions.length === 0) {
-    map.set(nr, rule.action);
+    map.decide(nr, rule.action);
   } else if (present === undefined) {
     map.set(nr, [rule]);
   } else if (!isRepeated(present, rule, name)) {

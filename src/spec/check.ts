@@ -35,6 +35,12 @@ export class Check {
   readonly warnings: Warning[] = [];
   private readonly problems: Warning[] = [];
   private readonly at: (Bytes | number)[] = [];
+  private inexact = false;
+
+  /** Something is wrong, or an integer was met that may have lost digits in a quick parser. */
+  get isDoubtful(): boolean {
+    return this.inexact || this.problems.length > 0;
+  }
 
   /** Notes a problem with `key` of the current object, or with the object itself. */
   fail(key: Bytes | number | undefined, message: string): void {
@@ -155,7 +161,10 @@ export class Check {
 
   private integerAt(key: Bytes | number, value: unknown, min: number, max: number): number | undefined {
     if (typeof value !== 'number' && typeof value !== 'bigint') return this.wrong(key, value, 'an integer');
-    if (typeof value === 'number' && !Number.isInteger(value)) return this.wrong(key, value, 'an integer');
+    if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+      if (!Number.isInteger(value)) return this.wrong(key, value, 'an integer');
+      this.inexact = true;
+    }
     if (value >= min && value <= max) return Number(value);
     this.fail(key, `${value} is out of range; expected ${min} to ${max}`);
     return undefined;

@@ -32,20 +32,32 @@ const MARK = '\uffff';
  * the last holds. Throws CaissonError `EINVALIDJSON`: `source:line:column: what`.
  */
 export function parseJson(text: Bytes, source = 'JSON'): JsonValue {
-  if (text.includes('\\u') && WIDE_ESCAPE.test(text)) return parseJsonExactly(text, source);
-  const marked = SIXTEEN_DIGITS.test(text) ? markLongIntegers(text) : text;
-  if (marked === undefined) return parseJsonExactly(text, source);
+  if (!SIXTEEN_DIGITS.test(text)) return parseJsonNatively(text) ?? parseJsonExactly(text, source);
+  const marked = markLongIntegers(text);
+  const value = marked === undefined ? undefined : parseJsonNatively(marked);
+  return value === undefined ? parseJsonExactly(text, source) : withIntegers(value);
+}
+
+/**
+ * As parseJson, but integers beyond 2^53 are what the engine rounds them to (and none of these is a safe integer):
+ * for a reader that asks for the exact value when it meets one. Looking for long numbers takes longer than parsing.
+ * undefined for what is no JSON, or what the engine's parser would get wrong.
+ */
+export function parseJsonNatively(text: Bytes): JsonValue | undefined {
+  if (text.includes('\\u') && WIDE_ESCAPE.test(text)) return undefined;
   let value: JsonValue;
   try {
-    value = JSON.parse(marked) as JsonValue;
+    value = JSON.parse(text) as JsonValue;
   } catch {
-    return parseJsonExactly(text, source);
+    return undefined;
   }
   // Few brackets cannot nest deeply; only a document of many is walked.
-  if (occurrences(text, '{') + occurrences(text, '[') > JSON_DEPTH_LIMIT && isDeep(value)) {
-    return parseJsonExactly(text, source);
-  }
-  return marked === text ? value : withIntegers(value);
+  return brackets(text) > JSON_DEPTH_LIMIT && isDeep(value) ? undefined : value;
+}
+
+/** Opening brackets, strings included. */
+function brackets(text: string): number {
+  return text.split('{').length + text.split('[').length - 2;
 }
 
 /** `text` with its long integers as marked strings; undefined when one is anything but a plain value. */

@@ -175,14 +175,24 @@ export function propagationFlag(name: Bytes): number | undefined {
   return meaning?.[0] === PROPAGATION ? meaning[1] : undefined;
 }
 
+/** What was read last of a list; nobody changes one, and everybody who looks at a mount reads it again. */
+const KNOWN = new WeakMap<readonly Bytes[], MountOptions>();
+
+const NO_OPTIONS: readonly Bytes[] = [];
+
 /**
  * Reads the `options` of a mount (config.md, Linux mount options); unknown ones are data for the file system.
  * Of contradicting options the last one holds. `type` is the mount's type: `bind` is a bind mount.
  */
-export function parseMountOptions(options: readonly Bytes[] = [], type: Bytes = ''): MountOptions {
-  const reader = new OptionReader(options);
-  for (let i = 0; i < options.length; i++) reader.read(i);
-  return reader.result(type);
+export function parseMountOptions(options: readonly Bytes[] = NO_OPTIONS, type: Bytes = ''): MountOptions {
+  let read = KNOWN.get(options);
+  if (read === undefined) {
+    const reader = new OptionReader(options);
+    for (let i = 0; i < options.length; i++) reader.read(i);
+    read = reader.result();
+    KNOWN.set(options, read);
+  }
+  return type === 'bind' && !read.bind ? { ...read, bind: true } : read;
 }
 
 class OptionReader {
@@ -283,9 +293,9 @@ class OptionReader {
     }
   }
 
-  result(type: Bytes): MountOptions {
+  result(): MountOptions {
     return {
-      bind: this.bind || type === 'bind',
+      bind: this.bind,
       recursive: this.recursive,
       remount: this.remount,
       attrSet: this.attrSet,

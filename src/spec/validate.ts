@@ -4,7 +4,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { Check, type Fields, isObject, quote, type Warning } from './check.ts';
 import { CaissonError } from './error.ts';
 import { checkHooks } from './hook-check.ts';
-import { type JsonValue, parseJson } from './json.ts';
+import { type JsonValue, parseJson, parseJsonNatively } from './json.ts';
 import { checkLinux } from './linux-check.ts';
 import type { LinuxResources } from './linux-resources.ts';
 import { checkMount } from './mount-check.ts';
@@ -41,7 +41,7 @@ export interface CheckedSpec {
  * details are the others, provenance the pointers of all. JSON errors begin `config.json:LINE:COLUMN:`.
  */
 export function parseSpec(text: Bytes, source = 'config.json'): CheckedSpec {
-  return validateSpec(parse(text, source), source);
+  return parsed(text, source, checkSpec, checkedSpec);
 }
 
 /**
@@ -49,7 +49,11 @@ export function parseSpec(text: Bytes, source = 'config.json'): CheckedSpec {
  * are removed from it, absent process.user and the like are filled in (Go's zero values), nothing is copied.
  */
 export function validateSpec(value: unknown, source = 'config.json'): CheckedSpec {
-  return checked(value, source, checkSpec, (spec: Spec, warnings) => ({ spec, warnings }));
+  return checked(value, source, checkSpec, checkedSpec);
+}
+
+function checkedSpec(spec: Spec, warnings: readonly Warning[]): CheckedSpec {
+  return { spec, warnings };
 }
 
 /** Parses and checks a lone `process` object: `exec --process FILE`. Throws as parseSpec; pointers begin at it. */
@@ -57,7 +61,7 @@ export function parseProcess(
   text: Bytes,
   source: string,
 ): { process: Process; warnings: readonly Warning[] } {
-  return checked(parse(text, source), source, checkProcess, (process: Process, warnings) => ({
+  return parsed(text, source, checkProcess, (process: Process, warnings) => ({
     process,
     warnings,
   }));
@@ -68,7 +72,7 @@ export function parseResources(
   text: Bytes,
   source: string,
 ): { resources: LinuxResources; warnings: readonly Warning[] } {
-  return checked(parse(text, source), source, checkResources, (resources: LinuxResources, warnings) => ({
+  return parsed(text, source, checkResources, (resources: LinuxResources, warnings) => ({
     resources,
     warnings,
   }));
@@ -86,6 +90,25 @@ function parse(text: Bytes, source: string): JsonValue {
     if (!(error instanceof CaissonError)) throw error;
     throw new CaissonError(error.message, { code: 'EINVALIDSPEC', provenance: [''], cause: error });
   }
+}
+
+/**
+ * Most configurations are right and have no long integers: the quickest parser does for them. Whatever is not so is
+ * parsed and checked again, exactly.
+ */
+function parsed<T, R>(
+  text: Bytes,
+  source: string,
+  check: (fields: Fields, c: Check) => void,
+  result: (value: T, warnings: readonly Warning[]) => R,
+): R {
+  const quick = text.length > BYTES_MAX ? undefined : parseJsonNatively(text);
+  if (isObject(quick)) {
+    const c = new Check();
+    check(quick, c);
+    if (!c.isDoubtful) return result(quick as T, c.warnings);
+  }
+  return checked(parse(text, source), source, check, result);
 }
 
 function checked<T, R>(

@@ -83,11 +83,5 @@ export function lookUp(c: Context, path: Bytes, optional: boolean, fd = slot(pat
   const options = optional
     ? { result: fd, tolerate: [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.EACCES] }
     : { result: fd };
-  return sys.openat2(
-    c.root,
-    relative(path) === '' ? '.' : relative(path),
-    O_PATH | O_CLOEXEC,
-    IN_ROOT,
-    options,
-  );
+  return sys.openat2(c.root, relative(path) || '.', O_PATH | O_CLOEXEC, IN_ROOT, options);
 }

@@ -42,13 +42,18 @@ function covers(directory: Bytes, path: Bytes): boolean {
  * else is mounted there.
  */
 function kindOf(c: Context, path: Bytes): 'file' | 'directory' | 'absent' | 'unknown' {
-  const [top = '', ...rest] = relative(path).split('/');
-  const covering = (c.spec.mounts ?? []).filter(({ destination }) =>
-    covers(relative(destination), relative(path)),
-  );
-  const [mounted, ...others] = covering;
-  const own = mounted !== undefined && relative(mounted.destination) === top && showsHosts(mounted, top);
-  if (!own || others.length > 0 || rest.length === 0) return 'unknown';
+  const name = relative(path);
+  const end = name.indexOf('/');
+  if (end < 0) return 'unknown';
+  const top = name.slice(0, end);
+  let own: Mount | undefined;
+  for (const mount of c.spec.mounts ?? []) {
+    const mounted = relative(mount.destination);
+    if (!covers(mounted, name)) continue;
+    if (own !== undefined || mounted !== top) return 'unknown';
+    own = mount;
+  }
+  if (own === undefined || !showsHosts(own, top)) return 'unknown';
   const file = c.facts.files.get(path);
   if (file === undefined) return 'absent';
   return file.type === 'directory' ? 'directory' : 'file';

@@ -1,0 +1,51 @@
+// A batch ready to be sent, with what is needed to understand the answers to it.
+import type { Call, OutBuffer, Slot } from './call.ts';
+import type { Step } from './step.ts';
+
+/** A batch ready to be sent, and what is needed to understand the answers to it. */
+export interface Batch {
+  /** What was encoded. */
+  readonly steps: readonly Step[];
+  readonly bytes: Uint8Array;
+  /** The call and its step behind every record; END records have none. */
+  readonly records: readonly ({ readonly step: Step; readonly call: Call } | undefined)[];
+  /** Bytes of data that come with every answer. */
+  readonly replyLength: number;
+  /** Offset of the time stamps in the answer, one u64 of nanoseconds per record; -1 without a trace. */
+  readonly traceOffset: number;
+  readonly slots: ReadonlyMap<Slot, number>;
+  readonly buffers: ReadonlyMap<OutBuffer, number>;
+}
+
+/** A batch whose list of records is made where something has failed or is traced, and not before. */
+export class Encoded implements Batch {
+  readonly steps: readonly Step[];
+  readonly bytes: Uint8Array;
+  readonly replyLength: number;
+  readonly traceOffset: number;
+  readonly slots: ReadonlyMap<Slot, number>;
+  readonly buffers: ReadonlyMap<OutBuffer, number>;
+  private listed: Batch['records'] | undefined;
+
+  constructor(made: Omit<Batch, 'records'>) {
+    this.steps = made.steps;
+    this.bytes = made.bytes;
+    this.replyLength = made.replyLength;
+    this.traceOffset = made.traceOffset;
+    this.slots = made.slots;
+    this.buffers = made.buffers;
+  }
+
+  get records(): Batch['records'] {
+    this.listed ??= this.list();
+    return this.listed;
+  }
+
+  private list(): Batch['records'] {
+    const of = (actor: Step['actor']) =>
+      this.steps
+        .filter((step) => step.actor === actor)
+        .flatMap((step) => step.calls.map((call) => ({ step, call })));
+    return [...of('parent'), undefined, ...of('child')];
+  }
+}
