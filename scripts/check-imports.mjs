@@ -36,6 +36,8 @@ const MAY_IMPORT = {
   oci: ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'frontends', 'runtime', 'snapshot', 'host/port.ts'],
   engine: [...BELOW_ENGINE, 'oci'],
   cli: [...BELOW_ENGINE, 'engine', 'oci'],
+  // The entry of the executable on QuickJS.
+  'caisson-oci.ts': ['host', 'oci'],
   // The library's public face.
   'index.ts': [...BELOW_ENGINE, 'engine'],
 };

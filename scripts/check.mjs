@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bunPath, setUp } from './setup.mjs';
-import { findProgram, root } from './stage.mjs';
+import { setUp } from './setup.mjs';
+import { bunPath, findProgram, root } from './stage.mjs';
 
 const bin = (name) => join(root, 'node_modules/.bin', name);
 

@@ -4,25 +4,19 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { findProgram, outputOf, run, timed } from './stage.mjs';
 
-/** What `npm start` needs: a C compiler for the launcher and the helpers that write rootless id maps. */
-const RUN_PACKAGES = ['gcc', 'libc6-dev', 'uidmap'];
+/** What `npm start` needs: C compilers, the helpers that write rootless id maps, and what unpacks QuickJS. */
+const RUN_PACKAGES = [
+  ...['gcc', 'libc6-dev', 'uidmap'],
+  ...['musl-tools', 'dpkg-dev', 'debian-archive-keyring', 'gpgv', 'xz-utils'],
+];
 
 /** What the tests need beside that: observers, peers, other kernels, and what builds other programs. */
 const TEST_PACKAGES = [
-  ...[
-    'strace',
-    'busybox-static',
-    'libcap2-bin',
-    'util-linux',
-    'git',
-    'ca-certificates',
-    'xz-utils',
-    'procps',
-  ],
+  ...['strace', 'busybox-static', 'libcap2-bin', 'util-linux', 'git', 'ca-certificates', 'procps'],
   ...['bubblewrap', 'runc', 'crun'],
   ...['user-mode-linux', 'kmod'],
   ...['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross', 'linux-libc-dev-armhf-cross'],
-  ...['debootstrap', 'debian-archive-keyring', 'make', 'patch', 'dpkg-dev', 'gpgv', 'iproute2'],
+  ...['debootstrap', 'make', 'patch', 'iproute2'],
 ];
 
 /** Who runs the rootless tests. */
@@ -33,6 +27,7 @@ const HOME_OF_TEST_USER = '/var/lib/caisson-test';
 const PROGRAM_OF = {
   gcc: 'gcc',
   uidmap: 'newuidmap',
+  'musl-tools': 'musl-gcc',
   strace: 'strace',
   bubblewrap: 'bwrap',
   runc: 'runc',

@@ -18,10 +18,14 @@ const standIns = {
 // One file after the other, so that one that cannot be loaded takes no other with it.
 const entry = `
 import { runFile } from 'node:test';
+import { utf8ToBytes } from ${JSON.stringify(join(root, 'src/linux/bytes.ts'))};
+import { runAsProgram } from ${JSON.stringify(join(root, 'src/host/quickjs.ts'))};
 const results = [];
+runAsProgram(async (port) => {
 ${files.map((file) => `results.push(...await runFile(${JSON.stringify(file)}, () => import(${JSON.stringify(join(root, file))})));`).join('\n')}
-for (const result of results) print(JSON.stringify(result));
-print(JSON.stringify({ kind: 'end' }));
+for (const result of [...results, { kind: 'end' }]) port.write(1, utf8ToBytes(JSON.stringify(result) + '\\n'));
+return 0;
+});
 `;
 
 /** @type {import('bun').BunPlugin} */
@@ -46,8 +50,11 @@ const built = await Bun.build({
   entrypoints: ['tests-of-the-core'],
   target: 'browser',
   format: 'esm',
-  // There is no `process`.
-  define: { 'process.env.UPDATE_GOLDEN': 'undefined' },
+  // There is no `process`, and the engine loads the bundle without a URL.
+  define: {
+    'process.env.UPDATE_GOLDEN': 'undefined',
+    'import.meta.url': JSON.stringify(`file://${join(root, 'build/quickjs/tests.mjs')}`),
+  },
   plugins: [plugin],
   throw: false,
 });

@@ -1,11 +1,10 @@
-// Runs the unit tests of the core under Debian's QuickJS, with stand-ins for node:test and node:assert.
+// Runs the unit tests of the core under the embedded QuickJS, with stand-ins for node:test and node:assert.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeQuickjs } from './quickjs.mjs';
-import { bunPath } from './setup.mjs';
-import { root } from './stage.mjs';
+import { ENGINE, makeEngine } from './oci-executable.mjs';
+import { bunPath, root } from './stage.mjs';
 
 /**
  * @param {string[]} files  sources of tests, relative to the repository
@@ -21,8 +20,9 @@ export function runQuickjs(files, timeout) {
     encoding: 'utf8',
   });
   if (bundled.status !== 0) return [failure('bundle for QuickJS', `${bundled.stdout}${bundled.stderr}`)];
-  const qjs = join(makeQuickjs(), 'qjs');
-  const ran = spawnSync(qjs, ['--std', '-m', bundle], {
+  makeEngine();
+  const programs = ['build/launcher', 'build/init'];
+  const ran = spawnSync(join(root, ENGINE), [...programs, bundle], {
     cwd: root,
     encoding: 'utf8',
     timeout,

@@ -1,6 +1,6 @@
-// QuickJS from Debian's signed source package, built once into the cache.
+// The sources of QuickJS from Debian's signed source package, in the cache.
 //
-//   node scripts/quickjs.mjs    make it if it is not there, print its directory (qjs, libquickjs.a, headers)
+//   node scripts/quickjs.mjs    get them if they are not there, print their directory
 //
 // apt verifies the release file's signature and every checksum below it; its state is kept apart from the machine's.
 
@@ -20,27 +20,25 @@ export function quickjsDirectory() {
   return join(cacheDirectory(), `quickjs-${hash}`);
 }
 
-/** Builds QuickJS unless it is there; returns its directory. */
+/** Gets QuickJS unless it is there; returns its directory. */
 export function makeQuickjs() {
   const target = quickjsDirectory();
-  if (existsSync(join(target, 'qjs'))) return target;
+  if (existsSync(join(target, 'quickjs.c'))) return target;
   return withLock(`${target}.lock`, () => {
-    if (!existsSync(join(target, 'qjs'))) timed(`QuickJS ${VERSION}`, () => build(target));
+    if (!existsSync(join(target, 'quickjs.c'))) timed(`QuickJS ${VERSION}`, () => get(target));
     return target;
   });
 }
 
-function build(target) {
+function get(target) {
   const work = `${target}.new`;
   rmSync(work, { recursive: true, force: true });
   download(work);
   const sources = readdirSync(work);
   const dsc = sources.find((name) => name.startsWith(`quickjs_${VERSION}`) && name.endsWith('.dsc'));
   if (dsc === undefined) throw new Error(`no QuickJS ${VERSION} in Debian ${SUITE}: ${sources.join(' ')}`);
-  const quiet = { cwd: work, stdio: ['ignore', 'ignore', 'inherit'] };
   // The checksums of its parts are in the .dsc, whose own is in the index that apt verified.
-  run('dpkg-source', ['--no-check', '-x', dsc, 'source'], { ...quiet, stdio: 'ignore' });
-  run('make', ['-s', '-j2', 'qjs', 'qjsc', 'libquickjs.a'], { ...quiet, cwd: join(work, 'source') });
+  run('dpkg-source', ['--no-check', '-x', dsc, 'source'], { cwd: work, stdio: 'ignore' });
   rmSync(target, { recursive: true, force: true });
   renameSync(join(work, 'source'), target);
   rmSync(work, { recursive: true, force: true });

@@ -5,10 +5,22 @@
 //
 // Plain Node 20 without any dependency: this runs before `npm ci`.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installPackages, makeTestUser } from './debian.mjs';
-import { asProgram, filesBelow, findProgram, outputOf, root, run, stage, timed, withLock } from './stage.mjs';
+import { makeOciExecutable } from './oci-executable.mjs';
+import {
+  asProgram,
+  bunPath,
+  filesBelow,
+  findProgram,
+  outputOf,
+  root,
+  run,
+  stage,
+  timed,
+  withLock,
+} from './stage.mjs';
 
 const SOURCE_FOLDERS = ['src', 'test', 'bench', 'scripts'];
 const ENTRY = 'src/cli/main.ts';
@@ -37,19 +49,13 @@ export function setUp(group) {
     if (group === 'test') compileTypeScript();
     try {
       compileExecutable();
+      compileOciExecutable();
     } catch (error) {
       // Tests that need no executable still tell something.
       if (group !== 'test') throw error;
       process.stderr.write(`setup: ${error.message}; going on without\n`);
     }
   });
-}
-
-/** Path of the Bun that package.json pins; its postinstall script need not have run. */
-export function bunPath() {
-  const machine = process.arch === 'arm64' ? 'aarch64' : 'x64';
-  const inside = join(root, 'node_modules/@oven', `bun-linux-${machine}`, 'bin/bun');
-  return existsSync(inside) ? inside : join(root, 'node_modules/.bin/bun');
 }
 
 /** Path of the Node 24 that test/node24/package.json pins, or null where there is none for this machine. */
@@ -176,10 +182,19 @@ function compileExecutable() {
       run(bunPath(), args, { stdio: ['ignore', 'ignore', 'inherit'] });
     },
   });
-  const link = join(root, 'dist/caisson-oci');
-  if (!existsSync(link)) {
-    rmSync(link, { force: true });
-    symlinkSync('caisson', link);
+}
+
+// Where QuickJS cannot be had, the Bun executable does the same under its name, more slowly.
+function compileOciExecutable() {
+  const path = join(root, 'dist/caisson-oci');
+  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  if (isLink) rmSync(path);
+  try {
+    makeOciExecutable(bunPath());
+  } catch (error) {
+    process.stderr.write(`setup: dist/caisson-oci is dist/caisson: ${error.message}\n`);
+    rmSync(path, { force: true });
+    symlinkSync('caisson', path);
   }
 }
 

@@ -12,6 +12,13 @@ import { fileURLToPath } from 'node:url';
 /** The repository. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+/** Path of the Bun that package.json pins; its postinstall script need not have run. */
+export function bunPath() {
+  const machine = process.arch === 'arm64' ? 'aarch64' : 'x64';
+  const inside = join(root, 'node_modules/@oven', `bun-linux-${machine}`, 'bin/bun');
+  return existsSync(inside) ? inside : join(root, 'node_modules/.bin/bun');
+}
+
 /** Where downloads and other people's programs are kept between clones, by a hash of their recipe. */
 export function cacheDirectory() {
   const base = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');

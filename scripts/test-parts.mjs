@@ -3,8 +3,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { bunPath, node24Path } from './setup.mjs';
-import { filesBelow, findProgram, root } from './stage.mjs';
+import { node24Path } from './setup.mjs';
+import { bunPath, filesBelow, findProgram, root } from './stage.mjs';
 
 /** Folders of src/ that run in any ES2023 engine. */
 export const CORE = ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'snapshot', 'runtime', 'frontends'];

@@ -7,8 +7,8 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { makeEngine } from './oci-executable.mjs';
 import { makePeers } from './peers.mjs';
-import { makeQuickjs } from './quickjs.mjs';
 import { setUp } from './setup.mjs';
 import { outputOf, root } from './stage.mjs';
 import { runPart } from './test-engines.mjs';
@@ -17,7 +17,7 @@ import { allParts } from './test-parts.mjs';
 const long = process.env.CAISSON_LONG === '1';
 
 // Other people's programs are built outside the budget of the part that uses them.
-const PREPARATIONS = { quickjs: makeQuickjs, peers: makePeers };
+const PREPARATIONS = { quickjs: makeEngine, peers: makePeers };
 
 async function prepareAndRun(part, budget) {
   try {

@@ -1,21 +1,44 @@
-// The launcher as a child of QuickJS: popen(3) and a shell put its channel on descriptors 3 and 4.
-//
-// os.exec passes three descriptors, and a launcher has five: the caller's 0, 1 and 2, and the channel. popen(3) passes
-// all; the shell moves them to their places and becomes the launcher. Its input is the stream of popen(3), which is
-// closed in every other child, so that the launcher sees the end of its channel when this process ends.
+// The launcher as a child of the QuickJS host: spawned from a sealed memory file, spoken to over a socket pair.
 import type { Bytes } from '../linux/bytes.ts';
-import { O_CLOEXEC, O_RDONLY } from '../linux/constants/open.ts';
+import {
+  F_ADD_SEALS,
+  F_SEAL_GROW,
+  F_SEAL_SEAL,
+  F_SEAL_SHRINK,
+  F_SEAL_WRITE,
+  MFD_ALLOW_SEALING,
+  MFD_CLOEXEC,
+  MFD_EXEC,
+} from '../linux/constants/open.ts';
+import { POLLIN } from '../linux/constants/poll.ts';
+import { AF_UNIX, MSG_NOSIGNAL, SHUT_RDWR, SOCK_CLOEXEC, SOCK_STREAM } from '../linux/constants/socket.ts';
+import { ERRNO } from '../linux/errno.ts';
 import { AnswerReader } from './answers.ts';
 import type { Channel, ChannelOptions, RawAnswer } from './port.ts';
-import { osText, writeAll } from './quickjs-files.ts';
-import type { Os, Std, StdFile } from './quickjs-modules.ts';
-import { collect, lend, makePipe, readSome } from './quickjs-pipes.ts';
+import { watch } from './quickjs-loop.ts';
+import { call, callAgain, engine, osError } from './quickjs-native.ts';
+import { collect, makePipe, openNull } from './quickjs-pipes.ts';
 
-/** A signal that comes between QuickJS's look for one and its select(2) waits until the next event, or so long. */
-const WAKE = 100;
+/** Answers are short; a longer one takes several reads. */
+const READ_SIZE = 4 << 10;
+const ALL_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
-/** Where the shell finds the caller's input, output and error output, and the answers' end. */
-const LENT = { input: 6, output: 7, error: 8, answers: 9 };
+let sealed = -1;
+
+/** The launcher as a sealed memory file, made once per process. */
+function launcherFile(): number {
+  if (sealed >= 0) return sealed;
+  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  let file = call('memfd_create', 'caisson-launcher', flags | MFD_EXEC);
+  // MFD_EXEC is unknown before 6.3.
+  if (file === -ERRNO.EINVAL) file = call('memfd_create', 'caisson-launcher', flags);
+  const { launcher } = engine;
+  const written = call('write', file, launcher, launcher.length);
+  if (file < 0 || written !== launcher.length || call('fcntl', file, F_ADD_SEALS, ALL_SEALS) < 0)
+    throw new Error('cannot make a memory file for the launcher (memfd_create)');
+  sealed = file;
+  return sealed;
+}
 
 interface Output {
   readonly stdout: Bytes;
@@ -24,19 +47,15 @@ interface Output {
 
 class QuickjsChannel implements Channel {
   readonly pid: number;
-  private readonly os: Os;
-  private readonly stream: StdFile;
-  private readonly answers: number;
-  private readonly output: Promise<Output>;
+  private readonly fd: number;
   private readonly reader = new AnswerReader();
+  private readonly output: Promise<Output>;
   private open = true;
 
-  constructor(os: Os, launcher: { stream: StdFile; answers: number; pid: number; output: Promise<Output> }) {
-    this.os = os;
-    this.stream = launcher.stream;
-    this.answers = launcher.answers;
-    this.pid = launcher.pid;
-    this.output = launcher.output;
+  constructor(fd: number, pid: number, output: Promise<Output>) {
+    this.fd = fd;
+    this.pid = pid;
+    this.output = output;
   }
 
   captured(): Promise<Output> {
@@ -44,7 +63,11 @@ class QuickjsChannel implements Channel {
   }
 
   send(bytes: Uint8Array): void {
-    if (!writeAll(this.os, this.stream.fileno(), bytes)) throw new Error('the launcher is gone (write)');
+    for (let rest = bytes; rest.length > 0; ) {
+      const put = callAgain('sendto', this.fd, rest, rest.length, MSG_NOSIGNAL, null, 0);
+      if (put < 0) throw new Error('the launcher is gone (write)');
+      rest = rest.subarray(put);
+    }
   }
 
   receive(brief: boolean): RawAnswer | undefined | Promise<RawAnswer | undefined> {
@@ -52,27 +75,25 @@ class QuickjsChannel implements Channel {
       const ready = this.reader.next();
       if (ready !== undefined) return ready;
       if (!brief) return this.receiveLater();
-      const piece = readSome(this.os, this.answers);
-      if (piece === undefined) return undefined;
-      this.reader.push(piece);
+      if (!this.read()) return undefined;
     }
   }
 
+  /** What is there, at least a byte; false at the end. */
+  private read(): boolean {
+    const buffer = new Uint8Array(READ_SIZE);
+    const got = callAgain('read', this.fd, buffer, READ_SIZE);
+    if (got > 0) this.reader.push(buffer.subarray(0, got));
+    return got > 0;
+  }
+
   private receiveLater(): Promise<RawAnswer | undefined> {
-    const { os, answers } = this;
     return new Promise((resolve) => {
-      const tick = () => os.setTimeout(wake, WAKE);
-      const wake = () => {
-        timer = tick();
-      };
-      let timer = tick();
-      os.setReadHandler(answers, () => {
-        const piece = readSome(os, answers);
-        if (piece !== undefined) this.reader.push(piece);
+      const end = watch(this.fd, POLLIN, () => {
+        const more = this.read();
         const answer = this.reader.next();
-        if (piece !== undefined && answer === undefined) return;
-        os.setReadHandler(answers, null);
-        os.clearTimeout(timer);
+        if (more && answer === undefined) return;
+        end();
         resolve(answer);
       });
     });
@@ -81,76 +102,54 @@ class QuickjsChannel implements Channel {
   close(): void {
     if (!this.open) return;
     this.open = false;
-    this.stream.close();
-    this.os.close(this.answers);
+    call('shutdown', this.fd, SHUT_RDWR);
+    callAgain('wait4', this.pid, null, 0, null);
+    call('close', this.fd);
   }
 }
 
-/** The launcher's descriptors 0, 1 and 2, which of them this process closes after the start, and what they bring. */
+/** The launcher's descriptors 0, 1 and 2, which of them this process closes after the spawn, and what they bring. */
 interface Stdio {
-  readonly descriptors: readonly [number, number, number];
+  readonly descriptors: readonly number[];
   readonly own: readonly number[];
   readonly output: () => Promise<Output>;
 }
 
-function stdioOf(os: Os, options: ChannelOptions): Stdio {
+function stdioOf(options: ChannelOptions): Stdio {
   if (!options.capture) {
-    const nothing = { stdout: '', stderr: '' };
-    return { descriptors: options.stdio ?? [0, 1, 2], own: [], output: () => Promise.resolve(nothing) };
+    const [stdin, stdout, stderr] = options.stdio ?? [0, 1, 2];
+    const input = options.noInput === true ? [openNull()] : [];
+    return {
+      descriptors: [input[0] ?? stdin, stdout, stderr],
+      own: input,
+      output: () => Promise.resolve({ stdout: '', stderr: '' }),
+    };
   }
-  const [[out, stdout], [err, stderr]] = [makePipe(os), makePipe(os)];
-  const stdin = os.open('/dev/null', O_RDONLY | O_CLOEXEC);
+  const [[out, stdout], [err, stderr]] = [makePipe(), makePipe()];
+  const own = [openNull(), stdout, stderr];
   const all = Number.POSITIVE_INFINITY;
   return {
-    descriptors: [stdin, stdout, stderr],
-    own: [stdin, stdout, stderr],
+    descriptors: own,
+    own,
     output: async () => {
-      const [first, second] = await Promise.all([collect(os, out, all), collect(os, err, all)]);
+      const [first, second] = await Promise.all([collect(out, all), collect(err, all)]);
       return { stdout: first, stderr: second };
     },
   };
 }
 
-/** The shell's process id becomes the launcher's; it is what comes first out of the pipe of answers. */
-function command(launcher: Bytes): string {
-  const { input, output, error, answers } = LENT;
-  const quoted = `'${osText(launcher).replaceAll("'", "'\\''")}'`;
-  const channel = `3<&0 4>&${answers}`;
-  const stdio = `0<&${input} 1>&${output} 2>&${error}`;
-  const closed = Object.values(LENT)
-    .map((fd) => `${fd}>&-`)
-    .join(' ');
-  return `echo $$ >&${answers}; exec ${quoted} 3 4 ${channel} ${stdio} ${closed}`;
-}
-
-function readPid(os: Os, fd: number): number {
-  const byte = new Uint8Array(1);
-  let text = '';
-  while (os.read(fd, byte.buffer, 0, 1) === 1 && byte[0] !== 10) text += String.fromCharCode(byte[0] ?? 0);
-  const pid = Number(text);
-  if (!(pid > 0)) throw new Error('cannot start the launcher (sh)');
-  return pid;
-}
-
-/** Starts `launcher`, the path of the program. Throws Error when there is no shell or no descriptor left. */
-export function openQuickjsChannel(std: Std, os: Os, launcher: Bytes, options: ChannelOptions = {}): Channel {
-  const [answers, theirs] = makePipe(os);
-  const stdio = stdioOf(os, options);
-  const [input, output, error] = stdio.descriptors;
-  const loans: [number, number][] = [
-    [LENT.input, input],
-    [LENT.output, output],
-    [LENT.error, error],
-    [LENT.answers, theirs],
-  ];
-  try {
-    const stream = lend(os, loans, () => std.popen(command(launcher), 'w'));
-    if (stream === null) throw new Error('cannot start the launcher (popen)');
-    // Before the first read: only the launcher may hold the other end.
-    os.close(theirs);
-    const pid = readPid(os, answers);
-    return new QuickjsChannel(os, { stream, answers, pid, output: stdio.output() });
-  } finally {
-    for (const fd of stdio.own) os.close(fd);
-  }
+/** Starts a launcher: port.ts. Throws Error when that fails. */
+export function openChannel(options: ChannelOptions = {}): Channel {
+  const image = launcherFile();
+  const pair = new Int32Array(2);
+  const made = call('socketpair', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+  if (made < 0) throw osError(made, 'socketpair', '');
+  const [own = -1, theirs = -1] = pair;
+  const stdio = stdioOf(options);
+  const kept = Array.from({ length: options.keep ?? 0 }, (_, index) => 3 + index);
+  const words = ['caisson-launcher', String(3 + kept.length)];
+  const pid = engine.spawn(image, words, [], [...stdio.descriptors, ...kept, theirs], null);
+  for (const fd of [theirs, ...stdio.own]) call('close', fd);
+  if (pid < 0) throw osError(pid, 'start', 'the launcher');
+  return new QuickjsChannel(own, pid, stdio.output());
 }

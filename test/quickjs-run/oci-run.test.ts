@@ -1,4 +1,4 @@
-// A whole run under Debian's QuickJS: the same core, another host, the same container.
+// A whole run under the embedded QuickJS: the same core, another host, the same container.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 import { after, test } from 'node:test';
@@ -52,9 +52,9 @@ function firstOf(file: string): number {
   return Number(/^caisson-test:(\d+):/m.exec(readFileSync(file, 'utf8'))?.[1]);
 }
 
-/** Whether the process has a handler for the signal (SigCgt of proc_pid_status(5)). */
-function catches(pid: number, signal: number): boolean {
-  const mask = /^SigCgt:\t([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '0';
+/** Whether the signal waits for the process to read it (SigBlk of proc_pid_status(5)). */
+function holds(pid: number, signal: number): boolean {
+  const mask = /^SigBlk:\t([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '0';
   return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
 }
 
@@ -118,7 +118,7 @@ test('a signal is passed on, and the container answers', { skip }, async () => {
     harness.bundle({}, 'trap "echo caught; exit 3" TERM; echo ready; while :; do sleep 0.05; done'),
   );
   await started.untilPrinted('ready');
-  await started.until(() => catches(started.child.pid ?? 0, 15), 'the handler of SIGTERM');
+  await started.until(() => holds(started.child.pid ?? 0, 15), 'SIGTERM to be held');
   started.kill('SIGTERM');
   const { code, stdout } = await started.end();
   assert.equal(stdout, 'ready\ncaught\n');

@@ -1,4 +1,4 @@
-// Debian's QuickJS for tests: programs bundled for it, and the launcher and init where every caller can read them.
+// The embedded QuickJS for tests: programs bundled for it, and the launcher and init where every caller can read them.
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync } from 'node:fs';
 import { type Caller, type Harness, Started } from '../harness/caisson.ts';
@@ -9,12 +9,6 @@ function output(program: string, args: readonly string[]): string {
   const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: ROOT, encoding: 'utf8' });
   if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${error?.message ?? stderr}`);
   return stdout;
-}
-
-/** The path of qjs, which is built where it is not there yet. */
-function qjsPath(): string {
-  const directory = output(process.execPath, ['scripts/quickjs.mjs']).trim().split('\n').at(-1) ?? '';
-  return `${directory}/qjs`;
 }
 
 /** The Bun of package.json; its postinstall script need not have run. */
@@ -31,7 +25,7 @@ export type Stdio = readonly ['ignore' | 'pipe', 'pipe' | number, 'pipe'];
 export class QjsProgram {
   readonly launcher: string;
   readonly init: string;
-  private readonly qjs: string;
+  private readonly engine: string;
   private readonly script: string;
   private readonly caller: Caller;
 
@@ -42,20 +36,19 @@ export class QjsProgram {
     this.script = `${directory}/${name}.mjs`;
     const source = `${ROOT}/test/quickjs-run/${name}.ts`;
     output(bunPath(), ['build', source, '--target=browser', '--format=esm', `--outfile=${this.script}`]);
-    this.qjs = `${directory}/qjs`;
+    this.engine = `${directory}/engine`;
     this.launcher = `${directory}/launcher`;
     this.init = `${directory}/init`;
-    copyFileSync(qjsPath(), this.qjs);
+    copyFileSync(`${ROOT}/build/quickjs/engine`, this.engine);
     for (const program of ['launcher', 'init'] as const)
       copyFileSync(`${ROOT}/build/${program}`, this[program]);
-    for (const path of [this.qjs, this.launcher, this.init]) chmodSync(path, 0o755);
+    for (const path of [this.engine, this.launcher, this.init]) chmodSync(path, 0o755);
     chmodSync(this.script, 0o644);
   }
 
-  /** The words of its command, with these arguments after the paths of launcher and init. */
+  /** The words of its command, which loads the program from its source. */
   command(args: readonly string[]): string[] {
-    const options = ['--std', '--no-unhandled-rejection', '-m'];
-    return [this.qjs, ...options, this.script, this.launcher, this.init, ...args];
+    return [this.engine, this.launcher, this.init, this.script, ...args];
   }
 
   /** Starts it as the harness's caller. */

@@ -1,23 +1,20 @@
 // Stands in for `node:fs` where there is no Node: what the test of golden plans reads its texts with.
-
-declare const std: { loadFile(path: string): string | null };
-declare const os: { readdir(path: string): [string[], number]; stat(path: string): [object | null, number] };
+import { list, readFile, stat } from '../../src/host/quickjs-files.ts';
+import { bytesToUtf8, utf8ToBytes } from '../../src/linux/bytes.ts';
 
 export function existsSync(path: string): boolean {
-  return os.stat(path)[1] === 0;
+  return stat(utf8ToBytes(path)) !== undefined;
 }
 
 /** The text of a file in UTF-8. */
 export function readFileSync(path: string): string {
-  const text = std.loadFile(path);
-  if (text === null) throw new Error(`${path} cannot be read`);
-  return text;
+  const bytes = readFile(utf8ToBytes(path));
+  if (bytes === undefined) throw new Error(`${path} cannot be read`);
+  return bytesToUtf8(bytes);
 }
 
 export function readdirSync(path: string): string[] {
-  const [names, error] = os.readdir(path);
-  if (error !== 0) throw new Error(`${path} cannot be read`);
-  return names.filter((name) => name !== '.' && name !== '..');
+  return list(utf8ToBytes(path)).map(bytesToUtf8);
 }
 
 function readOnly(): never {

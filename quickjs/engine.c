@@ -1,0 +1,290 @@
+// The executable around QuickJS: system calls, spawn and byte strings for TypeScript, the loop of jobs, the image.
+//
+// It holds no policy: src/host/quickjs.ts and what it loads decide which call is made with which arguments. As it
+// is linked, the executable loads a program from its source; an image of what it has then loaded is appended and
+// becomes a segment (scripts/oci-executable.mjs), so that the next start goes on behind the loading.
+//
+// QuickJS is included, not linked, for byte strings: it has strings of 8 bits, but its interface hands out UTF-8.
+#include "quickjs.c"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "arena.h"
+
+#ifdef __aarch64__
+#define ARCH "aarch64"
+#else
+#define ARCH "x86_64"
+#endif
+
+static int arguments;
+static char **argument, **variable;
+
+// The bytes of a string whose characters are below 256, with a NUL behind; they live as long as the value does.
+static const char *bytes_of(JSContext *ctx, JSValueConst value, size_t *length) {
+    JSValue text = JS_DupValue(ctx, value);
+    // The rope keeps what it is turned into.
+    if (JS_VALUE_GET_TAG(text) == JS_TAG_STRING_ROPE) text = js_linearize_string_rope(ctx, text);
+    if (JS_VALUE_GET_TAG(text) != JS_TAG_STRING || JS_VALUE_GET_STRING(text)->is_wide_char) {
+        if (!JS_IsException(text)) JS_ThrowTypeError(ctx, "not a byte string");
+        JS_FreeValue(ctx, text);
+        return 0;
+    }
+    JSString *string = JS_VALUE_GET_STRING(text);
+    JS_FreeValue(ctx, text);
+    if (length) *length = string->len;
+    return (const char *)string->u.str8;
+}
+
+// The memory of an ArrayBuffer or a typed array.
+static uint8_t *memory_of(JSContext *ctx, JSValueConst value, size_t *length) {
+    JSObject *object = JS_VALUE_GET_TAG(value) == JS_TAG_OBJECT ? JS_VALUE_GET_OBJ(value) : 0;
+    if (object && object->class_id >= JS_CLASS_UINT8C_ARRAY && object->class_id <= JS_CLASS_FLOAT64_ARRAY) {
+        *length = (size_t)object->u.array.count << typed_array_size_log2(object->class_id);
+        return object->u.array.u.uint8_ptr;
+    }
+    return JS_GetArrayBuffer(ctx, length, value);
+}
+
+// A number as it is, a string or a buffer as its address; 0 for undefined and null. -1 with an exception.
+static int word_of(JSContext *ctx, JSValueConst value, int64_t *word) {
+    size_t length;
+    switch (JS_VALUE_GET_NORM_TAG(value)) {
+    case JS_TAG_INT: return *word = JS_VALUE_GET_INT(value), 0;
+    case JS_TAG_FLOAT64: return JS_ToInt64(ctx, word, value);
+    case JS_TAG_UNDEFINED:
+    case JS_TAG_NULL: return *word = 0, 0;
+    case JS_TAG_OBJECT: *word = (int64_t)memory_of(ctx, value, &length); break;
+    default: *word = (int64_t)bytes_of(ctx, value, 0);
+    }
+    return *word == 0 ? -1 : 0;
+}
+
+// syscall(number, ...up to six): the result, or the negative errno.
+static JSValue call_kernel(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
+    int64_t a[7] = {0};
+    for (int i = 0; i < argc && i < 7; i++)
+        if (word_of(ctx, argv[i], &a[i]) < 0) return JS_EXCEPTION;
+    long result = syscall(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
+    return JS_NewInt64(ctx, result == -1 ? -errno : result);
+}
+
+// string(buffer, start, end): those bytes as a string.
+static JSValue make_string(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
+    size_t length;
+    int64_t start, end;
+    uint8_t *memory = memory_of(ctx, argv[0], &length);
+    if (!memory || JS_ToInt64(ctx, &start, argv[1]) || JS_ToInt64(ctx, &end, argv[2])) return JS_EXCEPTION;
+    if (start < 0 || end < start || (uint64_t)end > length) return JS_ThrowRangeError(ctx, "outside the buffer");
+    return js_new_string8_len(ctx, (char *)memory + start, (int)(end - start));
+}
+
+// copy(buffer, offset, string): writes the bytes of the string.
+static JSValue copy_string(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
+    size_t room, length;
+    int64_t offset;
+    uint8_t *memory = memory_of(ctx, argv[0], &room);
+    const char *bytes = memory ? bytes_of(ctx, argv[2], &length) : 0;
+    if (!bytes || JS_ToInt64(ctx, &offset, argv[1])) return JS_EXCEPTION;
+    if (offset < 0 || (uint64_t)offset > room || length > room - (uint64_t)offset)
+        return JS_ThrowRangeError(ctx, "outside the buffer");
+    memcpy(memory + offset, bytes, length);
+    return JS_UNDEFINED;
+}
+
+static JSValue list_of(JSContext *ctx, char **strings, int count) {
+    JSValue list = JS_NewArray(ctx);
+    for (int i = 0; i < count; i++)
+        JS_SetPropertyUint32(ctx, list, (uint32_t)i, js_new_string8_len(ctx, strings[i], (int)strlen(strings[i])));
+    return list;
+}
+
+// words(0): the arguments; words(1): the environment.
+static JSValue list_words(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
+    int count = 0;
+    if (JS_VALUE_GET_INT(argv[0]) == 0) return list_of(ctx, argument, arguments);
+    while (variable[count]) count++;
+    return list_of(ctx, variable, count);
+}
+
+// The strings of an array with a null pointer behind, in memory of the caller's to free.
+static char **strings_of(JSContext *ctx, JSValueConst array) {
+    int64_t count;
+    if (js_get_length64(ctx, &count, array)) return 0;
+    char **list = js_mallocz(ctx, (size_t)(count + 1) * sizeof *list);
+    for (int64_t i = 0; list && i < count; i++) {
+        JSValue item = JS_GetPropertyInt64(ctx, array, i);
+        list[i] = (char *)bytes_of(ctx, item, 0);
+        JS_FreeValue(ctx, item); // the array keeps it
+        if (!list[i]) return js_free(ctx, list), (char **)0;
+    }
+    return list;
+}
+
+// What the child does in the parent's memory: descriptors fd[0..count) become 0..count-1, then another program.
+static int become(const char *path, int file, char **argv, char **envp, const char *directory, int *fd, int count) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, 0);
+    // First out of the way of the numbers that are given.
+    if (!path && (file = fcntl(file, F_DUPFD_CLOEXEC, count)) < 0) return errno;
+    for (int i = 0; i < count; i++)
+        if (fd[i] >= 0 && (fd[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, count)) < 0) return errno;
+    for (int i = 0; i < count; i++) {
+        if (fd[i] < 0) close(i);
+        else if (dup2(fd[i], i) < 0) return errno;
+    }
+    if (directory && chdir(directory) < 0) return errno;
+    if (path) execve(path, argv, envp);
+    else syscall(SYS_execveat, file, "", argv, envp, AT_EMPTY_PATH);
+    return errno;
+}
+
+// spawn(path or descriptor, argv, envp, descriptors, directory or null): the process id, or the negative errno.
+static JSValue spawn(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
+    int is_file = JS_VALUE_GET_TAG(argv[0]) == JS_TAG_INT;
+    const char *path = is_file ? 0 : bytes_of(ctx, argv[0], 0);
+    const char *directory = JS_IsNull(argv[4]) ? 0 : bytes_of(ctx, argv[4], 0);
+    int64_t count = 0;
+    int fd[1024];
+    if ((!is_file && !path) || (!directory && !JS_IsNull(argv[4])) || js_get_length64(ctx, &count, argv[3]))
+        return JS_EXCEPTION;
+    if (count > (int64_t)countof(fd)) return JS_NewInt32(ctx, -EMFILE);
+    for (int64_t i = 0; i < count; i++)
+        if (JS_ToInt32Free(ctx, &fd[i], JS_GetPropertyInt64(ctx, argv[3], i))) return JS_EXCEPTION;
+    char **words = strings_of(ctx, argv[1]), **variables = words ? strings_of(ctx, argv[2]) : 0;
+    if (!variables) return js_free(ctx, words), JS_EXCEPTION;
+    volatile int failure = 0;
+    int file = is_file ? JS_VALUE_GET_INT(argv[0]) : -1;
+    pid_t pid = vfork();
+    if (pid == 0) {
+        failure = become(path, file, words, variables, directory, fd, (int)count);
+        _exit(127);
+    }
+    int error = pid < 0 ? errno : failure;
+    if (pid > 0 && error) syscall(SYS_wait4, pid, 0, 0, 0);
+    js_free(ctx, words);
+    js_free(ctx, variables);
+    return JS_NewInt32(ctx, error ? -error : pid);
+}
+
+static _Noreturn void fail(JSContext *ctx, const char *what) {
+    JSValue error = ctx ? JS_GetException(ctx) : JS_UNDEFINED;
+    const char *text = ctx ? JS_ToCString(ctx, error) : 0;
+    JSValue stack = ctx && JS_IsObject(error) ? JS_GetPropertyStr(ctx, error, "stack") : JS_UNDEFINED;
+    const char *trace = JS_IsString(stack) ? JS_ToCString(ctx, stack) : 0;
+    dprintf(2, "caisson-oci: %s: %s\n%s", what, text ? text : strerror(errno), trace ? trace : "");
+    _exit(1);
+}
+
+static void add(JSContext *ctx, JSValue to, const char *name, JSCFunction *function, int length) {
+    JS_SetPropertyStr(ctx, to, name, JS_NewCFunction(ctx, function, name, length));
+}
+
+// A file as a byte string, for programs that an image carries.
+static JSValue content_of(JSContext *ctx, const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+    char *bytes = size <= 0 ? MAP_FAILED : mmap(0, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED) fail(0, path);
+    close(fd);
+    JSValue content = js_new_string8_len(ctx, bytes, (int)size);
+    munmap(bytes, (size_t)size);
+    return content;
+}
+
+static void new_runtime(void) {
+    clear_arena();
+    js_class_id_alloc = JS_CLASS_INIT_COUNT;
+    JSRuntime *rt = JS_NewRuntime2(&arena_functions, 0);
+    JSContext *ctx = rt ? JS_NewContext(rt) : 0;
+    if (!ctx) fail(0, "no memory");
+    JS_SetGCThreshold(rt, (size_t)-1);
+    ARENA->runtime = rt;
+    ARENA->context = ctx;
+}
+
+// Compiles the module in a runtime of its own, whose litter must not be in an image; evaluates it in a new one.
+static void load(const char *launcher, const char *init, const char *script, int strip) {
+    size_t length, size;
+    new_runtime();
+    JSContext *ctx = ARENA->context;
+    JS_SetStripInfo(ARENA->runtime, strip);
+    JSValue source = content_of(ctx, script);
+    const char *text = bytes_of(ctx, source, &length);
+    JSValue module = JS_Eval(ctx, text, length, script, JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
+    uint8_t *code = JS_IsException(module) ? 0 : JS_WriteObject(ctx, &size, module, JS_WRITE_OBJ_BYTECODE);
+    if (!code) fail(ctx, script);
+    uint8_t *kept = memcpy(map(0, 0, size), code, size);
+    new_runtime();
+    ctx = ARENA->context;
+    JSValue native = JS_NewObject(ctx), global = JS_GetGlobalObject(ctx);
+    add(ctx, native, "syscall", call_kernel, 7);
+    add(ctx, native, "string", make_string, 3);
+    add(ctx, native, "copy", copy_string, 3);
+    add(ctx, native, "words", list_words, 1);
+    add(ctx, native, "spawn", spawn, 5);
+    JS_SetPropertyStr(ctx, native, "launcher", content_of(ctx, launcher));
+    JS_SetPropertyStr(ctx, native, "init", content_of(ctx, init));
+    JS_SetPropertyStr(ctx, native, "arch", JS_NewString(ctx, ARCH));
+    JS_SetPropertyStr(ctx, global, "native", native);
+    module = JS_ReadObject(ctx, kept, size, JS_READ_OBJ_BYTECODE);
+    munmap(kept, size);
+    if (JS_IsException(module) || JS_ResolveModule(ctx, module) < 0) fail(ctx, script);
+    JSValue done = JS_EvalFunction(ctx, module);
+    for (JSContext *job; JS_ExecutePendingJob(ARENA->runtime, &job) > 0;) {}
+    if (JS_PromiseState(ctx, done) == JS_PROMISE_REJECTED) JS_Throw(ctx, JS_PromiseResult(ctx, done));
+    if (JS_PromiseState(ctx, done) != JS_PROMISE_FULFILLED) fail(ctx, script);
+    JS_FreeValue(ctx, done);
+    ARENA->program = JS_GetPropertyStr(ctx, global, "program");
+    JS_FreeValue(ctx, global);
+}
+
+// The arena as it lies in memory, by whole pages; what its free lists hold stays unused.
+static void write_image(const char *path) {
+    JS_RunGC(ARENA->runtime);
+    ARENA->magic = ARENA_MAGIC;
+    ARENA->classes = js_class_id_alloc;
+    memset(ARENA->free, 0, sizeof ARENA->free);
+    uint64_t size = ((uint64_t)(ARENA->top - arena_start) + 4095) & ~4095ull;
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, arena_start, size) != (ssize_t)size) fail(0, path);
+    _exit(0);
+}
+
+static void call(JSContext *ctx, const char *method) {
+    JSAtom name = JS_NewAtom(ctx, method);
+    JSValue result = JS_Invoke(ctx, ARENA->program, name, 0, 0);
+    if (JS_IsException(result)) fail(ctx, method);
+    JS_FreeValue(ctx, result);
+    JS_FreeAtom(ctx, name);
+}
+
+// With an image: caisson-oci ARGUMENTS. Without one: engine [--image OUTPUT] LAUNCHER INIT SCRIPT ARGUMENTS.
+int main(int argc, char **argv, char **envp) {
+    int skip = ARENA->magic ? 0 : 3;
+    char **from = argv + 1;
+    variable = envp;
+    if (skip && argc > 2 && strcmp(argv[1], "--image") == 0) from += 2;
+    if (skip && argv + argc - from < 3) return dprintf(2, "engine [--image OUTPUT] LAUNCHER INIT SCRIPT\n"), 1;
+    argument = from + skip;
+    arguments = (int)(argv + argc - argument);
+    if (skip) load(from[0], from[1], from[2], JS_STRIP_SOURCE);
+    if (skip && from != argv + 1) write_image(argv[2]);
+    JSRuntime *rt = ARENA->runtime;
+    JSContext *ctx = ARENA->context;
+    if (!skip) js_class_id_alloc = ARENA->classes;
+    ARENA->magic = ARENA_MAGIC;
+    JS_UpdateStackTop(rt);
+    JS_SetGCThreshold(rt, rt->malloc_state.malloc_size + (4u << 20));
+    js_random_init(ctx);
+    for (call(ctx, "start");; call(ctx, "wait")) {
+        int ran;
+        do ran = JS_ExecutePendingJob(rt, &ctx);
+        while (ran > 0);
+        if (ran < 0) fail(ctx, "a job");
+        ctx = ARENA->context;
+    }
+}

@@ -1,0 +1,109 @@
+// dist/caisson-oci: the core inside QuickJS, one static executable that starts with everything loaded.
+//
+//   node scripts/oci-executable.mjs    makes it (set-up does)
+//
+// The engine is QuickJS with quickjs/engine.c. It loads the bundled TypeScript once, here, and writes its arena; the
+// arena becomes a segment of the executable, and the kernel maps it at each start.
+
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeQuickjs, quickjsDirectory } from './quickjs.mjs';
+import { asProgram, bunPath, filesBelow, root, run, stage } from './stage.mjs';
+
+const ENTRY = 'src/caisson-oci.ts';
+const OUTPUT = 'dist/caisson-oci';
+export const ENGINE = 'build/quickjs/engine';
+const BUNDLE = 'build/quickjs/caisson-oci.mjs';
+const PROGRAMS = ['build/launcher', 'build/init'];
+
+/** engine.c includes quickjs.c. */
+const PARTS = ['cutils.c', 'dtoa.c', 'libregexp.c', 'libunicode.c'];
+/** Where the arena begins: far from the program, whose addresses an image must not move. */
+const ARENA = 0x10000000n;
+const FLAGS = [
+  ...['-O2', '-std=gnu11', '-fwrapv', '-funsigned-char', '-D_GNU_SOURCE', '-DCONFIG_VERSION="2025-04-26"'],
+  ...['-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter'],
+  ...['-ffunction-sections', '-fdata-sections', '-fno-asynchronous-unwind-tables'],
+  // Pointers into the program are part of the image: it cannot be moved.
+  ...['-static', '-no-pie', '-fno-pie', '-s', '-Wl,--gc-sections', '-Wl,--build-id=none'],
+  ...[
+    '-Wl,-z,noexecstack',
+    '-Wl,-z,relro',
+    '-Wl,-z,now',
+    `-Wl,--section-start=.arena=0x${ARENA.toString(16)}`,
+  ],
+];
+
+/** The engine without a program: it loads one from its source, for the executable and for tests. */
+export function makeEngine() {
+  makeQuickjs();
+  const quickjs = quickjsDirectory();
+  mkdirSync(join(root, 'build/quickjs'), { recursive: true });
+  stage({
+    name: 'quickjs-engine',
+    inputs: [...FLAGS, quickjs, ...filesBelow('quickjs', /\.[ch]$/).map((file) => ({ file }))],
+    outputs: [ENGINE],
+    action: () => {
+      // Other people's sources: system headers, of which nobody is warned.
+      const parts = PARTS.map((file) => join(quickjs, file));
+      const objects = parts.map((file) => `${join(root, 'build/quickjs', file.split('/').at(-1) ?? '')}.o`);
+      const own = FLAGS.filter((flag) => !flag.startsWith('-W') && flag !== '-s');
+      parts.forEach((file, index) => {
+        run('musl-gcc', [...own, '-w', '-c', '-o', objects[index] ?? '', file]);
+      });
+      run('musl-gcc', [...FLAGS, '-isystem', quickjs, '-o', ENGINE, 'quickjs/engine.c', ...objects, '-lm']);
+    },
+  });
+}
+
+/** The executable, from the Bun that bundles and the launcher and init that were compiled. */
+export function makeOciExecutable(bun) {
+  makeEngine();
+  const sources = filesBelow('src', /\.(ts|json)$/).filter((file) => !/\.test\.ts$/.test(file));
+  const args = ['build', ENTRY, '--target=browser', '--format=esm', '--minify', `--outfile=${BUNDLE}`];
+  stage({
+    name: 'dist-caisson-oci',
+    inputs: [
+      ...args,
+      ...[ENGINE, ...PROGRAMS, ...sources, 'scripts/oci-executable.mjs'].map((file) => ({ file })),
+    ],
+    outputs: [OUTPUT],
+    action: () => {
+      run(bun, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+      const image = `${BUNDLE}.image`;
+      run(join(root, ENGINE), ['--image', image, ...PROGRAMS, BUNDLE], { env: {} });
+      mkdirSync(join(root, 'dist'), { recursive: true });
+      const temporary = join(root, `${OUTPUT}.new`);
+      writeFileSync(temporary, withImage(readFileSync(join(root, ENGINE)), readFileSync(join(root, image))));
+      chmodSync(temporary, 0o755);
+      renameSync(temporary, join(root, OUTPUT));
+    },
+  });
+}
+
+const PT_LOAD = 1;
+const PAGE = 4096;
+
+/**
+ * The engine with the image as the content of its segment `.arena` (elf(5): e_phoff at 32, e_phentsize at 54, e_phnum
+ * at 56; of a program header p_type at 0, p_offset at 8, p_vaddr at 16, p_filesz at 32).
+ */
+export function withImage(engine, image) {
+  const start = Math.ceil(engine.length / PAGE) * PAGE;
+  const output = Buffer.concat([engine, Buffer.alloc(start - engine.length), image]);
+  const [first, size, count] = [
+    Number(engine.readBigUInt64LE(32)),
+    engine.readUInt16LE(54),
+    engine.readUInt16LE(56),
+  ];
+  const headers = Array.from({ length: count }, (_, index) => first + index * size);
+  const header = headers.find(
+    (at) => engine.readUInt32LE(at) === PT_LOAD && engine.readBigUInt64LE(at + 16) === ARENA,
+  );
+  if (header === undefined) throw new Error(`${ENGINE} has no segment at 0x${ARENA.toString(16)}`);
+  output.writeBigUInt64LE(BigInt(start), header + 8);
+  output.writeBigUInt64LE(BigInt(image.length), header + 32);
+  return output;
+}
+
+await asProgram(import.meta.url, () => makeOciExecutable(bunPath()));

@@ -1,0 +1,77 @@
+// What quickjs/engine.c hands to TypeScript: system calls, spawn, byte strings.
+import { type Arch, type SyscallName, syscallNumbers } from '../linux/abi/index.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import { ERRNO, errnoName, errnoText } from '../linux/errno.ts';
+
+/** Memory that the kernel reads or writes, by its address. */
+export type Memory = Uint8Array | Int32Array | ArrayBuffer;
+
+/** A number as it is; the address of a byte string (NUL-terminated; the kernel must not write there) or of memory. */
+export type Argument = number | Bytes | Memory | null;
+
+interface Native {
+  readonly arch: Arch;
+  /** The programs that an executable carries. */
+  readonly launcher: Bytes;
+  readonly init: Bytes;
+  syscall(number: number, ...args: Argument[]): number;
+  /** Bytes `start..end` of the buffer. Throws RangeError outside. */
+  string(buffer: Memory, start: number, end: number): Bytes;
+  /** Writes the bytes of `text` at `offset`. Throws RangeError outside. */
+  copy(buffer: Memory, offset: number, text: Bytes): void;
+  /** 0: the arguments; 1: the environment. */
+  words(which: 0 | 1): Bytes[];
+  /**
+   * Executes a path or a descriptor with `descriptors` as its 0, 1, ... (-1: closed) and an empty signal mask.
+   * The process id, or the negative errno of whatever failed.
+   */
+  spawn(
+    program: Bytes | number,
+    argv: readonly Bytes[],
+    environment: readonly Bytes[],
+    descriptors: readonly number[],
+    directory: Bytes | null,
+  ): number;
+}
+
+declare global {
+  var native: Native;
+}
+
+/** The engine's functions and programs. */
+export const engine: Native = native;
+
+const NUMBERS = syscallNumbers(engine.arch);
+const { syscall: enter } = engine;
+
+/** The number of a call, looked up once per module that makes it. */
+export function numberOf(name: SyscallName): number {
+  const number = NUMBERS[name];
+  if (number === undefined) throw new RangeError(`${engine.arch} has no system call named ${name}`);
+  return number;
+}
+
+/** One system call: its result, or the negative errno. */
+export function call(name: SyscallName, ...args: Argument[]): number {
+  return enter(numberOf(name), ...args);
+}
+
+/** The same, again as long as it is interrupted. */
+export function callAgain(name: SyscallName, ...args: Argument[]): number {
+  for (;;) {
+    const result = call(name, ...args);
+    if (result !== -ERRNO.EINTR) return result;
+  }
+}
+
+/** A failed call as node:fs words it, with `code`. */
+export function osError(negative: number, name: string, what: Bytes): Error {
+  const code = errnoName(-negative);
+  return Object.assign(new Error(`${code}: ${errnoText(-negative)}, ${name} '${what}'`), { code });
+}
+
+/** `path` as the kernel takes it. Throws Error where a NUL would cut it short. */
+export function pathOf(path: Bytes): Bytes {
+  if (path.includes('\0')) throw osError(-ERRNO.EINVAL, 'path', path);
+  return path;
+}
