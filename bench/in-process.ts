@@ -1,8 +1,8 @@
 // Runs a bundle by the engine, in this process, whenever a line comes; prints the nanoseconds from call to promise.
 import { createInterface } from 'node:readline';
-import { ociRun } from '../src/engine/oci-run.ts';
 import type { Port } from '../src/host/port.ts';
 import { builtPrograms, readProgram } from '../src/host/programs.ts';
+import { runContainer } from '../src/runtime/oci-run.ts';
 
 async function openPort(): Promise<Port> {
   const programs = builtPrograms();
@@ -17,8 +17,13 @@ let count = 0;
 for await (const _ of createInterface({ input: process.stdin })) {
   const id = `bench-${process.pid}-${count++}`;
   const start = process.hrtime.bigint();
-  const exit = await ociRun(port, { id, bundle, stateRoot: '/run/caisson-bench', warn: () => undefined });
+  const code = await runContainer(port, {
+    id,
+    bundle,
+    stateRoot: '/run/caisson-bench',
+    warn: () => undefined,
+  });
   const took = process.hrtime.bigint() - start;
-  if (exit.code !== 0) throw new Error(`true ended with ${exit.code}`);
+  if (code !== 0) throw new Error(`true ended with ${code}`);
   process.stdout.write(`${took}\n`);
 }

@@ -58,10 +58,19 @@ export interface CommandGroup {
   readonly singleDash?: boolean;
 }
 
+/** A command line of its own: what is here serves completion, manual pages and lists. */
+export interface ForwardedGroup extends Omit<CommandGroup, 'commands'> {
+  readonly commands: readonly (Omit<CommandEntry, 'load'> & {
+    readonly load: () => Promise<{ readonly command: CommandShape }>;
+  })[];
+  /** Runs the words after the group's name; the result is the exit code. Reports its own errors. */
+  readonly forward: (args: readonly Bytes[], context: Context) => Promise<number>;
+}
+
 /** An entry of the top list: a command, or a group of them. */
 export type RootEntry =
   | CommandEntry
-  | { readonly name: string; readonly summary: string; readonly group: CommandGroup };
+  | { readonly name: string; readonly summary: string; readonly group: CommandGroup | ForwardedGroup };
 
 /** All of a command line: what help, completion and manual pages are made from. */
 export interface Catalogue {

@@ -30,8 +30,6 @@ export interface Context {
 
 /** What the commands ask of src/engine; errors are CaissonError, results are text as bytes. */
 export interface EngineCalls {
-  /** Deletes what a container of this id has left. */
-  ociDelete(id: Bytes, force: boolean, context: Context): Promise<void>;
   /** The report, and whether all that is needed works. */
   doctor(asJson: boolean, context: Context): Promise<{ readonly text: Bytes; readonly healthy: boolean }>;
   /** Lines about the cgroups of caisson's containers, or of all. */

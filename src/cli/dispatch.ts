@@ -8,7 +8,6 @@ import type { Command, CommandEntry, CommandGroup, Parsed } from './command.ts';
 import type { Context, GlobalOptions } from './context.ts';
 import { fullName, parseArguments, usageError } from './grammar.ts';
 import { openPort } from './host.ts';
-import type { Log } from './oci-log.ts';
 import { CATALOGUE, COMMANDS, GLOBAL_FLAGS, LATER_COMMANDS } from './registry.ts';
 import { exitCodeOf, reportError, reportWarning } from './report.ts';
 
@@ -16,20 +15,16 @@ import { exitCodeOf, reportError, reportWarning } from './report.ts';
 interface Session {
   readonly port: Port;
   debug: boolean;
-  /** The file of runc's --log. */
-  log: Log | undefined;
 }
 
 /** Runs the command line of this process; the result is the exit code. Errors are printed here, once. */
-export async function dispatch(oci: boolean): Promise<number> {
+export async function dispatch(): Promise<number> {
   const port = await openPort();
-  const session: Session = { port, debug: false, log: undefined };
+  const session: Session = { port, debug: false };
   try {
-    return await runArguments(oci ? ['oci', ...port.arguments] : port.arguments, session);
+    return await runArguments(port.arguments, session);
   } catch (error) {
     port.write(2, reportError(error, { colour: (await import('node:tty')).isatty(2), debug: session.debug }));
-    if (session.log !== undefined)
-      (await import('./oci-log.ts')).appendLog(port, session.log, error, new Date());
     return exitCodeOf(error);
   }
 }
@@ -49,21 +44,14 @@ async function runArguments(args: readonly Bytes[], session: Session): Promise<n
   }
   const entry = COMMANDS.find((each) => each.name === name);
   if (entry === undefined) throw unknownCommand(name);
-  if ('group' in entry) return runGroup(entry.group, rest, context, session);
-  return runCommand(entry, rest, context);
+  if (!('group' in entry)) return runCommand(entry, rest, context);
+  if ('forward' in entry.group) return entry.group.forward(rest, context);
+  return runGroup(entry.group, rest, context);
 }
 
-async function runGroup(
-  group: CommandGroup,
-  args: readonly Bytes[],
-  context: Context,
-  session: Session,
-): Promise<number> {
+async function runGroup(group: CommandGroup, args: readonly Bytes[], context: Context): Promise<number> {
   const parsed = parseGlobals(group.name, group.flags, args, group.singleDash);
-  const inner = group.name === 'oci' ? ociContext(parsed, context, session) : context;
   const [name, ...rest] = parsed.positionals;
-  if (parsed.flags.get('version') === true)
-    return (await import('./commands/version.ts')).printOciVersion(context);
   if (name === undefined || parsed.flags.get('help') === true) {
     const { groupHelp } = await import('./help.ts');
     context.out(groupHelp(group, context.width).trimEnd());
@@ -73,7 +61,7 @@ async function runGroup(
   if (entry === undefined) {
     throw usageError(group.name, `unknown command: ${fullName(group.name)} ${name}`);
   }
-  return runCommand(entry, rest, inner);
+  return runCommand(entry, rest, context);
 }
 
 async function runCommand(entry: CommandEntry, args: readonly Bytes[], context: Context): Promise<number> {
@@ -115,17 +103,6 @@ function globalOptions({ flags }: Parsed): GlobalOptions {
   }
   const debug = flags.get('debug') === true || logLevel === 'debug';
   return { root: text('root'), runtimeRoot: text('runtime-root'), debug, logLevel };
-}
-
-/** runc's --root is the directory of the state. */
-function ociContext(parsed: Parsed, context: Context, session: Session): Context {
-  const root = parsed.flags.get('root');
-  const log = parsed.flags.get('log');
-  const debug = context.globals.debug || parsed.flags.get('debug') === true;
-  session.debug = debug;
-  if (typeof log === 'string') session.log = { path: log, json: parsed.flags.get('log-format') === 'json' };
-  const runtimeRoot = typeof root === 'string' ? root : context.globals.runtimeRoot;
-  return makeContext(context.port, { ...context.globals, runtimeRoot, debug });
 }
 
 function makeContext(port: Port, globals: GlobalOptions): Context {

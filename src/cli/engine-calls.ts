@@ -4,12 +4,6 @@ import type { EngineCalls } from './context.ts';
 import { stateRoot } from './state-root.ts';
 
 export const engineCalls: EngineCalls = {
-  ociDelete: async (id, force, context) =>
-    (await import('../engine/oci-delete.ts')).deleteContainer(context.port, {
-      stateRoot: stateRoot(context),
-      id,
-      force,
-    }),
   doctor: async (json, context) =>
     (await import('../engine/doctor.ts')).doctor(context.port, {
       stateRoot: stateRoot(context),

@@ -1,7 +1,7 @@
 // Help text in docker's shape, from a command's declaration.
 
 import type { Flag } from '../frontends/flag.ts';
-import type { CommandGroup, CommandShape, RootEntry } from './command.ts';
+import type { CommandGroup, CommandShape, ForwardedGroup, RootEntry } from './command.ts';
 import { fullName, HELP_FLAG } from './grammar.ts';
 
 /** Docker wraps at the width of the terminal; a pipe is as this. */
@@ -22,7 +22,7 @@ export function commandHelp(command: CommandShape, width = DEFAULT_WIDTH): strin
 }
 
 /** The help of a group of commands. */
-export function groupHelp(group: CommandGroup, width = DEFAULT_WIDTH): string {
+export function groupHelp(group: CommandGroup | ForwardedGroup, width = DEFAULT_WIDTH): string {
   const commands = group.commands.filter(({ hidden }) => hidden !== true);
   const names = commands.map(({ name, summary }) => [name.slice(group.name.length + 1), summary] as const);
   const parts = [`Usage:  ${fullName(group.name)} COMMAND`, group.summary];

@@ -6,22 +6,29 @@ import { VERSION } from './version.ts';
 /** `--version` alone costs nothing but the start of the program. */
 function answerVersion(): boolean {
   const [first, second] = process.argv.slice(2);
-  if (second !== undefined || (first !== '--version' && first !== '-v') || isOci()) return false;
+  if (second !== undefined || (first !== '--version' && first !== '-v') || isOci() !== undefined)
+    return false;
   // process.stdout is a stream, and making it takes Bun 9 ms (measured); this does not make it.
   console.log(`caisson version ${VERSION}`);
   return true;
 }
 
-/** Called by the name of the OCI runtime (dist/caisson-oci), the whole command line is runc's. */
-function isOci(): boolean {
-  return /(?:^|\/)caisson-oci$/.test(process.argv0);
+/** Called by the name of the OCI runtime or of what it replaces, the whole command line is runc's: that name. */
+function isOci(): string | undefined {
+  return /(?:^|\/)(caisson-oci|runc)$/.exec(process.argv0)?.[1];
 }
 
 async function main(): Promise<void> {
-  const { dispatch } = await import('./dispatch.ts');
-  const code = await dispatch(isOci());
+  const code = isOci() !== undefined ? await oci() : await (await import('./dispatch.ts')).dispatch();
   const { leave } = await import('./host.ts');
   await leave(code);
+}
+
+async function oci(): Promise<number> {
+  const { openPort } = await import('./host.ts');
+  const { ociMain } = await import('../oci/main.ts');
+  const port = await openPort();
+  return ociMain(port, port.arguments, isOci());
 }
 
 if (!answerVersion()) void main();

@@ -2,6 +2,7 @@
 
 import { boolean, type Flag, value } from '../frontends/flag.ts';
 import type { Catalogue, CommandGroup, RootEntry } from './command.ts';
+import { OCI } from './oci.ts';
 
 /** What caisson is, in one line. */
 const SUMMARY = 'A container engine: a container is a printable plan of system calls';
@@ -54,46 +55,6 @@ const SYSTEM: CommandGroup = {
       name: 'system repair',
       summary: 'Take away what interrupted runs have left',
       load: () => import('./commands/system-repair.ts'),
-    },
-  ],
-};
-
-/** runc's global options. */
-const OCI_FLAGS: readonly Flag[] = [
-  boolean('debug', 'Show the program stack of an error'),
-  value('log', 'Write errors to the file, too', { takes: 'FILE', completes: 'file' }),
-  value('log-format', "Format of the log: 'text' or 'json'", {
-    fallback: 'text',
-    completes: ['text', 'json'],
-  }),
-  value('root', 'Directory of the state of containers', { takes: 'DIR', completes: 'directory' }),
-  boolean('systemd-cgroup', 'Cgroups by systemd', { later: 'the OCI runtime (issue 3)' }),
-  value('rootless', "Ignore cgroup permission errors ('true', 'false', 'auto')", { fallback: 'auto' }),
-  value('criu', 'Ignored, as in newer runc'),
-  boolean('version', 'Print version information and quit', { short: 'v' }),
-];
-
-const OCI: CommandGroup = {
-  name: 'oci',
-  summary: 'The OCI runtime, called as runc is',
-  flags: OCI_FLAGS,
-  singleDash: true,
-  commands: [
-    { name: 'oci run', summary: 'Create and run a container', load: () => import('./commands/oci-run.ts') },
-    {
-      name: 'oci spec',
-      summary: 'Create a new specification file',
-      load: () => import('./commands/oci-spec.ts'),
-    },
-    {
-      name: 'oci delete',
-      summary: 'Delete what a container has left',
-      load: () => import('./commands/oci-delete.ts'),
-    },
-    {
-      name: 'oci features',
-      summary: 'Show what this runtime can do',
-      load: () => import('./commands/oci-features.ts'),
     },
   ],
 };

@@ -1,7 +1,7 @@
 // Every command at once, loaded: for completion, manual pages and the tests of help.
 
 import type { Flag } from '../frontends/flag.ts';
-import type { Catalogue, CommandGroup, CommandShape } from './command.ts';
+import type { Catalogue, CommandGroup, CommandShape, ForwardedGroup } from './command.ts';
 import { HELP_FLAG } from './grammar.ts';
 
 /** A node of the tree: caisson itself, a group, or a command. */
@@ -38,7 +38,7 @@ export async function loadTree({
   return nodes;
 }
 
-async function groupNodes(group: CommandGroup): Promise<CommandNode[]> {
+async function groupNodes(group: CommandGroup | ForwardedGroup): Promise<CommandNode[]> {
   const commands = await Promise.all(group.commands.map((entry) => entry.load()));
   return [
     {

@@ -1,3 +1,3 @@
-// The version of caisson; package.json has the same (a test compares them).
+// The version of caisson.
 
-export const VERSION = '0.1.0';
+export { VERSION } from '../oci/version.ts';

@@ -15,7 +15,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
     takes: 'DIR',
     completes: 'directory',
   }),
-  boolean('systemd-cgroup', 'Let systemd make the cgroups (comes in a later issue)'),
+  boolean('systemd-cgroup', 'Let systemd make the cgroups', { later: 'a later issue' }),
   value('rootless', "Go on without cgroups that may not be made: 'true', 'false' or 'auto'", {
     takes: 'WHEN',
     fallback: 'auto',
@@ -45,6 +45,11 @@ export const COMMANDS: readonly OciEntry[] = [
     name: 'delete',
     summary: 'Delete what a container has left',
     load: () => import('./commands/delete.ts'),
+  },
+  {
+    name: 'events',
+    summary: 'Show statistics of a container, and when it is out of memory',
+    load: () => import('./commands/events.ts'),
   },
   {
     name: 'features',

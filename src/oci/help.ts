@@ -55,7 +55,8 @@ function section(title: string, text: string): string {
 }
 
 function optionTable(flags: readonly Flag[]): string {
-  return table([...flags, HELP].map((flag) => [spelling(flag), describe(flag)] as const));
+  const shown = [...flags, HELP].filter(({ later }) => later === undefined);
+  return table(shown.map((flag) => [spelling(flag), describe(flag)] as const));
 }
 
 /** `--bundle DIR, -b DIR`. */

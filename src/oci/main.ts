@@ -180,9 +180,8 @@ function laterCommand(name: string) {
 }
 
 /** The lines that engines read: what it is, the commit, the version of the specification. */
-function printVersion({ port, program }: Session): number {
-  const name = program === 'runc' ? 'caisson-oci' : program;
-  port.write(1, `${name} ${VERSION}, compatible with runc version ${RUNC_VERSION}\n`);
+function printVersion({ port }: Session): number {
+  port.write(1, `caisson-oci ${VERSION}, compatible with runc version ${RUNC_VERSION}\n`);
   port.write(1, `commit: caisson-${VERSION}\nspec: ${OCI_VERSION}\n`);
   return 0;
 }

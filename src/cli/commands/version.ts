@@ -29,13 +29,6 @@ export function printVersion(context: Context): number {
   return 0;
 }
 
-/** `caisson oci --version`, in the shape of runc's that engines parse. */
-export function printOciVersion(context: Context): number {
-  context.out(`caisson-oci version ${VERSION}`);
-  context.out(`spec: ${OCI_VERSION}`);
-  return 0;
-}
-
 function engineName(): string {
   const { bun } = process.versions;
   return bun === undefined ? `Node ${process.versions.node}` : `Bun ${bun}`;
