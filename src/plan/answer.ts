@@ -1,7 +1,7 @@
 // Decodes the answers of the launcher to a batch: frames, and the values that the batch asked for.
 import { type Bytes, fromArray } from '../linux/bytes.ts';
-import type { OutBuffer, Slot } from './call.ts';
 import type { Batch } from './batch.ts';
+import type { OutBuffer, Slot } from './call.ts';
 import { FRAME_SIZE, HEADER_SIZE, WIRE } from './wire.ts';
 
 export type AnswerKind = 'done' | 'paused' | 'failed' | 'refused';
@@ -56,8 +56,25 @@ export function slotValue(batch: Batch, answer: Answer, slot: Slot): number {
   const at = batch.slots.get(slot);
   if (at === undefined || !slot.reply) throw new Error(`slot ${slot.name} is not part of the answer`);
   const view = new DataView(answer.data.buffer, answer.data.byteOffset, answer.data.byteLength);
-  if (slot.width === 4) return view.getInt32(at, true);
-  return Number(view.getBigInt64(at, true));
+  return slot.width === 4 ? view.getInt32(at, true) : longAt(view, at);
+}
+
+/** 64 signed bits; results of calls are descriptors, lengths and negative errnos, far from 2^53. */
+function longAt(view: DataView, at: number): number {
+  return view.getInt32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
+}
+
+/** The numbers behind slots of an earlier batch; undefined for other slots. */
+export type KnownSlots = (slot: Slot) => number | undefined;
+
+/** All slots of a batch that was encoded with `replies: 'all'`, from its answer. */
+export function knownSlots(batch: Batch, answer: Answer): KnownSlots {
+  const view = new DataView(answer.data.buffer, answer.data.byteOffset, answer.data.byteLength);
+  return (slot) => {
+    const at = batch.slots.get(slot);
+    if (at === undefined || at + slot.width > view.byteLength) return undefined;
+    return slot.width === 4 ? view.getInt32(at, true) : longAt(view, at);
+  };
 }
 
 /** What the kernel wrote into a reply buffer. */

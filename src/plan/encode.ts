@@ -2,6 +2,7 @@
 import { type Arch, type SyscallName, syscallNumber } from '../linux/abi/index.ts';
 import { type Bytes, writeBytes } from '../linux/bytes.ts';
 import { OPEN_FLAGS, translateOpenFlags } from '../linux/flags.ts';
+import type { KnownSlots } from './answer.ts';
 import { type Batch, Encoded } from './batch.ts';
 import {
   type Arg,
@@ -22,6 +23,12 @@ export interface EncodeOptions {
   readonly trace?: boolean;
   /** A quicker writeBytes of the host's. */
   readonly writeBytes?: typeof writeBytes;
+  /** Slots of an earlier batch, by its answer: they become immediate arguments. */
+  readonly known?: KnownSlots;
+  /** `all`: every slot and buffer is in the answer, for a later batch that goes on from this one. */
+  readonly replies?: 'marked' | 'all';
+  /** The reply length of a batch whose answers come between the answers to this one: this one's is another. */
+  readonly unlike?: number;
 }
 
 const PSEUDO: Readonly<Record<string, number>> = {
@@ -73,11 +80,13 @@ class Encoder {
   private readonly arch: Arch;
   /** Plans are written with x86-64's open flags; arm64 has other values for a few of them. */
   private readonly translates: boolean;
+  private readonly known: KnownSlots | undefined;
 
-  constructor(arch: Arch, records: number) {
+  constructor(arch: Arch, records: number, known: KnownSlots | undefined) {
     this.words = new Int32Array(RECORD_WORDS * records);
     this.arch = arch;
     this.translates = arch !== 'x86_64';
+    this.known = known;
   }
 
   reserve(bytes: number): number {
@@ -213,6 +222,11 @@ class Encoder {
   }
 
   private homeSlot(target: Slot, at: number, width: number): void {
+    const known = this.known?.(target);
+    if (known !== undefined) {
+      this.writeNumber(at, width, known);
+      return;
+    }
     if (this.slots.has(target)) throw new Error(`slot ${target.name} is wanted in two places`);
     if (width !== target.width)
       throw new Error(`slot ${target.name} has ${target.width} bytes, its field ${width}`);
@@ -285,6 +299,11 @@ class Encoder {
       this.immediate(at, open ? translateOpenFlags(Number(value), this.arch) : value);
       return WIRE.KIND_IMM;
     }
+    const known = this.known?.(arg.slot);
+    if (known !== undefined) {
+      this.immediate(at, known);
+      return WIRE.KIND_IMM;
+    }
     words[at] = this.slotOffset(arg.slot);
     return arg.slot.width === 4 ? WIRE.KIND_LOAD32 : WIRE.KIND_LOAD64;
   }
@@ -342,12 +361,16 @@ export function encode(steps: readonly Step[], arch: Arch, options: EncodeOption
   callsOf(steps, 'parent', calls);
   const child = calls.push(END);
   callsOf(steps, 'child', calls);
-  const encoder = new Encoder(arch, calls.length);
+  // A child that has been made by an earlier batch plays a batch of its own from the first record on.
+  if (child === 1 && calls.length > 1) calls.shift();
+  const encoder = new Encoder(arch, calls.length, options.known);
   const structures = encoder.reserveReplies(calls);
   const traceOffset = options.trace ? encoder.reserve(8 * calls.length) : -1;
-  const replyLength = encoder.dataLength;
+  if (encoder.dataLength === options.unlike) encoder.reserve(8);
+  const marked = encoder.dataLength;
   for (const memory of structures) encoder.place(memory);
   for (const call of calls) encoder.record(call, child);
+  const replyLength = options.replies === 'all' ? encoder.dataLength : marked;
   const bytes = encoder.finish(replyLength, traceOffset, options.writeBytes);
   const { slots, buffers } = encoder;
   return new Encoded({ steps, bytes, replyLength, traceOffset, slots, buffers });
@@ -360,6 +383,8 @@ export {
   continueBytes,
   decodeAnswer,
   frameLength,
+  type KnownSlots,
+  knownSlots,
   slotValue,
 } from './answer.ts';
 export type { Batch } from './batch.ts';
