@@ -78,6 +78,7 @@ export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): 
   const pidfdSocket = engineSocket(c, c.options.pidfdSocket, 'pidfd_socket');
   const listener = startSocket(c);
   joinBeforeFork(c);
+  beginCreation(c);
   const forked = fork(c);
   const { pid, pidfd, executed } = forked;
   c.steps.push(...(options.cgroup?.release ?? []));
@@ -152,7 +153,6 @@ function child(
   terminalSocket: Slot | undefined,
   listener: Slot | undefined,
 ): Pick<StartPlan, 'execution' | 'hooks' | 'program'> {
-  beginCreation(c);
   process.oomScore(c);
   c.steps.push(...(c.options.cgroup?.join ?? []));
   enterNamespaces(c);

@@ -65,6 +65,13 @@ function namespaces(...more: readonly LinuxNamespace[]): (spec: Spec) => Spec {
   });
 }
 
+/** A container that waits for start. */
+const CREATED = plan(
+  (spec) => spec,
+  {},
+  { dieWithParent: false, barrier: { socket: '/run/x/start' }, lock: 100 },
+);
+
 /** Nearly everything: labels, sysctls, offsets, limits, a user, a directory, a bind. */
 const FULL = plan((spec) => ({
   ...namespaces({ type: 'time' }, { type: 'cgroup' })(spec),
@@ -242,6 +249,15 @@ const BREAKAGES: readonly (readonly [string, Plan, Change])[] = [
   ['filter-in-its-place', FULL, swap('user', 'seccomp')],
   ['no-new-privileges-before-execute', FULL, swap('no-new-privileges', 'execute')],
   ['signals-before-execute', FULL, drop('signals')],
+  ['lock-closed-first', CREATED, swap('unlock', 'creation-death-signal')],
+  ['barrier-before-execute', CREATED, calls('await-start', (old) => old.slice(0, -1))],
+  ['listening-before-created', CREATED, calls('created', (old) => [...old.slice(1), ...old.slice(0, 1)])],
+  [
+    'connection-before-pause',
+    CREATED,
+    calls('await-start', (old) => old.filter(({ name }) => name !== 'dup3')),
+  ],
+  ['created-needs-nobody', CREATED, reversed('created')],
   [
     'lengths-declared',
     FULL,

@@ -1,5 +1,6 @@
 // Checks that a plan keeps every constraint of order and memory; each stands once, with its reason (docs/order.md).
 import type { Plan } from './step.ts';
+import { BARRIER_ORDER } from './verify/barrier-order.ts';
 import type { Constraint, Violation } from './verify/constraint.ts';
 import { MEMORY_RULES } from './verify/memory.ts';
 import { MOUNT_ORDER } from './verify/mount-order.ts';
@@ -14,6 +15,7 @@ export const CONSTRAINTS: Readonly<Record<string, readonly Constraint[]>> = {
   'Launcher, namespaces and cgroups': NAMESPACE_ORDER,
   'Mounts and root': MOUNT_ORDER,
   'The process': PROCESS_ORDER,
+  'The start barrier': BARRIER_ORDER,
   'Arguments and memory': MEMORY_RULES,
 };
 

@@ -6,12 +6,13 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { encode } from '../../src/plan/encode.ts';
 import { verify } from '../../src/plan/verify.ts';
+import { LIFECYCLE_CASES } from './cases-lifecycle.ts';
 import { MOUNT_CASES } from './cases-mounts.ts';
 import { NAMESPACE_CASES } from './cases-namespaces.ts';
 import { PROCESS_CASES } from './cases-process.ts';
 import { compileCase, goldenText } from './golden-case.ts';
 
-const CASES = [...NAMESPACE_CASES, ...MOUNT_CASES, ...PROCESS_CASES];
+const CASES = [...NAMESPACE_CASES, ...MOUNT_CASES, ...PROCESS_CASES, ...LIFECYCLE_CASES];
 const update = process.env.UPDATE_GOLDEN === '1';
 
 /** The sources: this file runs from test/golden/ and from build/test/golden/. */

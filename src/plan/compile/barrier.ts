@@ -33,9 +33,12 @@ export function beginCreation(c: Context): void {
       sys.close(c.options.lock),
     ]);
   if (c.options.barrier === undefined) return;
-  c.child('death-signal', 'die with the launcher', 'default: nothing outlives a create that was killed', [
-    deathSignal(SIGNALS.SIGKILL),
-  ]);
+  c.child(
+    'creation-death-signal',
+    'die with the launcher until it is created',
+    'default: nothing outlives a create that was killed',
+    [deathSignal(SIGNALS.SIGKILL)],
+  );
 }
 
 function deathSignal(signal: number) {

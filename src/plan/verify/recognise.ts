@@ -111,7 +111,8 @@ export const dropsBounding = prctl(PR_CAPBSET_DROP);
 export const keepsCapabilities: Is = (moment) =>
   prctl(PR_SET_KEEPCAPS)(moment) && numberAt(moment.call, 1) === 1;
 export const noNewPrivileges = prctl(PR_SET_NO_NEW_PRIVS);
-export const deathSignal = prctl(PR_SET_PDEATHSIG);
+/** The one that lasts, not the one that ends with the creation. */
+export const deathSignal = both(prctl(PR_SET_PDEATHSIG), inStep('death-signal'));
 export const raisesAmbient: Is = (moment) =>
   prctl(PR_CAP_AMBIENT)(moment) && numberAt(moment.call, 1) === PR_CAP_AMBIENT_RAISE;
 
