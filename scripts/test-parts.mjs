@@ -7,7 +7,7 @@ import { node24Path } from './setup.mjs';
 import { bunPath, filesBelow, findProgram, root } from './stage.mjs';
 
 /** Folders of src/ that run in any ES2023 engine. */
-export const CORE = ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'snapshot', 'runtime', 'frontends'];
+export const CORE = ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'snapshot', 'runtime', 'frontends', 'oci'];
 
 const PROPERTY = /\.property\.test\.js$/;
 
@@ -20,6 +20,7 @@ const BUDGETS = {
   launcher: 120,
   golden: 30,
   kernel: 300,
+  oci: 180,
   attack: 300,
   fault: 240,
   differential: 120,

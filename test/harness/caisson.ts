@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { basename } from 'node:path';
 import { assertNothingLeft, type HostSnapshot, hostSnapshot, removeCgroups } from './host-snapshot.ts';
 import { makeRootfs, rootfsMissing } from './rootfs.ts';
 
@@ -138,13 +139,16 @@ export class Harness {
   readonly state = `${this.directory}/state`;
   readonly caller: Caller;
   private readonly executable: string;
+  /** The executable that is runc's command line alone. */
+  private readonly runtime: string | undefined;
   /** The cgroup in which every other one is. */
   readonly cgroup = `caisson-test-${process.pid}`;
   private before: HostSnapshot;
   private count = 0;
   private readonly children: ChildProcess[] = [];
 
-  constructor(caller: Caller = CALLER) {
+  /** `runtime` is an executable that stands for `caisson oci`. */
+  constructor(caller: Caller = CALLER, runtime?: string) {
     this.caller = caller;
     chmodSync(this.directory, 0o755);
     if (skip === false) {
@@ -153,7 +157,8 @@ export class Harness {
       this.own(this.rootfs);
       this.own(this.state);
     }
-    this.executable = skip === false ? executableFor(caller, this.directory) : '';
+    this.executable = skip === false ? executableFor(caller, this.directory, EXECUTABLE) : '';
+    this.runtime = runtime === undefined ? undefined : executableFor(caller, this.directory, runtime);
     this.before = hostSnapshot(this);
   }
 
@@ -187,7 +192,9 @@ export class Harness {
     const words = asRoot ? ['--cgroup-parent', `/${this.cgroup}`, ...rest] : rest;
     const ids = ['--reuid', String(caller.uid), '--regid', String(caller.gid), '--clear-groups'];
     const become = caller.uid === 0 ? [] : ['setpriv', ...ids];
-    return [...prefix, ...become, this.executable, ...state, ...words];
+    const program = [this.executable, ...state];
+    if (first === 'oci' && this.runtime !== undefined) program.splice(0, 2, this.runtime);
+    return [...prefix, ...become, ...program, ...words];
   }
 
   /** Runs caisson with these arguments; the records are in a directory of the test's own. */
@@ -205,7 +212,7 @@ export class Harness {
     return { code: status ?? 128 + (SIGNAL_NUMBERS[signal ?? ''] ?? 0), stdout, stderr };
   }
 
-  private spawnOptions(options: CallOptions) {
+  protected spawnOptions(options: CallOptions) {
     const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
     return { cwd: options.cwd ?? this.directory, env: { PATH: path, HOME: '/', ...options.env } };
   }
@@ -306,13 +313,13 @@ export function succeeded({ code, stdout, stderr }: Ended): string {
 }
 
 /** An executable that the caller may read: the repository may lie in a directory of root's own. */
-function executableFor(caller: Caller, directory: string): string {
-  if (caller.uid === 0) return EXECUTABLE;
+function executableFor(caller: Caller, directory: string, executable: string): string {
+  if (caller.uid === 0) return executable;
   const ids = ['--reuid', String(caller.uid), '--regid', String(caller.gid), '--clear-groups'];
-  if (spawnSync('setpriv', [...ids, EXECUTABLE, '--version']).status === 0) return EXECUTABLE;
-  const copy = `${directory}/caisson`;
-  accessSync(EXECUTABLE, constants.R_OK);
-  copyFileSync(EXECUTABLE, copy);
+  if (spawnSync('setpriv', [...ids, executable, '--version']).status === 0) return executable;
+  const copy = `${directory}/${basename(executable)}`;
+  accessSync(executable, constants.R_OK);
+  copyFileSync(executable, copy);
   chmodSync(copy, 0o755);
   return copy;
 }
