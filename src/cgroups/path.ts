@@ -33,7 +33,7 @@ export interface Cgroup {
 export interface PathOptions {
   /** For a caller who may only make cgroups below their own. */
   readonly rootless?: boolean;
-  /** As runc: without a path it is `ID` below the caller's own cgroup, and `..` stays inside of the hierarchy. */
+  /** As runc: without a path it is `ID` below the caller's own cgroup. */
   readonly asRunc?: boolean;
 }
 
@@ -48,7 +48,9 @@ export function cgroupPath(text: Bytes | undefined, id: Bytes, options: PathOpti
       `cgroupsPath "${text}" is systemd's slice:prefix:name, and cgroups are managed without systemd here: give a path`,
     );
   }
-  const components = componentsOf(text, options);
+  const components = text.split('/').filter((name) => name !== '' && name !== '.');
+  if (components.includes('..'))
+    throw refused(`cgroupsPath "${text}" contains "..": give the path without it`);
   if (components.length === 0) throw refused(`cgroupsPath "${text}" is the root cgroup: name one below it`);
   for (const name of components) {
     // cgroup_mkdir() refuses a newline, the system call cannot carry a NUL.
@@ -65,18 +67,6 @@ function defaultPath(id: Bytes, { asRunc, rootless }: PathOptions): CgroupPath {
   }
   const absolute = rootless !== true;
   return { components: ['caisson', id], absolute, provenance: `default: ${absolute ? '/' : ''}caisson/ID` };
-}
-
-/** runc cleans a path by its letters alone, as if it began at the root: `../../a` is `a`. */
-function componentsOf(text: Bytes, { asRunc }: PathOptions): Bytes[] {
-  const components: Bytes[] = [];
-  for (const name of text.split('/')) {
-    if (name === '' || name === '.') continue;
-    if (name !== '..') components.push(name);
-    else if (asRunc === true) components.pop();
-    else throw refused(`cgroupsPath "${text}" contains "..": give the path without it`);
-  }
-  return components;
 }
 
 /**

@@ -42,7 +42,7 @@ export const LIMITS_V1: LimitRules = {
     const [first] = Object.keys(unified ?? {});
     if (first === undefined) return [];
     throw unsupported(
-      `unified.${first} is a cgroup v2 file, and this host has cgroup v1`,
+      `invalid configuration: unified.${first} is a cgroup v2 file, and this host has cgroup v1`,
       resource('unified', first),
     );
   },

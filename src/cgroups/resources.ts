@@ -79,14 +79,15 @@ function unifiedLimits(
     return LIMITS_V1.unified(resources, context).map((limit) => ({ cgroup: cgroups[0] as Cgroup, limit }));
   return LIMITS_V2.unified(resources, context).map((limit) => {
     const controller = limit.file.slice(0, limit.file.indexOf('.'));
-    if (controller !== 'cgroup' && !cgroup.controllers.includes(controller)) throw missing(limit, controller);
+    if (controller !== 'cgroup' && !cgroup.controllers.includes(controller))
+      throw missing(limit, controller, 'invalid configuration: ');
     return { cgroup, limit };
   });
 }
 
-function missing(limit: Limit, controller: Bytes): Error {
+function missing(limit: Limit, controller: Bytes, prefix = ''): Error {
   return unsupported(
-    `${fieldOf(limit)} needs the cgroup controller ${controller}, which no hierarchy of this host offers`,
+    `${prefix}${fieldOf(limit)} needs the cgroup controller ${controller}, which no hierarchy of this host offers`,
     limit.provenance,
   );
 }

@@ -159,7 +159,12 @@ export function statistics(
     memory: memory.version === 1 ? memoryV1(memory.read) : memoryV2(memory.read),
     pids: { current: parseNumber(pids('pids.current')) ?? 0, limit: limit === MAX ? 0 : limit },
     blkio: io.version === 1 ? blkioV1(io.read) : blkioV2(io.read),
-    hugetlb: Object.fromEntries(pageSizes.map((size) => [size, hugetlbEntry(reader('hugetlb'), size)])),
+    hugetlb: Object.fromEntries(
+      pageSizes.flatMap((size) => {
+        const entry = hugetlbEntry(reader('hugetlb'), size);
+        return entry === undefined ? [] : [[size, entry] as const];
+      }),
+    ),
   };
 }
 
@@ -265,17 +270,17 @@ function memoryV2(read: Reader): MemoryStatistics {
   };
 }
 
+/** Undefined where the controller is not handed down to the container. */
 function hugetlbEntry({ read, version }: { read: Reader; version: 1 | 2 }, size: Bytes) {
   const number = (name: Bytes) => parseNumber(read(`hugetlb.${size}.${name}`));
   if (version === 1) {
-    return {
-      usage: number('rsvd.usage_in_bytes') ?? 0,
-      max: number('rsvd.max_usage_in_bytes') ?? 0,
-      failcnt: number('rsvd.failcnt') ?? 0,
-    };
+    const usage = number('rsvd.usage_in_bytes');
+    const max = number('rsvd.max_usage_in_bytes') ?? 0;
+    return usage === undefined ? undefined : { usage, max, failcnt: number('rsvd.failcnt') ?? 0 };
   }
+  const usage = number('rsvd.current') ?? number('current');
   const events = parseFlatKeyed(read(`hugetlb.${size}.events`));
-  return { usage: number('rsvd.current') ?? number('current') ?? 0, max: 0, failcnt: events.get('max') ?? 0 };
+  return usage === undefined ? undefined : { usage, max: 0, failcnt: events.get('max') ?? 0 };
 }
 
 function plus(left: Int64, right: Int64): Int64 {

@@ -31,19 +31,22 @@ const DEFAULT_RULES: readonly LinuxDeviceCgroup[] = [
   { allow: true, type: 'c', major: 136, access: 'rwm' },
 ];
 
+/** /dev/net/tun: programs that make tunnels expect of runc that they may open it without asking. */
+const TUNNEL: LinuxDeviceCgroup = { allow: true, type: 'c', major: 10, minor: 200, access: 'rwm' };
+
 const DENY_ALL: LinuxDeviceCgroup = { allow: false, access: 'rwm' };
 
-function withDefaultDevices(resources: LinuxResources): LinuxResources {
-  return { ...resources, devices: [...(resources.devices ?? [DENY_ALL]), ...DEFAULT_RULES] };
+function withDefaultDevices(resources: LinuxResources, defaults: readonly LinuxDeviceCgroup[]) {
+  return { ...resources, devices: [...(resources.devices ?? [DENY_ALL]), ...defaults] };
 }
 
 /** The configuration's own rules by their fields, the defaults behind them by what they are. */
-function deviceProvenance(spec: Spec): Pointer[] {
+function deviceProvenance(spec: Spec, defaults: readonly LinuxDeviceCgroup[]): Pointer[] {
   const own = spec.linux?.resources?.devices;
   const first = own?.map((_, index) => `/linux/resources/devices/${index}`) ?? [
     'default: devices are denied',
   ];
-  return [...first, ...DEFAULT_RULES.map(() => 'default: devices that every container may use')];
+  return [...first, ...defaults.map(() => 'default: devices that every container may use')];
 }
 
 /** The layout of this host's cgroups as the caller sees them. */
@@ -86,11 +89,12 @@ export function planCgroups(
   // A directory that is there already costs two more looks at each: that nothing runs in it, and that it is thawed.
   const present = wanted.filter(({ directory }) => port.stat(directory) !== undefined);
   if (present.length > 0) refuseUnfit(port, present);
-  const made = cgroupSteps(withDefaultDevices(spec.linux?.resources ?? {}), layout, path, {
+  const defaults = asRunc ? [...DEFAULT_RULES, TUNNEL] : DEFAULT_RULES;
+  const made = cgroupSteps(withDefaultDevices(spec.linux?.resources ?? {}, defaults), layout, path, {
     files: known,
     absent,
     leaf: present.length > 0 ? 'empty' : 'new',
-    deviceProvenance: deviceProvenance(spec),
+    deviceProvenance: deviceProvenance(spec, defaults),
     devices: facts.privileged && facts.initialUserNamespace ? 'enforce' : 'skip',
   });
   const hierarchies = made.cgroups.map((cgroup) => ({

@@ -36,6 +36,8 @@ export interface CreateOptions extends Target {
   readonly preserveFds?: number;
   readonly noPivot?: boolean;
   readonly noNewKeyring?: boolean;
+  /** As in PrepareOptions. */
+  readonly rootless?: boolean;
   readonly warn: (message: string) => void;
 }
 

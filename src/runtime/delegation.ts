@@ -12,6 +12,11 @@ export function limitsOf(spec: Spec): string[] {
   return Object.keys(spec.linux?.resources ?? {}).filter((name) => name !== 'devices');
 }
 
+/** Not root in a user namespace, nor an ordinary user. */
+export function isMachineRoot({ privileged, initialUserNamespace }: HostFacts): boolean {
+  return privileged && initialUserNamespace;
+}
+
 /**
  * As runc: who asks for a path gets it or the kernel's refusal; without one a container of an ordinary user, or of root in
  * a user namespace, has cgroups where the caller may make them; undefined for nowhere. Throws CaissonError EPERMISSION
@@ -20,11 +25,10 @@ export function limitsOf(spec: Spec): string[] {
 export function usableLayout(
   port: Port,
   spec: Spec,
-  facts: HostFacts,
   layout: CgroupLayout,
+  rootless: boolean,
 ): CgroupLayout | undefined {
-  if ((facts.privileged && facts.initialUserNamespace) || (spec.linux?.cgroupsPath ?? '') !== '')
-    return layout;
+  if (!rootless || (spec.linux?.cgroupsPath ?? '') !== '') return layout;
   const hierarchies = layout.hierarchies.filter((hierarchy) => isDelegated(port, layout, hierarchy));
   if (hierarchies.length > 0) return { ...layout, hierarchies };
   const [first] = limitsOf(spec);

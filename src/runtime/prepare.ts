@@ -11,7 +11,7 @@ import { directoryRoot } from '../snapshot/directory-root.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
 import { type ContainerCgroups, hostLayout, planCgroups } from './cgroup.ts';
-import { limitsOf, usableLayout } from './delegation.ts';
+import { isMachineRoot, limitsOf, usableLayout } from './delegation.ts';
 import { gatherFacts } from './facts.ts';
 
 export interface PrepareOptions {
@@ -32,6 +32,8 @@ export interface PrepareOptions {
   readonly noNewKeyring?: boolean;
   /** Cgroups where runc has them, and refusals as runc's; else below /caisson. */
   readonly cgroupsAsRunc?: boolean;
+  /** Of runc's `--rootless`: whether cgroups that cannot be made are done without; absent: not for the machine's root. */
+  readonly rootless?: boolean;
   readonly barrier?: CompileOptions['barrier'];
   readonly consoleSocket?: Bytes;
   readonly pidfdSocket?: Bytes;
@@ -131,7 +133,7 @@ function cgroupsOf(
   const { id, cgroupsAsRunc: asRunc = false } = options;
   const found = hostLayout(port, mounts);
   if (found.hierarchies.length === 0) return undefined;
-  const layout = asRunc ? usableLayout(port, spec, facts, found) : found;
+  const layout = asRunc ? usableLayout(port, spec, found, options.rootless ?? !isMachineRoot(facts)) : found;
   if (layout === undefined) return undefined;
   if (!asRunc && !facts.privileged && delegatedCgroup(port, layout, facts.uid) === undefined) {
     const limits = limitsOf(spec);
