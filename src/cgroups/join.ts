@@ -16,6 +16,9 @@ export function joinFile({ version }: Cgroup): string {
   return version === 1 ? 'tasks' : 'cgroup.procs';
 }
 
+/** The cause of every step that joins. */
+export const JOIN_CAUSE = 'default: exec runs in the cgroups of the container';
+
 export interface JoinPlan {
   /** Actor parent, before FORK. Fails with EBUSY when the container is frozen. */
   readonly steps: readonly Step[];
@@ -26,18 +29,21 @@ export interface JoinPlan {
   readonly release: readonly Step[];
 }
 
-/** Opens existing cgroups (from the container's state) for a new process. */
-export function joinCgroups(cgroups: readonly Cgroup[]): JoinPlan {
+/** Opens existing cgroups (from the container's state) for a new process; `frozen` ones too, where it then stops. */
+export function joinCgroups(
+  cgroups: readonly Cgroup[],
+  { frozen = false }: { frozen?: boolean } = {},
+): JoinPlan {
   const doors = cgroups.map((cgroup) => ({ cgroup, fd: slot(`cgroup ${hierarchyName(cgroup)}`) }));
   const open = doors.flatMap(({ cgroup, fd }) => [
     cgroup.version === 2
       ? openat(AT_FDCWD, cgroup.directory, O_RDONLY | O_CLOEXEC, 0, { result: fd })
       : openat(AT_FDCWD, `${cgroup.directory}/${joinFile(cgroup)}`, O_WRONLY | O_CLOEXEC, 0, { result: fd }),
-    ...thawedCheck(cgroup, false),
+    ...(frozen ? [] : thawedCheck(cgroup, false)),
   ]);
   const writes = doors.filter(({ cgroup }) => cgroup.version === 1).map(({ fd }) => write(fd, '0'));
   const into = doors.find(({ cgroup }) => cgroup.version === 2);
-  const cause = 'default: exec runs in the cgroups of the container';
+  const cause = JOIN_CAUSE;
   const plan: JoinPlan = {
     steps: [step('parent', 'cgroup-open', 'open the cgroups of the container', cause, open)],
     join:

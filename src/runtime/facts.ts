@@ -50,8 +50,6 @@ function pathsOf(spec: Spec): Set<Bytes> {
 
 /** `ownFiles` will exist by the time of the start. Throws CaissonError EUNSUPPORTED on kernels below 5.15. */
 export function gatherFacts(port: Port, spec: Spec, ownFiles: readonly Bytes[] = []): HostFacts {
-  const status = read(port, '/proc/self/status');
-  const permitted = capabilityPair(status, 'CapPrm');
   refuseTimeNamespace(port, spec);
   const files = new Map<Bytes, HostFile>();
   for (const path of pathsOf(spec)) {
@@ -59,6 +57,13 @@ export function gatherFacts(port: Port, spec: Spec, ownFiles: readonly Bytes[] =
     if (stat !== undefined) files.set(path, { type: stat.type, rdev: stat.rdev });
   }
   for (const path of ownFiles) files.set(path, { type: 'file', rdev: 0 });
+  return { ...processFacts(port, spec), files };
+}
+
+/** The facts that a process depends on, without files of the host. Throws as gatherFacts. */
+export function processFacts(port: Port, spec: Spec): HostFacts {
+  const status = read(port, '/proc/self/status');
+  const permitted = capabilityPair(status, 'CapPrm');
   return {
     arch: port.arch,
     kernel: kernelVersion(read(port, '/proc/sys/kernel/osrelease')),
@@ -73,7 +78,7 @@ export function gatherFacts(port: Port, spec: Spec, ownFiles: readonly Bytes[] =
       read(port, '/sys/module/apparmor/parameters/enabled').startsWith('Y'),
     ignoredSignals: ignoredSignals(status),
     selinux: wantsSelinux(spec) && selinuxEnabled(port),
-    files,
+    files: new Map(),
   };
 }
 

@@ -13,7 +13,8 @@ export function homeOf(passwd: Bytes, uid: number): Bytes {
   return home.startsWith('/') ? home : '/';
 }
 
-async function readPasswd(player: Player, root: Bytes, room?: number): Promise<Bytes> {
+/** The text of /etc/passwd below `root`, a host path; empty where there is none. Throws CaissonError ESYSCALL for what is no file. */
+export async function readPasswd(player: Player, root: Bytes, room?: number): Promise<Bytes> {
   const lookup = homeLookup(root, '/process/user', room);
   const { batch, answer } = await player.play(lookup.steps);
   const { size, length, content } = lookup.passwd;

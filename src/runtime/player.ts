@@ -77,10 +77,15 @@ export class Player {
     return decodeAnswer(raw.frame, raw.data);
   }
 
+  /** Plays steps that take no time, up to the first that fails. */
+  async attempt(steps: readonly Step[]): Promise<Played> {
+    const batch = await this.send(steps);
+    return { batch, answer: await this.receive(true) };
+  }
+
   /** Plays steps that take no time. Throws CaissonError ESYSCALL when one fails. */
   async play(steps: readonly Step[]): Promise<Played> {
-    const batch = await this.send(steps);
-    const answer = await this.receive(true);
+    const { batch, answer } = await this.attempt(steps);
     if (answer.kind !== 'done') throw failure(batch, answer);
     return { batch, answer };
   }

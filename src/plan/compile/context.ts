@@ -58,6 +58,8 @@ export interface CompileOptions {
   readonly pidfdSocket?: Bytes;
   /** So many descriptors from 3 on are passed to the program; the channel lies behind them. */
   readonly preserveFds?: number;
+  /** Standard descriptors that are to belong to the process's user. */
+  readonly ownStdio?: readonly number[];
   /** A descriptor of the launcher that the child must not keep: the lock of the command. */
   readonly lock?: number;
   /** Stamped trace: the child answers once more before it executes. */

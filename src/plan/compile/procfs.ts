@@ -25,6 +25,22 @@ export function privateProcfs(c: Context): Slot {
   return procfs;
 }
 
+/**
+ * The caller's own procfs, while the child still sees it: what joins a container later needs no procfs of its own for
+ * labels, and must not use the container's (CVE-2019-16884).
+ */
+export function callersProcfs(c: Context): Slot {
+  const procfs = slot('procfs');
+  made.set(c, procfs);
+  c.child(
+    'private-procfs',
+    "the caller's procfs, before the container is joined",
+    'default: CVE-2019-16884',
+    [sys.openat(sys.AT_FDCWD, '/proc', O_PATH | O_DIRECTORY | O_CLOEXEC, 0, { result: procfs })],
+  );
+  return procfs;
+}
+
 /** Before /proc is masked: a user namespace is then refused a procfs (fact M). */
 export function openProcfsEarly(c: Context): void {
   const { apparmorProfile = '', selinuxLabel = '' } = c.spec.process ?? {};
