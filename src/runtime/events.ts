@@ -23,7 +23,7 @@ const LOOK = 100;
 
 /**
  * What the container uses now, as `runc events --stats` prints it. Throws CaissonError ENOTFOUND without such a
- * container, ENOTRUNNING when it has ended.
+ * container, ESTOPPED when it has ended.
  */
 export function containerStatistics(port: Port, target: Target): ContainerEvent {
   return statisticsEvent(port, running(port, target));
@@ -65,7 +65,7 @@ function running(port: Port, target: Target): Container {
   const container = readContainer(port, target);
   if (container.status !== 'stopped') return container;
   throw new CaissonError(`container with id ${target.id} is not running`, {
-    code: 'ENOTRUNNING',
+    code: 'ESTOPPED',
     exitCode: 1,
   });
 }

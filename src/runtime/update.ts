@@ -5,7 +5,7 @@ import type { Contents } from '../cgroups/statistics.ts';
 import { restoreSteps, updateFiles, updateLimits, updateSteps, writtenFiles } from '../cgroups/update.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
-import { ERRNO, errnoName, errnoText } from '../linux/errno.ts';
+import { ERRNO, errnoText } from '../linux/errno.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { LinuxResources } from '../spec/runtime-spec.ts';
 import { type Target, withContainer } from './container.ts';
@@ -19,7 +19,7 @@ import { changesOf, containerResources, keepResources, mergeResources } from './
  * stays paused; device rules are left alone, as in runc. Returns warnings: fields without effect on this kernel.
  *
  * Throws CaissonError ENOTRUNNING when the container has ended, EINVALIDSPEC and EUNSUPPORTED for values that cannot
- * be set, ESYSCALL when the kernel refuses one: what was written before it is then put back.
+ * be set, ELIMIT when the kernel refuses one: what was written before it is then put back.
  */
 export function updateContainer(port: Port, target: Target, changes: LinuxResources): Promise<string[]> {
   return withContainer(port, target, 'exclusive', async ({ player, container }) => {
@@ -54,21 +54,17 @@ async function writeLimits(port: Port, player: Player, limits: readonly PlacedLi
   throw error;
 }
 
-/** The kernel's no, with the file that it was said for. */
+/** The kernel's no, with the file that it was said for, in runc's words. */
 function refusal(port: Port, { cgroup, limit }: PlacedLimit, errno: number): CaissonError {
   const { file, text, provenance } = limit;
-  const path = `${cgroup.directory}/${file}`;
-  const named = `${errnoText(errno)} (${errnoName(errno)})`;
   const message =
     errno === ERRNO.EBUSY && file === 'memory.limit_in_bytes'
       ? belowUsage(port, cgroup, text)
-      : `failed to write "${text}" to ${path}: ${named}`;
+      : `failed to write "${text}": write ${cgroup.directory}/${file}: ${errnoText(errno)}`;
   return new CaissonError(message, {
-    code: 'ESYSCALL',
+    code: 'ELIMIT',
     errno,
-    syscall: 'write',
     provenance: [provenance],
-    details: [`${path}: ${named}`],
     exitCode: 1,
   });
 }
