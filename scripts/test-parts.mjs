@@ -7,7 +7,17 @@ import { node24Path } from './setup.mjs';
 import { bunPath, filesBelow, findProgram, root } from './stage.mjs';
 
 /** Folders of src/ that run in any ES2023 engine. */
-export const CORE = ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'snapshot', 'runtime', 'frontends', 'oci'];
+export const CORE = [
+  'linux',
+  'spec',
+  'seccomp',
+  'cgroups',
+  'plan',
+  'snapshot',
+  'runtime',
+  'frontends',
+  'oci',
+];
 
 const PROPERTY = /\.property\.test\.js$/;
 
@@ -24,15 +34,16 @@ const BUDGETS = {
   attack: 300,
   fault: 240,
   differential: 120,
+  dropin: 240,
   mutation: 240,
   uml: 240,
 };
 
 /** Folders whose tests neither change the machine nor measure it, so that two files may run at once. */
-const PURE = ['golden', 'scripts', 'cli'];
+const PURE = ['golden', 'scripts', 'cli', 'dropin'];
 
 /** Folders whose tests run other engines; as an ordinary user they skip themselves. */
-const WITH_PEERS = ['peers', 'differential', 'uml'];
+const WITH_PEERS = ['peers', 'differential', 'dropin', 'uml'];
 
 /**
  * A part of the suite. `files` are compiled tests (or sources, for Bun), relative to the repository.
