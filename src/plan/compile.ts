@@ -41,7 +41,7 @@ import { scheduling } from './compile/scheduling.ts';
 import { connectCalls } from './compile/sockets.ts';
 import { openSourcesOutside } from './compile/sources.ts';
 import type { HostFacts } from './facts.ts';
-import type { Plan } from './step.ts';
+import type { Plan, Step } from './step.ts';
 import * as sys from './syscalls.ts';
 import { type Watch, waitCalls, watchFor } from './wait.ts';
 
@@ -64,8 +64,34 @@ export interface StartPlan extends Plan {
   readonly channel: number;
 }
 
+/** A start whose first part is compiled; `finish` compiles the rest, perhaps while the first is played already. */
+export interface Beginning {
+  readonly context: Context;
+  readonly forked: ForkSlots;
+  readonly sockets: Sockets;
+  /** Where the parent's part is complete: all of its steps, and the child's up to the loopback device. */
+  readonly early: readonly Step[] | undefined;
+  readonly parent: ParentPart | undefined;
+}
+
+interface Sockets {
+  readonly terminal: { readonly parent: Slot | undefined; readonly child: Slot } | undefined;
+  readonly pidfd: Slot | undefined;
+  readonly listener: Slot | undefined;
+}
+
+type ParentPart = Pick<StartPlan, 'terminal' | 'watch' | 'created'>;
+
 /** Compiles a start. Throws CaissonError where the host or the configuration cannot have it. */
 export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): StartPlan {
+  return finish(begin(spec, facts, options));
+}
+
+/**
+ * Everything up to a child that is in its namespaces, and the parent's part to the end. With a user namespace the
+ * parent helps with the mounts, and a trace is of one batch: then there is nothing that could be played early.
+ */
+export function begin(spec: Spec, facts: HostFacts, options: CompileOptions): Beginning {
   const c = new Context(spec, facts, options);
   c.parent('launcher', 'close-on-exec everything, block signals', 'default: nothing leaks (CVE-2024-21626)', [
     sys.closeRange(3, 0xffffffff, CLOSE_RANGE_CLOEXEC),
@@ -74,23 +100,26 @@ export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): 
   openJoinedNamespaces(c);
   openIdMaps(c);
   c.steps.push(...(options.cgroup?.create ?? []));
-  const sockets = terminalSockets(c);
-  const pidfdSocket = engineSocket(c, c.options.pidfdSocket, 'pidfd_socket');
-  const listener = startSocket(c);
+  const terminalSocket = terminalSockets(c);
+  const pidfd = engineSocket(c, c.options.pidfdSocket, 'pidfd_socket');
+  const sockets = { terminal: terminalSocket, pidfd, listener: startSocket(c) };
   joinBeforeFork(c);
   beginCreation(c);
   const forked = fork(c);
-  const { pid, pidfd, executed } = forked;
   c.steps.push(...(options.cgroup?.release ?? []));
-  const { execution, hooks, program } = child(c, forked, sockets?.child, listener);
-  const main = sockets?.parent && receiveTerminal(c, { parent: sockets.parent, child: sockets.child });
-  openSourcesOutside(c, pidfd);
-  if (pidfdSocket !== undefined) sendPidfd(c, pidfdSocket, pidfd);
-  const watch = watchFor(main);
-  const created = listener && awaitCreated(c, forked, listener);
-  if (listener === undefined) parentAfterFork(c, executed, pidfd, watch);
-  const { steps, channel } = c;
-  return { steps, pid, pidfd, terminal: main, execution, watch, created, hooks, program, channel };
+  enterContainer(c);
+  if (c.inUserNamespace || options.trace)
+    return { context: c, forked, sockets, early: undefined, parent: undefined };
+  const parent = parentAfterFork(c, forked, sockets);
+  return { context: c, forked, sockets, early: [...c.steps], parent };
+}
+
+/** The rest of the start. Throws CaissonError where the host or the configuration cannot have it. */
+export function finish({ context: c, forked, sockets, ...begun }: Beginning): StartPlan {
+  const inside = becomeContainer(c, forked, sockets);
+  const parent = begun.parent ?? parentAfterFork(c, forked, sockets);
+  const { pid, pidfd } = forked;
+  return { steps: c.steps, pid, pidfd, ...parent, ...inside, channel: c.channel };
 }
 
 /** A socket of the engine that called, which gets a descriptor. */
@@ -146,20 +175,23 @@ export function receiveTerminal(c: Context, sockets: { parent: Slot; child: Slot
   return main;
 }
 
-/** Everything that the child does, in order. */
-function child(
-  c: Context,
-  forked: ForkSlots,
-  terminalSocket: Slot | undefined,
-  listener: Slot | undefined,
-): Pick<StartPlan, 'execution' | 'hooks' | 'program'> {
+/** The first things that the child does: it joins its cgroups and enters its namespaces. */
+function enterContainer(c: Context): void {
   process.oomScore(c);
   c.steps.push(...(c.options.cgroup?.join ?? []));
   enterNamespaces(c);
   process.session(c);
   c.child('umask', 'modes are as given', 'default: umask 0 while files are made', [sys.umask(0)]);
   loopback(c);
-  const directory = c.isNew('mount') ? buildRoot(c, terminalSocket) : undefined;
+}
+
+/** The rest of what the child does, in order. */
+function becomeContainer(
+  c: Context,
+  forked: ForkSlots,
+  sockets: Sockets,
+): Pick<StartPlan, 'execution' | 'hooks' | 'program'> {
+  const directory = c.isNew('mount') ? buildRoot(c, sockets.terminal?.child) : undefined;
   process.hostname(c);
   process.sysctls(c);
   timeNamespace(c, () => privateProcfs(c));
@@ -180,7 +212,7 @@ function child(
   process.noNewPrivileges(c);
   resetSignals(c);
   const program = findProgram(c);
-  waitForStart(c, forked, listener);
+  waitForStart(c, forked, sockets.listener);
   preserveDescriptors(c);
   return { execution: execute(c), hooks, program };
 }
@@ -203,8 +235,20 @@ function buildRoot(c: Context, terminalSocket: Slot | undefined): Slot {
   return directory;
 }
 
+/** What the launcher does beside the child: it helps, waits for the program or the barrier, and then for the end. */
+function parentAfterFork(c: Context, forked: ForkSlots, sockets: Sockets): ParentPart {
+  const { terminal: pair, pidfd, listener } = sockets;
+  const terminal = pair?.parent && receiveTerminal(c, { parent: pair.parent, child: pair.child });
+  openSourcesOutside(c, forked.pidfd);
+  if (pidfd !== undefined) sendPidfd(c, pidfd, forked.pidfd);
+  const watch = watchFor(terminal);
+  if (listener !== undefined) return { terminal, watch, created: awaitCreated(c, forked, listener) };
+  awaitExecution(c, forked, watch);
+  return { terminal, watch, created: undefined };
+}
+
 /** The launcher waits for the execve, says so, then waits for the end or for the next batch. */
-function parentAfterFork(c: Context, executed: Slot, pidfd: Slot, watch: Watch): void {
+function awaitExecution(c: Context, { executed, pidfd }: ForkSlots, watch: Watch): void {
   const byte = outBuffer('executed_byte', 1, false);
   c.parent('executed', 'wait until the program has been executed', 'default: synchronisation', [
     sys.read(executed, byte),

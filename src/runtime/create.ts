@@ -166,11 +166,11 @@ async function createFrom(
     lock,
   });
   try {
-    const { spec, plan } = prepared;
+    const { spec } = prepared;
     const record = ociRecord(port, player, spec, prepared, options);
     await claimContainer(port, player, stateRoot, record, { configuration: bundle.text, lock });
     try {
-      const pid = await create(port, player, spec, plan, {
+      const pid = await create(port, player, prepared, {
         hooks: (child) => runCreateHooks(port, prepared, record, child, options),
       });
       await finish(port, player, record, pid, options);

@@ -205,7 +205,7 @@ async function begin(
     ...(cgroup === undefined ? {} : { cgroup }),
   });
   try {
-    return { running: await start(port, player, { ...spec, process }, plan), process };
+    return { running: await start(port, player, { spec: { ...spec, process }, plan }), process };
   } catch (error) {
     throw error instanceof CaissonError ? explained(port, player, error, init) : error;
   }

@@ -5,6 +5,7 @@ import { ERRNO, errnoName, errnoText } from '../linux/errno.ts';
 import type { Slot } from '../plan/call.ts';
 import type { Execution } from '../plan/compile/execute.ts';
 import { type Answer, type Batch, slotValue } from '../plan/encode.ts';
+import type { Plan } from '../plan/step.ts';
 import { CaissonError } from '../spec/error.ts';
 import { failure } from './failure.ts';
 
@@ -38,11 +39,12 @@ export function executionFailure(
   batch: Batch,
   answer: Answer,
   program: Bytes,
+  plan: Plan = batch,
 ): CaissonError | undefined {
   if (batch.records[answer.index]?.step.id !== 'execute') return undefined;
   const denied = execution.tries.some((slot) => slotValue(batch, answer, slot) === -ERRNO.EACCES);
   const errno = denied ? ERRNO.EACCES : answer.errno;
-  const found = failure(batch, { ...answer, errno }, exitCodeOf(errno));
+  const found = failure(batch, { ...answer, errno }, exitCodeOf(errno), plan);
   if (errno !== ERRNO.ENOENT) return found;
   return executionError(program, errno, found);
 }

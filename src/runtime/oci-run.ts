@@ -50,12 +50,12 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
     const bundle = { ...read, spec: withConsoleSize(port, read.spec) };
     const ready = await prepareOci(port, player, bundle, options, { dieWithParent: true });
     release = ready.release;
-    const { spec, plan, cgroups } = ready.prepared;
+    const { spec, cgroups } = ready.prepared;
     const record = ociRecord(port, player, spec, ready.prepared, options);
     await claimContainer(port, player, stateRoot, record, { configuration: bundle.text });
     let kept = false;
     try {
-      const running = await start(port, player, spec, plan, {
+      const running = await start(port, player, ready.prepared, {
         hooks: (child) => runCreateHooks(port, ready.prepared, record, child, options),
       });
       try {

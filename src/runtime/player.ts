@@ -50,12 +50,8 @@ export class Player {
 
   /** Throws CaissonError ELAUNCHER when the launcher has gone. */
   async send(steps: readonly Step[], options: EncodeOptions = {}): Promise<Batch> {
-    const { trace = false } = options;
-    const batch = encode(
-      steps,
-      this.arch,
-      this.writeBytes ? { trace, writeBytes: this.writeBytes } : { trace },
-    );
+    const { writeBytes } = this;
+    const batch = encode(steps, this.arch, writeBytes === undefined ? options : { ...options, writeBytes });
     try {
       await this.channel.send(batch.bytes);
     } catch (cause) {

@@ -5,7 +5,7 @@ import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { type MountEntry, parseMountinfo } from '../linux/mountinfo.ts';
 import type { CompileOptions, RootPlan } from '../plan/compile/context.ts';
-import { compile, type StartPlan } from '../plan/compile.ts';
+import { type Beginning, begin, finish, type StartPlan } from '../plan/compile.ts';
 import type { HostFacts } from '../plan/facts.ts';
 import { directoryRoot } from '../snapshot/directory-root.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
@@ -44,8 +44,10 @@ export interface PrepareOptions {
 /** A start that is ready to be played or printed. */
 export interface Prepared {
   readonly id: Bytes;
+  readonly beginning: Beginning;
   readonly spec: Spec;
   readonly facts: HostFacts;
+  /** Compiled when it is first asked for: a start plays its beginning meanwhile. Throws CaissonError. */
   readonly plan: StartPlan;
   readonly cgroups: readonly Cgroup[];
   readonly warnings: readonly string[];
@@ -60,14 +62,26 @@ export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepa
   const root = options.root?.(facts, mounts) ?? rootOf(port, spec);
   const warnings: string[] = [];
   const cgroups = cgroupsOf(port, spec, facts, mounts, options, warnings);
-  const plan = compile(spec, facts, {
+  const beginning = begin(spec, facts, {
     ...options,
     ...(options.init ? { initProgram: port.initProgram() } : {}),
     ...(cgroups === undefined ? {} : { cgroup: cgroups.plan }),
     root,
     mapHelpers: needsMapHelpers(spec, facts),
   });
-  return { id: options.id, spec, facts, plan, cgroups: cgroups?.cgroups ?? [], warnings };
+  let plan: StartPlan | undefined;
+  return {
+    id: options.id,
+    spec,
+    facts,
+    beginning,
+    get plan() {
+      plan ??= finish(beginning);
+      return plan;
+    },
+    cgroups: cgroups?.cgroups ?? [],
+    warnings,
+  };
 }
 
 function rootOf(port: Port, spec: Spec): RootPlan {

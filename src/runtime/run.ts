@@ -84,7 +84,7 @@ export async function runAttached(
   } else claim(port, options.stateRoot, record);
   try {
     for (const { path, content } of options.files ?? []) port.replaceFile(path, content, 0o644);
-    const running = await start(port, player, prepared.spec, prepared.plan, {
+    const running = await start(port, player, prepared, {
       ...(options.trace === undefined ? {} : { trace: options.trace }),
       ...(events.hooks === undefined ? {} : { hooks: events.hooks }),
     });

@@ -3,22 +3,15 @@ import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { ERRNO } from '../linux/errno.ts';
 import * as F from '../linux/flags.ts';
-import { SIGNALS } from '../linux/signals.ts';
 import { type Call, call, NULL, number, type OutBuffer, type Slot, slot } from '../plan/call.ts';
-import { PAUSE_HOOKS } from '../plan/compile/hooks.ts';
-import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/compile/namespaces.ts';
-import { PAUSE_PROGRAM } from '../plan/compile/program.ts';
-import type { StartPlan } from '../plan/compile.ts';
 import { type Answer, type Batch, bufferBytes, slotValue } from '../plan/encode.ts';
 import { type Step, step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
 import { type Watch, waitCalls, watchFor } from '../plan/wait.ts';
 import { CaissonError } from '../spec/error.ts';
-import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
-import { executionFailure, programErrno, requireProgram } from './execution.ts';
 import { failure } from './failure.ts';
-import { pausedPid } from './hooks.ts';
 import type { OutOfMemory } from './oom.ts';
+import { play, type Stamp, type Startable, type StartOptions } from './play-start.ts';
 import type { Player } from './player.ts';
 import type { ProcessLimit } from './process-limit.ts';
 
@@ -32,12 +25,6 @@ export interface Exit {
   readonly oom?: OutOfMemory;
   /** It ended with an error, and the kernel had refused it processes. */
   readonly processes?: ProcessLimit;
-}
-
-/** One time stamp of a traced start: when the call had returned, nanoseconds of CLOCK_MONOTONIC. */
-export interface Stamp {
-  readonly step: Step;
-  readonly at: number;
 }
 
 /** How long a terminal is left alone that nobody has open, in milliseconds. */
@@ -207,140 +194,14 @@ function readExit(batch: Batch, answer: Answer, exit: OutBuffer): Exit | undefin
   return word(8) === CLD_EXITED ? { code: status, signal: 0 } : { code: 128 + status, signal: status };
 }
 
-/** Ends a child that failed half-way (it waits for a batch), then waits until the launcher speaks again. */
-async function endChild(player: Player): Promise<void> {
-  await player.send([
-    step('parent', 'exit', 'end the child', 'default: clean up', [call('exit_group', [number(1)])]),
-  ]);
-  const paused = await player.receive(true);
-  if (paused.kind !== 'paused') return;
-  await player.continue();
-  await player.receive(true);
-}
-
-/** The launcher itself failed, after the fork perhaps: its child waits for it and must not be left. */
-async function killChild(player: Player, batch: Batch, answer: Answer, plan: StartPlan): Promise<void> {
-  if (answer.kind === 'refused') return;
-  const pid = slotValue(batch, answer, plan.pid);
-  if (pid <= 0) return;
-  const calls = [
-    call('kill', [number(pid), number(SIGNALS.SIGKILL, F.SIGNALS)]),
-    call('wait4', [number(pid), NULL, number(0), NULL]),
-  ];
-  await player.play([step('parent', 'kill-child', 'kill the child', 'default: clean up', calls)]);
-}
-
-function stampsOf(batch: Batch, answer: Answer): Stamp[] {
-  if (batch.traceOffset < 0) return [];
-  const view = new DataView(answer.data.buffer, answer.data.byteOffset, answer.data.byteLength);
-  return batch.records.flatMap((record, index) => {
-    const at = Number(view.getBigUint64(batch.traceOffset + 8 * index, true));
-    return record === undefined || at === 0 ? [] : [{ step: record.step, at }];
-  });
-}
-
-/** newuidmap(1) and newgidmap(1) write what /etc/subuid and /etc/subgid allow the caller. */
-async function helperMaps(port: Port, spec: Spec, pid: number): Promise<void> {
-  const maps: readonly [Bytes, readonly LinuxIDMapping[], string][] = [
-    ['newuidmap', spec.linux?.uidMappings ?? [], '/linux/uidMappings'],
-    ['newgidmap', spec.linux?.gidMappings ?? [], '/linux/gidMappings'],
-  ];
-  for (const [program, mappings, cause] of maps) {
-    const words = mapText(mappings).trim().split(/\s+/);
-    const path = port.findProgram(program);
-    if (path === undefined) {
-      throw new CaissonError(
-        `${program} is not installed on this host: install the package uidmap, or map one id`,
-        {
-          code: 'EIDMAP',
-          provenance: [cause],
-        },
-      );
-    }
-    const ended = await port.spawn(path, [String(pid), ...words], { env: [] });
-    if (ended.exitCode !== 0) {
-      throw new CaissonError(`${program}: ${ended.stderr.trim() || `exit code ${ended.exitCode}`}`, {
-        code: 'EIDMAP',
-        provenance: [cause],
-      });
-    }
-  }
-}
-
-/** What a caller of `play` does while the start is under way. */
-export interface StartOptions {
-  readonly trace?: boolean;
-  /** The child has made its mounts and waits; its process id. A rejection ends the child. */
-  readonly hooks?: (pid: number) => Promise<void>;
-}
-
-/** A start that has come to its program, or to its barrier. The launcher pauses: `player.continue` lets it go on. */
-interface Begun {
-  readonly batch: Batch;
-  readonly answer: Answer;
-  readonly stamps: readonly Stamp[];
-}
-
-/** Plays a start plan. Throws CaissonError with provenance when a step fails: the child is then gone. */
-async function play(
-  port: Port,
-  player: Player,
-  spec: Spec,
-  plan: StartPlan,
-  options: StartOptions,
-): Promise<Begun> {
-  const batch = await player.send(plan.steps, { trace: options.trace ?? false });
-  let stamps: Stamp[] = [];
-  let unmapped: unknown;
-  const program = spec.process?.args?.[0] ?? '';
-  for (;;) {
-    const answer = await player.receive(true);
-    if (answer.kind === 'failed' || answer.kind === 'refused') {
-      if (isChild(batch, answer)) await endChild(player);
-      else await killChild(player, batch, answer, plan);
-      if (unmapped !== undefined) throw unmapped;
-      throw executionFailure(plan.execution, batch, answer, program) ?? failure(batch, answer);
-    }
-    if (answer.kind === 'done')
-      throw new CaissonError('the container ended before it was started', { code: 'ELAUNCHER' });
-    if (answer.pause === PAUSE_ID_MAPS) {
-      // A child without maps fails at its next step, as nobody; that failure is then told by its cause.
-      await helperMaps(port, spec, slotValue(batch, answer, plan.pid)).catch((error: unknown) => {
-        unmapped = error;
-      });
-    }
-    if (answer.pause === PAUSE_HOOKS && plan.hooks !== undefined)
-      await orEnd(player, options.hooks?.(pausedPid(batch, answer, plan.hooks)));
-    if (answer.pause === PAUSE_PROGRAM && plan.program !== undefined)
-      await orEnd(player, requireProgram(program, programErrno(plan.program, batch, answer)));
-    if (answer.pause === PAUSE_TRACE) stamps = stampsOf(batch, answer);
-    if (answer.pause === PAUSE_STARTED) {
-      stamps = [...stamps, ...stampsOf(batch, answer).filter(({ at }) => at > (stamps.at(-1)?.at ?? 0))];
-      return { batch, answer, stamps };
-    }
-    await player.continue();
-  }
-}
-
-/** Waits for what TypeScript does while the child pauses; when it fails the end of the channel ends child and launcher. */
-async function orEnd(player: Player, work: Promise<void> | undefined): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    await player.close();
-    throw error;
-  }
-}
-
 /** Plays the plan of an attached run. Throws CaissonError with provenance when a step fails: the child is then gone. */
 export async function start(
   port: Port,
   player: Player,
-  spec: Spec,
-  plan: StartPlan,
+  started: Startable,
   options: StartOptions = {},
 ): Promise<Running> {
-  const { batch, answer, stamps } = await play(port, player, spec, plan, options);
+  const { batch, answer, stamps, plan } = await play(port, player, started, options);
   const running = new Running(
     player,
     { batch, watch: plan.watch },
@@ -364,11 +225,10 @@ export async function start(
 export async function create(
   port: Port,
   player: Player,
-  spec: Spec,
-  plan: StartPlan,
+  started: Startable,
   options: StartOptions = {},
 ): Promise<number> {
-  const { batch, answer } = await play(port, player, spec, plan, options);
+  const { batch, answer, plan } = await play(port, player, started, options);
   const dead = plan.created === undefined ? undefined : readExit(batch, answer, plan.created);
   if (dead !== undefined) {
     const how = dead.signal > 0 ? `signal ${dead.signal}` : `exit code ${dead.code}`;
@@ -377,8 +237,4 @@ export async function create(
   await player.continue();
   await player.receive(true);
   return slotValue(batch, answer, plan.pid);
-}
-
-function isChild(batch: Batch, answer: Answer): boolean {
-  return batch.records[answer.index]?.step.actor === 'child';
 }

@@ -1,0 +1,209 @@
+// Plays a start up to its program or to its barrier: sends the batches, answers the pauses, undoes what failed half-way.
+import type { Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import * as F from '../linux/flags.ts';
+import { SIGNALS } from '../linux/signals.ts';
+import { call, NULL, number, type Slot } from '../plan/call.ts';
+import { PAUSE_HOOKS } from '../plan/compile/hooks.ts';
+import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/compile/namespaces.ts';
+import { PAUSE_PROGRAM } from '../plan/compile/program.ts';
+import type { Beginning, StartPlan } from '../plan/compile.ts';
+import { type Answer, type Batch, knownSlots, slotValue } from '../plan/encode.ts';
+import { type Step, step } from '../plan/step.ts';
+import { CaissonError } from '../spec/error.ts';
+import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
+import { executionFailure, programErrno, requireProgram } from './execution.ts';
+import { failure } from './failure.ts';
+import { pausedPid } from './hooks.ts';
+import type { Player } from './player.ts';
+
+/** What is started: a plan, and its beginning where that can be played while the rest is compiled. */
+export interface Startable {
+  readonly spec: Spec;
+  readonly plan: StartPlan;
+  readonly beginning?: Beginning;
+}
+
+/** One time stamp of a traced start: when the call had returned, nanoseconds of CLOCK_MONOTONIC. */
+export interface Stamp {
+  readonly step: Step;
+  readonly at: number;
+}
+
+/** What a caller of `play` does while the start is under way. */
+export interface StartOptions {
+  readonly trace?: boolean;
+  /** The child has made its mounts and waits; its process id. A rejection ends the child. */
+  readonly hooks?: (pid: number) => Promise<void>;
+}
+
+/** A start that has come to its program, or to its barrier. The launcher pauses: `player.continue` lets it go on. */
+export interface Begun {
+  /** The batch with the launcher's own part. */
+  readonly batch: Batch;
+  readonly answer: Answer;
+  readonly stamps: readonly Stamp[];
+  readonly plan: StartPlan;
+}
+
+/** What was sent: the launcher's batch, and the child's where it got one of its own. */
+interface Sent {
+  readonly batch: Batch;
+  readonly own: Batch | undefined;
+  readonly plan: StartPlan;
+}
+
+/**
+ * Sends the plan; where it can be, the beginning first, so that cgroups and namespaces are made while the rest is
+ * compiled. The child then waits for a batch of its own, and answers to it (docs/plan.md, One channel, two owners).
+ */
+async function sendPlan(player: Player, started: Startable, trace: boolean): Promise<Sent> {
+  const { beginning } = started;
+  const early = beginning?.early;
+  if (beginning === undefined || early === undefined || trace) {
+    const { plan } = started;
+    return { plan, batch: await player.send(plan.steps, { trace }), own: undefined };
+  }
+  const batch = await player.send(early, { replies: 'all' });
+  let plan: StartPlan | undefined;
+  let refused: unknown;
+  try {
+    plan = started.plan;
+  } catch (error) {
+    refused = error;
+  }
+  const answer = await player.receive(true);
+  if (answer.kind !== 'done') {
+    if (isChild(batch, answer)) await endChild(player);
+    else await killChild(player, batch, answer, beginning.forked.pid);
+    throw failure(batch, answer, undefined, plan);
+  }
+  if (plan === undefined) {
+    await endChild(player);
+    throw refused;
+  }
+  const own = await player.send(plan.steps.slice(early.length), {
+    known: knownSlots(batch, answer),
+    unlike: batch.replyLength,
+  });
+  return { plan, batch, own };
+}
+
+/** Plays a start plan. Throws CaissonError with provenance when a step fails: the child is then gone. */
+export async function play(
+  port: Port,
+  player: Player,
+  started: Startable,
+  options: StartOptions,
+): Promise<Begun> {
+  const { spec } = started;
+  const { batch, own = batch, plan } = await sendPlan(player, started, options.trace ?? false);
+  let stamps: Stamp[] = [];
+  let unmapped: unknown;
+  const program = spec.process?.args?.[0] ?? '';
+  for (;;) {
+    const answer = await player.receive(true);
+    if (answer.kind === 'failed' || answer.kind === 'refused') {
+      const failed = answer.data.length === own.replyLength ? own : batch;
+      if (isChild(failed, answer)) await endChild(player);
+      else await killChild(player, batch, answer, plan.pid);
+      if (unmapped !== undefined) throw unmapped;
+      throw (
+        executionFailure(plan.execution, failed, answer, program, plan) ??
+        failure(failed, answer, undefined, plan)
+      );
+    }
+    if (answer.kind === 'done')
+      throw new CaissonError('the container ended before it was started', { code: 'ELAUNCHER' });
+    if (answer.pause === PAUSE_ID_MAPS) {
+      // A child without maps fails at its next step, as nobody; that failure is then told by its cause.
+      await helperMaps(port, spec, slotValue(batch, answer, plan.pid)).catch((error: unknown) => {
+        unmapped = error;
+      });
+    }
+    if (answer.pause === PAUSE_HOOKS && plan.hooks !== undefined)
+      await orEnd(player, options.hooks?.(pausedPid(own, answer, plan.hooks)));
+    if (answer.pause === PAUSE_PROGRAM && plan.program !== undefined)
+      await orEnd(player, requireProgram(program, programErrno(plan.program, own, answer)));
+    if (answer.pause === PAUSE_TRACE) stamps = stampsOf(batch, answer);
+    if (answer.pause === PAUSE_STARTED) {
+      stamps = [...stamps, ...stampsOf(batch, answer).filter(({ at }) => at > (stamps.at(-1)?.at ?? 0))];
+      return { batch, answer, stamps, plan };
+    }
+    await player.continue();
+  }
+}
+
+/** Waits for what TypeScript does while the child pauses; when it fails the end of the channel ends child and launcher. */
+async function orEnd(player: Player, work: Promise<void> | undefined): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    await player.close();
+    throw error;
+  }
+}
+
+function isChild(batch: Batch, answer: Answer): boolean {
+  return batch.records[answer.index]?.step.actor === 'child';
+}
+
+/** Ends a child that failed half-way (it waits for a batch), then waits until the launcher speaks again. */
+async function endChild(player: Player): Promise<void> {
+  await player.send([
+    step('parent', 'exit', 'end the child', 'default: clean up', [call('exit_group', [number(1)])]),
+  ]);
+  const paused = await player.receive(true);
+  if (paused.kind !== 'paused') return;
+  await player.continue();
+  await player.receive(true);
+}
+
+/** The launcher itself failed, after the fork perhaps: its child waits for it and must not be left. */
+async function killChild(player: Player, batch: Batch, answer: Answer, forked: Slot): Promise<void> {
+  if (answer.kind === 'refused') return;
+  const pid = slotValue(batch, answer, forked);
+  if (pid <= 0) return;
+  const calls = [
+    call('kill', [number(pid), number(SIGNALS.SIGKILL, F.SIGNALS)]),
+    call('wait4', [number(pid), NULL, number(0), NULL]),
+  ];
+  await player.play([step('parent', 'kill-child', 'kill the child', 'default: clean up', calls)]);
+}
+
+/** newuidmap(1) and newgidmap(1) write what /etc/subuid and /etc/subgid allow the caller. */
+async function helperMaps(port: Port, spec: Spec, pid: number): Promise<void> {
+  const maps: readonly [Bytes, readonly LinuxIDMapping[], string][] = [
+    ['newuidmap', spec.linux?.uidMappings ?? [], '/linux/uidMappings'],
+    ['newgidmap', spec.linux?.gidMappings ?? [], '/linux/gidMappings'],
+  ];
+  for (const [program, mappings, cause] of maps) {
+    const words = mapText(mappings).trim().split(/\s+/);
+    const path = port.findProgram(program);
+    if (path === undefined) {
+      throw new CaissonError(
+        `${program} is not installed on this host: install the package uidmap, or map one id`,
+        {
+          code: 'EIDMAP',
+          provenance: [cause],
+        },
+      );
+    }
+    const ended = await port.spawn(path, [String(pid), ...words], { env: [] });
+    if (ended.exitCode !== 0) {
+      throw new CaissonError(`${program}: ${ended.stderr.trim() || `exit code ${ended.exitCode}`}`, {
+        code: 'EIDMAP',
+        provenance: [cause],
+      });
+    }
+  }
+}
+
+function stampsOf(batch: Batch, answer: Answer): Stamp[] {
+  if (batch.traceOffset < 0) return [];
+  const view = new DataView(answer.data.buffer, answer.data.byteOffset, answer.data.byteLength);
+  return batch.records.flatMap((record, index) => {
+    const at = Number(view.getBigUint64(batch.traceOffset + 8 * index, true));
+    return record === undefined || at === 0 ? [] : [{ step: record.step, at }];
+  });
+}
