@@ -3,7 +3,7 @@
 // runtime-spec runtime.md, Lifecycle: `create` ends before the program runs. The launcher binds the socket, because
 // the path is the host's; the child listens, so that the socket dies with it, and with it everybody's hope to start it.
 
-import { F_SETFD, O_CLOEXEC } from '../../linux/constants/open.ts';
+import { F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC } from '../../linux/constants/open.ts';
 import { P_PIDFD, PR_SET_PDEATHSIG, WEXITED, WNOHANG, WNOWAIT } from '../../linux/constants/process.ts';
 import { SOCK_CLOEXEC } from '../../linux/constants/socket.ts';
 import * as F from '../../linux/flags.ts';
@@ -12,6 +12,7 @@ import { call, NULL, number, type OutBuffer, outBuffer, pointer, type Slot, slot
 import * as sys from '../syscalls.ts';
 import type { Context } from './context.ts';
 import { type ForkSlots, PAUSE_START, PAUSE_STARTED } from './namespaces.ts';
+import { reapNotifier } from './notify.ts';
 import { parentLives } from './process.ts';
 import { bindCalls } from './sockets.ts';
 
@@ -58,23 +59,39 @@ function deathSignal(signal: number) {
 export function waitForStart(c: Context, forked: ForkSlots, listener: Slot | undefined): void {
   if (listener === undefined) return;
   const connection = slot('start_connection');
+  const kept = slot('start_socket_kept');
   c.child('created', 'say that it is created', BARRIER, [
     call('listen', [value(listener), number(1)]),
     ...parentLives(forked),
     deathSignal(0),
-    sys.close(forked.executedEnd),
+    sys.fcntl(listener, F_DUPFD_CLOEXEC, beyond(c), { result: kept }),
+    sys.closeRange(c.channel + 1, beyond(c) - 1, 0),
   ]);
   c.child('await-start', 'wait for start', BARRIER, [
-    call('accept4', [value(listener), NULL, NULL, number(SOCK_CLOEXEC, F.SOCKET_TYPES)], {
+    call('accept4', [value(kept), NULL, NULL, number(SOCK_CLOEXEC, F.SOCKET_TYPES)], {
       result: connection,
       retry: true,
     }),
     sys.dup3(connection, c.channel, O_CLOEXEC),
     sys.close(connection),
-    sys.close(listener),
+    sys.close(kept),
     sys.pause(PAUSE_START),
   ]);
 }
+
+/**
+ * A number above every descriptor that the child has: the kernel takes the lowest that is free. A container may wait
+ * for long, and its directories, cgroups and mounts must not be held open by it.
+ */
+function beyond(c: Context): number {
+  const calls = c.steps.reduce((sum, step) => sum + step.calls.length, 0);
+  const limit = c.spec.process?.rlimits?.find(({ type }) => type === 'RLIMIT_NOFILE')?.soft ?? USUAL_LIMIT;
+  // As many as there are calls is too many, but never too few; where the limit is lower, what it allows.
+  return Math.max(c.channel + 2, Math.min(c.channel + calls, Number(limit) - 2));
+}
+
+/** The soft limit of most systems; the caller's own is not known to the compiler. */
+const USUAL_LIMIT = 1024;
 
 /** In the launcher, after the fork: waits until the child is created, or dead, which `exit` tells. */
 export function awaitCreated(c: Context, { executed, pidfd }: ForkSlots, listener: Slot): OutBuffer {
@@ -82,6 +99,7 @@ export function awaitCreated(c: Context, { executed, pidfd }: ForkSlots, listene
   c.parent('await-created', 'wait until the container is created', BARRIER, [
     sys.close(listener),
     sys.read(executed, outBuffer('executed_byte', 1, false)),
+    ...reapNotifier(c),
     call('waitid', [
       number(P_PIDFD, F.WAIT_TYPES),
       value(pidfd),

@@ -11,9 +11,7 @@ const goesOn = is.both(child, is.named('PAUSE'), ({ call }) => is.numberAt(call,
 const takesConnection = is.both(child, is.inStep('await-start'), is.named('dup3'));
 const listens = is.both(child, is.named('listen'));
 const seesParent = is.both(child, is.inStep('created'), is.named('ppoll'));
-const tells = is.both(child, is.inStep('created'), is.named('close'), ({ call }) => {
-  return is.slotAt(call, 0)?.name === 'executed_end';
-});
+const tells = is.both(child, is.inStep('created'), is.named('close_range'));
 const deathSignal =
   (on: boolean): ((moment: Parameters<typeof child>[0]) => boolean) =>
   ({ call, actor }) =>
