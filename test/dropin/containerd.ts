@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { IMAGE, PAUSE_IMAGE, writeImage } from './image.ts';
-import { type Job, type Result, Room, type RunOptions, succeeded, until } from './room.ts';
+import { complaints, type Job, type Result, Room, type RunOptions, succeeded, until } from './room.ts';
 import type { Runtime } from './runtimes.ts';
 
 const SOCKET = '/run/containerd/containerd.sock';
@@ -72,9 +72,9 @@ export class Containerd {
     return containerd;
   }
 
-  /** What it has said. */
+  /** What it complains of. */
   log(): string {
-    return this.job.log();
+    return complaints(this.job.log());
   }
 
   /** The words of `ctr ARGS`. */

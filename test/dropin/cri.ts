@@ -87,7 +87,7 @@ export class Kubelet {
   }
 
   log(): string {
-    return this.containerd.log().slice(-1500);
+    return this.containerd.log();
   }
 
   async close(): Promise<void> {

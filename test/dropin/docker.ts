@@ -2,7 +2,7 @@
 
 import { Containerd } from './containerd.ts';
 import { IMAGE, writeImage } from './image.ts';
-import { type Job, type Result, Room, type RunOptions, succeeded, until } from './room.ts';
+import { complaints, type Job, type Result, Room, type RunOptions, succeeded, until } from './room.ts';
 import type { Runtime } from './runtimes.ts';
 
 const HOST = 'unix:///run/docker.sock';
@@ -64,9 +64,9 @@ export class Docker {
     this.job = undefined;
   }
 
-  /** The ends of the daemons' logs. */
+  /** What the daemons complain of. */
   log(): string {
-    return `${this.job?.log().slice(-700)}\n${this.containerd.log().slice(-700)}`;
+    return `${complaints(this.job?.log() ?? '')}\n${this.containerd.log()}`;
   }
 
   /** `docker`. */

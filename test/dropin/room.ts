@@ -269,3 +269,12 @@ export function succeeded({ code, stdout, stderr }: Result, command: readonly st
   assert.equal(code, 0, `${command.join(' ')}: exit ${code}: ${stderr.slice(-3000)}${stdout.slice(-1000)}`);
   return stdout.replace(/\n$/, '');
 }
+
+/** The last errors in the log of a daemon written in Go. */
+export function complaints(log: string): string {
+  const lines = log.split('\n').filter((line) => /level=(?:error|fatal)/.test(line));
+  return lines
+    .slice(-3)
+    .map((line) => line.slice(0, 600))
+    .join('\n');
+}
