@@ -52,6 +52,11 @@ export const COMMANDS: readonly OciEntry[] = [
     load: () => import('./commands/events.ts'),
   },
   {
+    name: 'exec',
+    summary: 'Run another process inside a container',
+    load: () => import('./commands/exec.ts'),
+  },
+  {
     name: 'features',
     summary: 'Show what this runtime can do',
     load: () => import('./commands/features.ts'),

@@ -2,6 +2,7 @@
 
 import { boolean, type Flag, value } from '../frontends/flag.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { CaissonError } from '../spec/error.ts';
 import { absolute, type Invocation, usageError } from './command.ts';
 
 export const BUNDLE: Flag = value('bundle', 'Directory of the bundle (default: the current one)', {
@@ -62,17 +63,24 @@ export function handover({ port, parsed }: Invocation): Handover {
   };
 }
 
-/** For createContainer and runContainer of src/runtime. */
+/** For createContainer and runContainer of src/runtime. Throws CaissonError ENOBUNDLE without that directory. */
 export function createOptions(invocation: Invocation) {
-  const { port, parsed, globals, log } = invocation;
+  const { parsed, globals, log } = invocation;
   const { rootless } = globals;
   return {
     ...invocation.target(),
     ...handover(invocation),
-    bundle: absolute(port, parsed.text('bundle') ?? '.').replace(/(?:\/\.?)+$/, '') || '/',
+    bundle: bundleOf(invocation),
     noPivot: parsed.on('no-pivot'),
     noNewKeyring: parsed.on('no-new-keyring'),
     ...(rootless === undefined ? {} : { rootless }),
     warn: (message: string) => log.debug(message),
   };
+}
+
+function bundleOf({ port, parsed }: Invocation): Bytes {
+  const given = parsed.text('bundle') ?? '.';
+  const directory = absolute(port, given).replace(/(?:\/\.?)+$/, '') || '/';
+  if (port.stat(directory)?.type === 'directory') return directory;
+  throw new CaissonError(`chdir ${given}: no such file or directory`, { code: 'ENOBUNDLE' });
 }

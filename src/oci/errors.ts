@@ -2,6 +2,7 @@
 
 import { type Bytes, utf8ToBytes } from '../linux/bytes.ts';
 import { CaissonError } from '../spec/error.ts';
+import { goQuote } from './go-quote.ts';
 
 /**
  * What runc says, by our code. containerd, dockerd, CRI-O and podman look for these words in the log and on
@@ -18,6 +19,7 @@ const PATTERNS: readonly (readonly [code: string, pattern: RegExp, text: Bytes])
   ['ENOTFOUND', /^container \S* does not exist$/, 'container does not exist'],
   ['ECONFLICT', /^container with given ID already exists/, 'container with given ID already exists'],
   ['EUSAGE', /is not a container id: /, 'invalid container ID format'],
+  ['ENOBUNDLE', /\/config\.json: no such file/, 'JSON specification file config.json not found'],
 ];
 
 /** The text of any error, one line of bytes. */
@@ -25,31 +27,28 @@ export function errorText(error: unknown): Bytes {
   if (!(error instanceof CaissonError)) {
     return utf8ToBytes(`unexpected: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const known = TEXTS[error.code] ?? matching(error);
-  if (known !== undefined) return known;
-  return `${circumstance(error)}${error.message}${causes(error)}`;
+  return TEXTS[error.code] ?? matching(error) ?? execution(error) ?? described(error);
 }
 
 function matching({ code, message }: CaissonError): Bytes | undefined {
   return PATTERNS.find(([of, pattern]) => of === code && pattern.test(message))?.[2];
 }
 
-/** A failed step of a start, as opposed to a refusal before it. */
-function circumstance({ syscall, exitCode }: CaissonError): Bytes {
-  if (syscall === undefined) return '';
-  return exitCode === NOT_EXECUTABLE || exitCode === NO_PROGRAM
-    ? START
-    : `${START}error during container init: `;
+const START = 'unable to start container process: ';
+
+/** A program that cannot be executed: `exec: "nope": executable file not found in $PATH`. */
+function execution({ syscall, message }: CaissonError): Bytes | undefined {
+  if (syscall !== 'execve' && syscall !== 'execveat') return undefined;
+  const [, program, reason] = /^execute ([\s\S]*): (.*) \(E[A-Z0-9]+\)$/.exec(message) ?? [];
+  return program === undefined ? undefined : `${START}exec: ${goQuote(program)}: ${reason}`;
 }
 
-const START = 'unable to start container process: ';
-/** docker-run(1). */
-const NOT_EXECUTABLE = 126;
-const NO_PROGRAM = 127;
-
-/** Fields that the message does not name, and further problems of a configuration. */
-function causes({ message, provenance, sources, details, code }: CaissonError): Bytes {
+/** What failed, after the circumstance of a step of a start, and before the fields that caused it. */
+function described({ syscall, message, ...error }: CaissonError): Bytes {
+  const circumstance = syscall === undefined ? '' : `${START}error during container init: `;
+  const { provenance, sources, details, code } = error;
   const fields = [...sources, ...provenance].filter((each) => each !== '' && !message.includes(each));
   const others = code === 'EINVALIDSPEC' ? details.map((detail) => `; ${detail}`).join('') : '';
-  return `${fields.length === 0 ? '' : ` (${fields.slice(0, 5).join(', ')})`}${others}`;
+  const causes = fields.length === 0 ? '' : ` (${fields.slice(0, 5).join(', ')})`;
+  return `${circumstance}${message}${causes}${others}`;
 }

@@ -2,8 +2,9 @@
 
 import type { Flag } from '../frontends/flag.ts';
 import { parseBoolean, parseInteger } from '../frontends/number.ts';
-import { type Bytes, quoteBytes } from '../linux/bytes.ts';
+import type { Bytes } from '../linux/bytes.ts';
 import { type CommandShape, usageError } from './command.ts';
+import { goQuote } from './go-quote.ts';
 
 /** Every command has it. */
 export const HELP: Flag = { name: 'help', short: 'h', type: 'boolean', help: 'Show help' };
@@ -45,7 +46,7 @@ export class Parsed {
     if (typeof text !== 'string') return undefined;
     const value = parseInteger(text);
     if (typeof value === 'number') return value;
-    throw usageError(`invalid value ${quoteBytes(text)} for flag -${name}: not a whole number`);
+    throw usageError(`invalid value ${goQuote(text)} for flag -${name}: not a whole number`);
   }
 }
 
@@ -79,7 +80,8 @@ export function parseCommandLine(grammar: Grammar, args: readonly Bytes[]): Pars
     const ends = word === '--';
     if (!ends) words.push(word);
     if (!ends && grammar.stopsAtArgument !== true) continue;
-    words.push(...args.slice(at + 1));
+    // `exec ID -- ls -l`: the dashes are the runtime's, not the program's.
+    words.push(...args.slice(at + (!ends && args[at + 1] === '--' ? 2 : 1)));
     break;
   }
   return new Parsed(values, words);
@@ -120,7 +122,7 @@ function set(values: Map<string, Value>, flag: Flag, value: Bytes): void {
   if (flag.type === 'boolean') {
     const on = parseBoolean(value);
     if (on === undefined)
-      throw usageError(`invalid value ${quoteBytes(value)} for flag -${flag.name}: not a boolean`);
+      throw usageError(`invalid value ${goQuote(value)} for flag -${flag.name}: not a boolean`);
     values.set(flag.name, on);
   } else if (flag.type === 'value') {
     values.set(flag.name, value);

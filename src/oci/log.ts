@@ -3,6 +3,7 @@
 import type { Port } from '../host/port.ts';
 import { type Bytes, isMadeOf } from '../linux/bytes.ts';
 import { goJson } from './go-json.ts';
+import { goQuote, printableBytes } from './go-quote.ts';
 
 export type Level = 'debug' | 'warning' | 'error';
 
@@ -25,48 +26,16 @@ export function logLine(
   if (style === 'json') return `${goJson({ level, msg: message, time })}\n`;
   if (style === 'text') return `time="${time}" level=${level} msg=${quoted(message)}\n`;
   const [colour, short] = TERMINAL[level];
-  const text = printable(message.replace(/\n$/, '')).padEnd(TERMINAL_COLUMN);
+  const text = printableBytes(message.replace(/\n$/, '')).padEnd(TERMINAL_COLUMN);
   return `\x1b[${colour}m${short}\x1b[0m[${String(seconds).padStart(4, '0')}] ${text} \n`;
 }
 
-const PLAIN = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/@^+';
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  '\\': '\\\\',
-  '\x07': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-};
-
-/** Go's strconv.Quote of bytes: UTF-8 stays, what is none is escaped byte by byte. */
 function quoted(message: Bytes): Bytes {
-  if (message === '' || isMadeOf(message, PLAIN)) return message;
-  return `"${message.replace(UTF8_OR_BYTE, (text) => ESCAPES[text] ?? (needsEscape(text) ? hex(text) : text))}"`;
+  return message === '' || isMadeOf(message, PLAIN) ? message : goQuote(message);
 }
 
-/** A character of two to four bytes, or one byte. */
-const UTF8_OR_BYTE =
-  /[\xc3-\xdf][\x80-\xbf]|\xc2[\xa0-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|[\xf1-\xf3][\x80-\xbf]{3}|\xf0[\x90-\xbf][\x80-\xbf]{2}|\xf4[\x80-\x8f][\x80-\xbf]{2}|[\s\S]/g;
-
-function needsEscape(text: Bytes): boolean {
-  return text.length === 1 && (text < ' ' || text > '~');
-}
-
-function hex(byte: Bytes): Bytes {
-  return `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`;
-}
-
-/** Bytes from outside must not steer the terminal. */
-function printable(message: Bytes): Bytes {
-  return message.replace(UTF8_OR_BYTE, (text) =>
-    text === '\n' || text === '\t' || !needsEscape(text) ? text : hex(text),
-  );
-}
+/** What needs no quotes. */
+const PLAIN = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/@^+';
 
 /** The log of one command. */
 export class Log {

@@ -1,11 +1,12 @@
 // `kill`: a signal for the container's first process, or for all (runtime-spec runtime.md, Kill).
 
 import { boolean } from '../../frontends/flag.ts';
-import { type Bytes, quoteBytes } from '../../linux/bytes.ts';
+import type { Bytes } from '../../linux/bytes.ts';
 import { parseSignal } from '../../linux/signals.ts';
 import { killContainer } from '../../runtime/kill.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { OciCommand } from '../command.ts';
+import { goQuote } from '../go-quote.ts';
 
 export const command: OciCommand = {
   name: 'kill',
@@ -33,5 +34,5 @@ function signalNumber(text: Bytes): number {
   if (text === '0') return 0;
   const signal = parseSignal(text === '' ? 'TERM' : text);
   if (signal !== undefined) return signal;
-  throw new CaissonError(`unknown signal ${quoteBytes(text)}`, { code: 'EUSAGE' });
+  throw new CaissonError(`unknown signal ${goQuote(text)}`, { code: 'EUSAGE' });
 }

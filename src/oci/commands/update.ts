@@ -2,13 +2,14 @@
 
 import { type Flag, value } from '../../frontends/flag.ts';
 import { parseInteger, parseSize } from '../../frontends/number.ts';
-import { type Bytes, quoteBytes } from '../../linux/bytes.ts';
+import type { Bytes } from '../../linux/bytes.ts';
 import { readGivenFile } from '../../runtime/given-file.ts';
 import { updateContainer } from '../../runtime/update.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { Int64, LinuxResources } from '../../spec/runtime-spec.ts';
 import { parseResources } from '../../spec/validate.ts';
 import { absolute, type Invocation, type OciCommand } from '../command.ts';
+import { goQuote } from '../go-quote.ts';
 import type { Parsed } from '../grammar.ts';
 
 type Kind = 'size' | 'integer' | 'text';
@@ -107,7 +108,7 @@ function numberOf(name: string, text: Bytes, kind: Kind): Int64 {
   const parsed = kind === 'integer' || text === '-1' ? parseInteger(text) : parseSize(text);
   if (parsed !== undefined) return parsed;
   const what = kind === 'size' ? 'size' : 'syntax';
-  throw new CaissonError(`invalid value for ${name}: parsing ${quoteBytes(text)}: invalid ${what}`, {
+  throw new CaissonError(`invalid value for ${name}: parsing ${goQuote(text)}: invalid ${what}`, {
     code: 'EUSAGE',
   });
 }
