@@ -88,7 +88,7 @@ const V1 = [
   hierarchy(1, '/sys/fs/cgroup/devices', 'devices'),
 ];
 
-const LAYOUTS: Readonly<Record<Exclude<CgroupChoice, 'none'>, CgroupLayout>> = {
+export const LAYOUTS: Readonly<Record<Exclude<CgroupChoice, 'none'>, CgroupLayout>> = {
   v1: { mode: 'v1', hierarchies: V1 },
   v2: { mode: 'v2', hierarchies: [hierarchy(2, '/sys/fs/cgroup', 'cpu', 'io', 'memory', 'pids')] },
   hybrid: { mode: 'hybrid', hierarchies: [...V1, hierarchy(2, '/sys/fs/cgroup/unified')] },

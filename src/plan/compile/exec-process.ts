@@ -2,13 +2,7 @@
 //
 // pts(4), ioctl_tty(2), sched_setaffinity(2); config.md, execCPUAffinity; CVE-2025-52565.
 import { DEVPTS_SUPER_MAGIC } from '../../linux/constants/filesystem.ts';
-import {
-  O_CLOEXEC,
-  O_NOCTTY,
-  O_RDWR,
-  RESOLVE_NO_MAGICLINKS,
-  RESOLVE_NO_SYMLINKS,
-} from '../../linux/constants/open.ts';
+import { O_CLOEXEC, O_NOCTTY, O_RDWR, RESOLVE_NO_MAGICLINKS } from '../../linux/constants/open.ts';
 import { TIOCGPTPEER, TIOCSCTTY, TIOCSPTLCK } from '../../linux/constants/terminal.ts';
 import { CPU_LIMIT, cpuMask, parseCpuList } from '../../linux/cpulist.ts';
 import { ERRNO } from '../../linux/errno.ts';
@@ -29,9 +23,8 @@ export function joinedTerminal(c: Context, sendTo: Slot | undefined): void {
   const type = slot('f_type');
   const statfs = struct({ name: 'f_type', width: 8, value: type }, { name: 'rest', width: 112, value: 0 });
   const flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
-  const resolve = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
   const calls: Call[] = [
-    sys.openat2(sys.AT_FDCWD, '/dev/pts/ptmx', flags, resolve, { result: main }),
+    sys.openat2(sys.AT_FDCWD, '/dev/pts/ptmx', flags, RESOLVE_NO_MAGICLINKS, { result: main }),
     call('fstatfs', [value(main), pointer(statfs, 'fixed')]),
     sys.check(type, 'EQ', DEVPTS_SUPER_MAGIC, ERRNO.ENOTTY),
     sys.ioctl(main, TIOCSPTLCK, struct({ name: 'locked', width: 4, value: 0 })),

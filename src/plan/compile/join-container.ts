@@ -13,6 +13,7 @@ import * as sys from '../syscalls.ts';
 import type { Context } from './context.ts';
 import { O_DIRECTORY } from './destination.ts';
 import { CLONE_FLAG, type ForkSlots } from './namespaces.ts';
+import { cloneByNotifier, notifies } from './notify.ts';
 
 /** The running container as a process that joins it sees it. */
 export interface ExecTarget {
@@ -63,24 +64,27 @@ export function openContainerRoot(c: Context, { init, pidfd, namespaces }: ExecT
 
 /**
  * The launcher, right before the clone: its child is born in the container's pid namespace. An ordinary user has the
- * right to that in the user namespace alone, and joins it at the same time.
+ * right to that in the user namespace alone, and joins it at the same time. The result is what is left to a notifier.
  */
-export function joinForChild(c: Context, spec: Spec, { pidfd, namespaces }: ExecTarget): void {
+export function joinForChild(c: Context, spec: Spec, { pidfd, namespaces }: ExecTarget): readonly Call[] {
   c.parent('not-dumpable', 'keep processes of the container from looking in', 'default: CVE-2016-9962', [
     sys.prctl(PR_SET_DUMPABLE, 0),
   ]);
   const types = namespaces.filter((type) => type === 'pid' || (type === 'user' && !c.facts.privileged));
-  if (types.length === 0) return;
+  if (types.length === 0) return [];
+  const join = [sys.setns(pidfd, flagsOf(types))];
+  if (notifies(c)) return join;
   c.parent(
     'join-pid',
     `let the next child be born in the ${types.join(' and ')} namespace`,
     causes(spec, types),
-    [sys.setns(pidfd, flagsOf(types))],
+    join,
   );
+  return [];
 }
 
-/** The pipe by which the child says how far it has come, and the clone. */
-export function forkExec(c: Context): ForkSlots {
+/** The pipe by which the child says how far it has come, and the clone; `join` is what `joinForChild` has left. */
+export function forkExec(c: Context, join: readonly Call[]): ForkSlots {
   const pid = slot('pid', { reply: true });
   const pidfd = slot('pidfd', { width: 4, reply: true });
   const executed = slot('executed', { width: 4 });
@@ -90,11 +94,15 @@ export function forkExec(c: Context): ForkSlots {
     into === undefined
       ? { flags: CLONE_PIDFD, pidfd }
       : { flags: CLONE_PIDFD + CLONE_INTO_CGROUP, pidfd, cgroup: into };
-  c.parent('fork', 'clone the process', 'default: the process', [
-    sys.pipe2(executed, executedEnd, O_CLOEXEC),
-    sys.fork(clone, { result: pid }),
-    sys.close(executedEnd),
-  ]);
+  const [title, cause] = ['clone the process', 'default: the process'];
+  const pipe = sys.pipe2(executed, executedEnd, O_CLOEXEC);
+  if (notifies(c)) {
+    c.parent('pipe', 'a pipe by which the child says how far it has come', cause, [pipe]);
+    cloneByNotifier(c, { ...clone, pid, join, title, cause });
+    c.parent('fork-done', 'keep the child the only writer', cause, [sys.close(executedEnd)]);
+  } else {
+    c.parent('fork', title, cause, [pipe, sys.fork(clone, { result: pid }), sys.close(executedEnd)]);
+  }
   return { pid, pidfd, executed, executedEnd };
 }
 
@@ -113,7 +121,8 @@ export function joinContainer(c: Context, spec: Spec, target: ExecTarget, root: 
     // The caller's groups must not stay where setgroups(2) may be denied.
     calls.push(call('setgroups', [number(0), NULL]), sys.setns(pidfd, CLONE_FLAG.user));
   }
-  c.child('join-container', `join ${describe(namespaces, root)}`, causes(spec, namespaces), calls);
+  const inside = namespaces.filter((type) => type !== 'pid' && (type !== 'user' || c.facts.privileged));
+  c.child('join-container', `join ${describe(inside, root)}`, causes(spec, inside), calls);
   if (!user) return;
   const zero = [number(0), number(0), number(0)];
   const unmapped = { tolerate: [ERRNO.EINVAL] };
@@ -123,8 +132,7 @@ export function joinContainer(c: Context, spec: Spec, target: ExecTarget, root: 
   ]);
 }
 
-function describe(namespaces: readonly LinuxNamespaceType[], root: Slot | undefined): string {
-  const joined = namespaces.filter((type) => type !== 'pid');
+function describe(joined: readonly LinuxNamespaceType[], root: Slot | undefined): string {
   if (joined.length === 0) return 'the root of the container';
   return `the namespaces ${joined.join(', ')}${root === undefined ? '' : ', and the root'}`;
 }
