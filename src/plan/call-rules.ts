@@ -183,7 +183,8 @@ const clone3: Rule = (text) => {
     return name === 'cgroup' && value !== 0 ? [`cgroup=${text.field(field)}`] : [];
   });
   const pidfd = fieldsAt(text.call, 0).find(({ name }) => name === 'pidfd')?.value;
-  const made = typeof pidfd === 'object' && 'kind' in pidfd ? ` => {pidfd=${cellText(text, pidfd)}}` : '';
+  const made =
+    typeof pidfd === 'object' && pidfd.kind !== 'slot' ? ` => {pidfd=${cellText(text, pidfd)}}` : '';
   return [`{${words.join(', ')}}${made}`, text.argument(1)];
 };
 

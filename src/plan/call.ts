@@ -8,6 +8,7 @@ export type PseudoName = 'FORK' | 'CHECK' | 'DEC' | 'PAUSE' | 'END';
 
 /** Where the result of a call is kept, to be an argument of later calls or a part of the answer. */
 export interface Slot {
+  readonly kind: 'slot';
   readonly name: string;
   /** Bytes: 8, or 4 where the slot lives inside a structure of 32-bit fields (pollfd). */
   readonly width: 4 | 8;
@@ -50,7 +51,7 @@ export type Memory =
 
 export type Arg =
   | { readonly kind: 'number'; readonly value: number | bigint; readonly format: NumberFormat }
-  | { readonly kind: 'slot'; readonly slot: Slot }
+  | Slot
   | { readonly kind: 'memory'; readonly memory: Memory; readonly length: Length };
 
 /** How the kernel learns the length of a pointer argument: it ends itself, the kernel knows, or argument N says. */
@@ -74,15 +75,15 @@ export interface CallOptions {
 }
 
 export function slot(name: string, options: { width?: 4 | 8; reply?: boolean } = {}): Slot {
-  return { name, width: options.width ?? 8, reply: options.reply ?? false };
+  return { kind: 'slot', name, width: options.width ?? 8, reply: options.reply ?? false };
 }
 
 export function outBuffer(name: string, length: number, reply = true): OutBuffer {
   return { name, length, reply };
 }
 
-export function isSlot(value: unknown): value is Slot {
-  return typeof value === 'object' && value !== null && 'width' in value && 'reply' in value;
+export function isSlot(value: number | bigint | Slot | Memory | undefined): value is Slot {
+  return typeof value === 'object' && value.kind === 'slot';
 }
 
 const ZERO: Arg = { kind: 'number', value: 0, format: 'dec' };
@@ -93,7 +94,7 @@ export function number(value: number | bigint, format: NumberFormat = 'dec'): Ar
 
 /** A value known now, or the result of an earlier call. */
 export function value(from: number | bigint | Slot, format: NumberFormat = 'dec'): Arg {
-  return typeof from === 'object' ? { kind: 'slot', slot: from } : number(from, format);
+  return typeof from === 'object' ? from : number(from, format);
 }
 
 export function pointer(memory: Memory, length: Length): Arg {

@@ -10,6 +10,6 @@ export const AT_FDCWD = -100;
 const HERE = number(AT_FDCWD, F.DIRFD);
 
 export function descriptor(from: Fd): Arg {
-  if (typeof from === 'object') return { kind: 'slot', slot: from };
+  if (typeof from === 'object') return from;
   return from === AT_FDCWD ? HERE : number(from);
 }

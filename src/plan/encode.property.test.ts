@@ -69,8 +69,8 @@ class Comparison {
       const native = arg.format === OPEN_FLAGS ? translateOpenFlags(Number(arg.value), this.arch) : arg.value;
       assert.equal(value, BigInt.asUintN(64, BigInt(native)));
     } else if (arg.kind === 'slot') {
-      assert.equal(kind, arg.slot.width === 4 ? WIRE.KIND_LOAD32 : WIRE.KIND_LOAD64);
-      assert.equal(Number(value), this.batch.slots.get(arg.slot));
+      assert.equal(kind, arg.width === 4 ? WIRE.KIND_LOAD32 : WIRE.KIND_LOAD64);
+      assert.equal(Number(value), this.batch.slots.get(arg));
     } else {
       assert.equal(kind, WIRE.KIND_PTR);
       this.memory(arg.memory, Number(value));

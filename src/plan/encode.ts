@@ -299,13 +299,13 @@ class Encoder {
       this.immediate(at, open ? translateOpenFlags(Number(value), this.arch) : value);
       return WIRE.KIND_IMM;
     }
-    const known = this.known?.(arg.slot);
+    const known = this.known?.(arg);
     if (known !== undefined) {
       this.immediate(at, known);
       return WIRE.KIND_IMM;
     }
-    words[at] = this.slotOffset(arg.slot);
-    return arg.slot.width === 4 ? WIRE.KIND_LOAD32 : WIRE.KIND_LOAD64;
+    words[at] = this.slotOffset(arg);
+    return arg.width === 4 ? WIRE.KIND_LOAD32 : WIRE.KIND_LOAD64;
   }
 
   private immediate(at: number, value: number | bigint): void {

@@ -80,7 +80,7 @@ class Form {
 
   private arg(arg: Arg, written: boolean): Json {
     if (arg.kind === 'number') return number(arg.value, arg.format);
-    if (arg.kind === 'slot') return { slot: this.slot(arg.slot) };
+    if (arg.kind === 'slot') return { slot: this.slot(arg) };
     return { ...this.memory(arg.memory), ...(written ? { written: true } : {}), length: arg.length };
   }
 

@@ -81,7 +81,7 @@ export class CallText {
 
   private arg(arg: Arg, written: boolean): string {
     if (arg.kind === 'number') return numberText(arg.value, arg.format);
-    return arg.kind === 'slot' ? this.slot(arg.slot) : this.memory(arg.memory, written);
+    return arg.kind === 'slot' ? this.slot(arg) : this.memory(arg.memory, written);
   }
 
   slot(slot: Slot): string {

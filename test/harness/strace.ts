@@ -66,7 +66,7 @@ function copyResult({ name, args, result }: Call, bound: Bindings): void {
   const [left] = args;
   if (name !== 'CHECK' || result === undefined || left === undefined) return;
   const value =
-    left.kind === 'slot' ? bound.get(left.slot) : left.kind === 'number' ? String(left.value) : undefined;
+    left.kind === 'slot' ? bound.get(left) : left.kind === 'number' ? String(left.value) : undefined;
   if (value !== undefined) bound.set(result, value);
 }
 

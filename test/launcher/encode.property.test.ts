@@ -125,8 +125,8 @@ class Comparison {
     } else if (arg.kind === 'number') {
       assert.deepEqual([kind, at], [0, BigInt.asUintN(64, BigInt(arg.value))]);
     } else if (arg.kind === 'slot') {
-      assert.equal(kind, arg.slot.width === 4 ? 2 : 3);
-      this.slotAt(arg.slot, Number(at), false);
+      assert.equal(kind, arg.width === 4 ? 2 : 3);
+      this.slotAt(arg, Number(at), false);
     } else {
       assert.equal(kind, 1);
       this.memoryAt(arg.memory, Number(at));

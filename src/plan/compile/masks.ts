@@ -100,7 +100,7 @@ function verifiedNull(none: Slot): Call[] {
   return [
     sys.openat(sys.AT_FDCWD, '/dev/null', O_PATH | O_CLOEXEC, 0, { result: none }),
     call('statx', [
-      { kind: 'slot', slot: none },
+      none,
       string(''),
       number(AT_EMPTY_PATH, F.STATX_FLAGS),
       number(STATX_TYPE, F.STATX_MASK),

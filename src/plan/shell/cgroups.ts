@@ -24,7 +24,7 @@ function text(call: Call, index: number): Bytes | undefined {
 
 function slotAt(call: Call, index: number): Slot | undefined {
   const arg = call.args[index];
-  return arg?.kind === 'slot' ? arg.slot : undefined;
+  return arg?.kind === 'slot' ? arg : undefined;
 }
 
 /** Reads the steps named `cgroup-*`: those of the parent are made, those of the child are joins. */

@@ -76,7 +76,7 @@ function declaredLength({ memory, length }: MemoryArg, index: number, moment: Mo
   }
   const said = call.args[length];
   if (said?.kind === 'slot')
-    return isReadLength(memory, said.slot, moment) ? undefined : 'a length known only when it is played';
+    return isReadLength(memory, said, moment) ? undefined : 'a length known only when it is played';
   if (said?.kind !== 'number') return `argument ${length} is no length`;
   const room = memory.kind === 'string' ? have - 1 : have;
   return Number(said.value) <= room && Number(said.value) >= 0
@@ -110,7 +110,7 @@ function usedBy(call: Call): Slot[] {
   const made = new Set(pidfdOf(call));
   return call.args
     .flatMap((arg, index) => {
-      if (arg.kind === 'slot') return [arg.slot];
+      if (arg.kind === 'slot') return [arg];
       return arg.kind === 'memory' && !written.includes(index) ? slotsIn(arg.memory) : [];
     })
     .filter((slot) => !made.has(slot));

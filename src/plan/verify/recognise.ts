@@ -28,7 +28,7 @@ export function textAt(call: Call, index: number): Bytes | undefined {
 
 export function slotAt(call: Call, index: number): Slot | undefined {
   const arg = call.args[index];
-  return arg?.kind === 'slot' ? arg.slot : undefined;
+  return arg?.kind === 'slot' ? arg : undefined;
 }
 
 /** A number in a structure that `call` points to. */

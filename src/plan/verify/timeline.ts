@@ -97,5 +97,5 @@ function channelEnds(call: Call): [Slot, Slot][] {
 
 export function firstSlot(call: Call): Slot | undefined {
   const arg = call.args[0];
-  return arg?.kind === 'slot' ? arg.slot : undefined;
+  return arg?.kind === 'slot' ? arg : undefined;
 }
