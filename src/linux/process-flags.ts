@@ -323,7 +323,11 @@ export const SOCKET_TYPES = flagTable(
 );
 
 /** Flags of sendmsg(2) and recvmsg(2). */
-export const MESSAGE_FLAGS = flagTable('message', () => ({ MSG_CMSG_CLOEXEC: SOCKET.MSG_CMSG_CLOEXEC }));
+export const MESSAGE_FLAGS = flagTable('message', () => ({
+  MSG_DONTWAIT: SOCKET.MSG_DONTWAIT,
+  MSG_NOSIGNAL: SOCKET.MSG_NOSIGNAL,
+  MSG_CMSG_CLOEXEC: SOCKET.MSG_CMSG_CLOEXEC,
+}));
 
 export const NETLINK_PROTOCOLS = enumTable('netlink protocol', () => ({
   NETLINK_ROUTE: SOCKET.NETLINK_ROUTE,

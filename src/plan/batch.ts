@@ -47,7 +47,8 @@ export class Encoded implements Batch {
         .filter((step) => step.actor === actor)
         .flatMap((step) => step.calls.map((call) => ({ step, call })));
     const parent = of('parent');
-    const child = of('child');
+    const notifier = of('notifier');
+    const child = notifier.length === 0 ? of('child') : [...of('child'), undefined, ...notifier];
     // Between the two lies END; a batch for the child alone has none.
     return parent.length === 0 && child.length > 0 ? child : [...parent, undefined, ...child];
   }

@@ -23,6 +23,7 @@ import {
   openContainerRoot,
 } from './compile/join-container.ts';
 import { type ForkSlots, PAUSE_STARTED } from './compile/namespaces.ts';
+import { type AgentState, connectAgent, notifierPid, reapNotifier } from './compile/notify.ts';
 import * as process from './compile/process.ts';
 import { callersProcfs } from './compile/procfs.ts';
 import { scheduling } from './compile/scheduling.ts';
@@ -46,6 +47,8 @@ export interface ExecOptions {
   readonly pidfdSocket?: Bytes;
   readonly preserveFds?: number;
   readonly noNewKeyring?: boolean;
+  /** What an agent of SCMP_ACT_NOTIFY is told. */
+  readonly agent?: AgentState;
   readonly showSecrets?: boolean;
 }
 
@@ -68,8 +71,8 @@ export function compileExec(spec: Spec, given: Process, facts: HostFacts, option
   const affinity = affinityOf(c);
   affinity.initial();
   const restoreOomScore = process.lendOomScore(c, options.ownOomScore);
-  joinForChild(c, spec, target);
-  const forked = forkExec(c);
+  connectAgent(c);
+  const forked = forkExec(c, joinForChild(c, spec, target));
   restoreOomScore();
   c.steps.push(...(options.cgroup?.release ?? []));
   const execution = child(
@@ -113,6 +116,7 @@ export function compileExec(spec: Spec, given: Process, facts: HostFacts, option
     hooks: undefined,
     program: undefined,
     channel: c.channel,
+    notifier: notifierPid(c),
   };
 }
 
@@ -177,7 +181,6 @@ function child(c: Context, forked: ForkSlots, join: () => void, terminalSocket: 
   c.child('joined', 'say that it is inside', 'default: synchronisation', [
     sys.write(forked.executedEnd, 'j'),
   ]);
-  // Where a filter with a listener is loaded, the hand-over of the listener belongs here and in `execute`.
   if (!c.spec.process?.noNewPrivileges) seccomp(c);
   process.identity(c);
   process.noNewPrivileges(c);
@@ -216,5 +219,6 @@ function awaitExecution(c: Context, { executed }: ForkSlots): void {
     sys.read(executed, byte, { result: length }),
     sys.check(length, 'EQ', 1, ERRNO.ESRCH),
     sys.read(executed, byte),
+    ...reapNotifier(c),
   ]);
 }

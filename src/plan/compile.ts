@@ -19,7 +19,15 @@ import {
 import { type CompileOptions, Context } from './compile/context.ts';
 import { receiveDescriptor, sendDescriptor } from './compile/descriptor.ts';
 import { devices, terminal, terminalOwner } from './compile/devices.ts';
-import { type Execution, execute, labels, resetSignals, seccomp, signalMask } from './compile/execute.ts';
+import {
+  type Execution,
+  execute,
+  filterBeforeBarrier,
+  labels,
+  resetSignals,
+  seccomp,
+  signalMask,
+} from './compile/execute.ts';
 import { hooksPause } from './compile/hooks.ts';
 import { masks, readonlyRoot } from './compile/masks.ts';
 import { mounts, openIdMaps, openSharedSources } from './compile/mounts.ts';
@@ -33,6 +41,7 @@ import {
   PAUSE_STARTED,
   timeNamespace,
 } from './compile/namespaces.ts';
+import { connectAgent, notifierPid, notifies, reapNotifier } from './compile/notify.ts';
 import * as process from './compile/process.ts';
 import { openProcfsEarly, privateProcfs } from './compile/procfs.ts';
 import { findProgram } from './compile/program.ts';
@@ -62,6 +71,8 @@ export interface StartPlan extends Plan {
   readonly program: readonly Slot[] | undefined;
   /** The channel's descriptor in the launcher. */
   readonly channel: number;
+  /** The process that hands a listener of seccomp to its agent, where there is one. */
+  readonly notifier: Slot | undefined;
 }
 
 /** A start whose first part is compiled; `finish` compiles the rest, perhaps while the first is played already. */
@@ -103,12 +114,13 @@ export function begin(spec: Spec, facts: HostFacts, options: CompileOptions): Be
   const terminalSocket = terminalSockets(c);
   const pidfd = engineSocket(c, c.options.pidfdSocket, 'pidfd_socket');
   const sockets = { terminal: terminalSocket, pidfd, listener: startSocket(c) };
+  connectAgent(c);
   joinBeforeFork(c);
   beginCreation(c);
   const forked = fork(c);
   c.steps.push(...(options.cgroup?.release ?? []));
   enterContainer(c);
-  if (c.inUserNamespace || options.trace)
+  if (c.inUserNamespace || options.trace || notifies(c))
     return { context: c, forked, sockets, early: undefined, parent: undefined };
   const parent = parentAfterFork(c, forked, sockets);
   return { context: c, forked, sockets, early: [...c.steps], parent };
@@ -119,7 +131,8 @@ export function finish({ context: c, forked, sockets, ...begun }: Beginning): St
   const inside = becomeContainer(c, forked, sockets);
   const parent = begun.parent ?? parentAfterFork(c, forked, sockets);
   const { pid, pidfd } = forked;
-  return { steps: c.steps, pid, pidfd, ...parent, ...inside, channel: c.channel };
+  const notifier = notifierPid(c);
+  return { steps: c.steps, pid, pidfd, ...parent, ...inside, channel: c.channel, notifier };
 }
 
 /** A socket of the engine that called, which gets a descriptor. */
@@ -212,6 +225,7 @@ function becomeContainer(
   process.noNewPrivileges(c);
   resetSignals(c);
   const program = findProgram(c);
+  if (c.spec.process?.noNewPrivileges && filterBeforeBarrier(c)) seccomp(c);
   waitForStart(c, forked, sockets.listener);
   preserveDescriptors(c);
   return { execution: execute(c), hooks, program };
@@ -252,6 +266,7 @@ function awaitExecution(c: Context, { executed, pidfd }: ForkSlots, watch: Watch
   const byte = outBuffer('executed_byte', 1, false);
   c.parent('executed', 'wait until the program has been executed', 'default: synchronisation', [
     sys.read(executed, byte),
+    ...reapNotifier(c),
     sys.pause(PAUSE_STARTED),
   ]);
   c.parent(

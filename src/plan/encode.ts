@@ -355,12 +355,21 @@ function callsOf(steps: readonly Step[], actor: Step['actor'], calls: Call[]): v
   }
 }
 
+/** Adds the notifier's calls behind an END; the result is the index of the first, of the child's where there is none. */
+function notifierCalls(steps: readonly Step[], calls: Call[], child: number): number {
+  if (!steps.some(({ actor }) => actor === 'notifier')) return child;
+  const first = calls.push(END);
+  callsOf(steps, 'notifier', calls);
+  return first;
+}
+
 /** Encodes `steps` for `arch`. Throws Error where a plan is malformed, which is a defect of the compiler. */
 export function encode(steps: readonly Step[], arch: Arch, options: EncodeOptions = {}): Batch {
   const calls: Call[] = [];
   callsOf(steps, 'parent', calls);
   const child = calls.push(END);
   callsOf(steps, 'child', calls);
+  const notifier = notifierCalls(steps, calls, child);
   // A child that has been made by an earlier batch plays a batch of its own from the first record on.
   if (child === 1 && calls.length > 1) calls.shift();
   const encoder = new Encoder(arch, calls.length, options.known);
@@ -369,7 +378,8 @@ export function encode(steps: readonly Step[], arch: Arch, options: EncodeOption
   if (encoder.dataLength === options.unlike) encoder.reserve(8);
   const marked = encoder.dataLength;
   for (const memory of structures) encoder.place(memory);
-  for (const call of calls) encoder.record(call, child);
+  // The launcher forks the notifier where there is one, and that the child; else it forks the child itself.
+  for (let i = 0; i < calls.length; i++) encoder.record(calls[i] as Call, i < child ? notifier : child);
   const replyLength = options.replies === 'all' ? encoder.dataLength : marked;
   const bytes = encoder.finish(replyLength, traceOffset, options.writeBytes);
   const { slots, buffers } = encoder;

@@ -5,7 +5,7 @@ import { type Call, type CallOptions, call, type Memory, number, pointer, type S
 
 export const CHECK_OPERATORS = enumTable('check', () => ({ EQ: 0, NE: 1, GE: 2 }));
 
-/** Names of the pauses: identity maps by helpers, the program has been executed, time stamps of the child, hooks, the start barrier. */
+/** Names of the pauses: identity maps by helpers, the program has been executed, time stamps of the child, hooks, the start barrier, the listener of seccomp. */
 export const PAUSES = enumTable('pause', () => ({
   'id-maps': 1,
   started: 2,
@@ -13,6 +13,7 @@ export const PAUSES = enumTable('pause', () => ({
   hooks: 4,
   start: 5,
   program: 6,
+  notify: 7,
 }));
 
 /** Fails with `errno` unless (left & mask) == right; the result is `left`. */

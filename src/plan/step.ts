@@ -2,8 +2,11 @@
 import type { Pointer } from '../spec/error.ts';
 import type { Call } from './call.ts';
 
-/** Who plays a step: the launcher that stays outside, or its child that becomes the container. */
-export type Actor = 'parent' | 'child';
+/**
+ * Who plays a step: the launcher that stays outside, its child that becomes the container, or the notifier between the
+ * two that hands a listener of seccomp over (src/plan/compile/notify.ts).
+ */
+export type Actor = 'parent' | 'child' | 'notifier';
 
 export interface Step {
   /** Stable name of the kind of step, for verify, the trace and mutation tests: `mount`, `pivot-root`, ... */
@@ -48,7 +51,7 @@ export function readingOrder(plan: Plan): readonly { readonly step: Step; readon
   return [
     ...parent.slice(0, cut).map((step) => ({ step, section: 'before' as const })),
     ...plan.steps
-      .filter(({ actor }) => actor === 'child')
+      .filter(({ actor }) => actor !== 'parent')
       .map((step) => ({ step, section: 'child' as const })),
     ...parent.slice(cut).map((step) => ({ step, section: 'after' as const })),
   ];

@@ -95,6 +95,7 @@ export async function prepareOci(
       ...options,
       ...lifecycle,
       idmapped: idMaps.pids,
+      agent: { bundle: options.bundle, status: 'creating' },
       cgroupsAsRunc: true,
     });
     for (const warning of prepared.warnings) options.warn(warning);

@@ -202,6 +202,7 @@ async function begin(
     ...planOptions(port, process, facts, options, namespaces.includes('user') ? init.pid : undefined),
     id,
     target: { init: init.pid, pidfd, namespaces, lock },
+    agent: { bundle: container.record.bundle, status: 'running', pid: init.pid },
     ...(cgroup === undefined ? {} : { cgroup }),
   });
   try {

@@ -6,6 +6,7 @@ import { SIGNALS } from '../linux/signals.ts';
 import { call, NULL, number, type Slot } from '../plan/call.ts';
 import { PAUSE_HOOKS } from '../plan/compile/hooks.ts';
 import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/compile/namespaces.ts';
+import { PAUSE_NOTIFY } from '../plan/compile/notify.ts';
 import { PAUSE_PROGRAM } from '../plan/compile/program.ts';
 import type { Beginning, StartPlan } from '../plan/compile.ts';
 import { type Answer, type Batch, knownSlots, slotValue } from '../plan/encode.ts';
@@ -15,6 +16,7 @@ import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
 import { executionFailure, programErrno, requireProgram } from './execution.ts';
 import { failure } from './failure.ts';
 import { pausedPid } from './hooks.ts';
+import { endNotified, filterLoaded } from './notify.ts';
 import type { Player } from './player.ts';
 
 /** What is started: a plan, and its beginning where that can be played while the rest is compiled. */
@@ -105,7 +107,8 @@ export async function play(
     const answer = await player.receive(true);
     if (answer.kind === 'failed' || answer.kind === 'refused') {
       const failed = answer.data.length === own.replyLength ? own : batch;
-      if (isChild(failed, answer)) await endChild(player);
+      if (plan.notifier !== undefined) await endNotified(player, plan, failed, answer);
+      else if (isChild(failed, answer)) await endChild(player);
       else await killChild(player, batch, answer, plan.pid);
       if (unmapped !== undefined) throw unmapped;
       throw (
@@ -130,6 +133,9 @@ export async function play(
       stamps = [...stamps, ...stampsOf(batch, answer).filter(({ at }) => at > (stamps.at(-1)?.at ?? 0))];
       return { batch, answer, stamps, plan };
     }
+    // A child that has failed says so next.
+    if (answer.pause === PAUSE_NOTIFY && !(await filterLoaded(port, slotValue(batch, answer, plan.pid))))
+      continue;
     await player.continue();
   }
 }

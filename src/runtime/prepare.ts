@@ -37,6 +37,7 @@ export interface PrepareOptions {
   readonly barrier?: CompileOptions['barrier'];
   readonly consoleSocket?: Bytes;
   readonly pidfdSocket?: Bytes;
+  readonly agent?: CompileOptions['agent'];
   readonly preserveFds?: number;
   readonly lock?: number;
 }

@@ -7,6 +7,7 @@ import { CHANNEL } from '../channel.ts';
 import type { HostFacts } from '../facts.ts';
 import { type Actor, type Step, step } from '../step.ts';
 import type { Fd } from '../syscalls.ts';
+import type { AgentState } from './notify.ts';
 
 /** How one namespace of the container comes about. */
 export type NamespaceMode = { readonly kind: 'new' } | { readonly kind: 'join'; readonly path: Bytes };
@@ -60,6 +61,8 @@ export interface CompileOptions {
   readonly preserveFds?: number;
   /** Standard descriptors that are to belong to the process's user. */
   readonly ownStdio?: readonly number[];
+  /** What an agent of SCMP_ACT_NOTIFY is told. */
+  readonly agent?: AgentState;
   /** A descriptor of the launcher that the child must not keep: the lock of the command. */
   readonly lock?: number;
   /** Stamped trace: the child answers once more before it executes. */

@@ -10,12 +10,16 @@ import {
   O_CLOEXEC,
   O_WRONLY,
 } from '../../linux/constants/open.ts';
-import { SECCOMP_SET_MODE_FILTER } from '../../linux/constants/seccomp.ts';
+import {
+  SECCOMP_FILTER_FLAG_NEW_LISTENER,
+  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+  SECCOMP_SET_MODE_FILTER,
+} from '../../linux/constants/seccomp.ts';
 import { SIG_SETMASK } from '../../linux/constants/signal.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
 import { SIGNALS } from '../../linux/signals.ts';
-import { compileSeccomp } from '../../seccomp/compile.ts';
+import type { SeccompFilter } from '../../seccomp/compile.ts';
 import {
   type Call,
   call,
@@ -32,6 +36,7 @@ import {
 import * as sys from '../syscalls.ts';
 import { type Context, unsupported } from './context.ts';
 import { PAUSE_TRACE } from './namespaces.ts';
+import { announceListener, filterOf, notifies } from './notify.ts';
 import { privateProcfs } from './procfs.ts';
 
 /** docker's and runc's default when the environment has none. */
@@ -70,11 +75,24 @@ function writeLabel(c: Context, path: Bytes, content: Bytes, module: string, cau
 
 /** Where the filter is loaded: before capabilities are dropped unless no_new_privs is on (fact A). */
 export function seccomp(c: Context): void {
-  const profile = c.spec.linux?.seccomp;
-  if (profile === undefined) return;
-  const filter = compileSeccomp(profile, c.facts.arch);
-  if (filter.needsListener)
-    throw unsupported('SCMP_ACT_NOTIFY comes with the OCI runtime issue', '/linux/seccomp');
+  const filter = filterOf(c);
+  if (filter === undefined) return;
+  if (filter.needsListener) announceListener(c);
+  loadFilter(c, filter, filter.flags);
+}
+
+/**
+ * The same filter for a process that no agent watches: calls that would be notified are ENOSYS there
+ * (seccomp_unotify(2): without a listener).
+ */
+export function seccompUnwatched(c: Context): void {
+  const filter = filterOf(c);
+  if (filter === undefined) return;
+  const watched = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+  loadFilter(c, filter, filter.flags & ~watched);
+}
+
+function loadFilter(c: Context, filter: SeccompFilter, flags: number): void {
   const program: Memory = struct(
     { name: 'len', width: 8, value: filter.program.length / 8 },
     {
@@ -90,7 +108,7 @@ export function seccomp(c: Context): void {
   c.child('seccomp', `load a filter of ${filter.program.length / 8} instructions`, '/linux/seccomp', [
     call('seccomp', [
       number(SECCOMP_SET_MODE_FILTER, F.SECCOMP_OPERATIONS),
-      number(filter.flags, F.SECCOMP_FLAGS),
+      number(flags, F.SECCOMP_FLAGS),
       pointer(program, 'fixed'),
     ]),
   ]);
@@ -139,6 +157,14 @@ export function candidates(program: Bytes, env: readonly Bytes[]): Bytes[] {
   return path.split(':').map((directory) => `${directory === '' ? '.' : directory}/${program}`);
 }
 
+/**
+ * The connection of an agent is made while the container is created, and does not wait for `start`: the filter is then
+ * loaded before the barrier, as in runc, and must let through what waits there (accept4, dup3, close, read, write).
+ */
+export function filterBeforeBarrier(c: Context): boolean {
+  return c.options.barrier !== undefined && notifies(c);
+}
+
 /** Results of the tries, in order; a run that fails looks at them to say 126 or 127. */
 export interface Execution {
   readonly tries: readonly Slot[];
@@ -148,7 +174,7 @@ export function execute(c: Context): Execution {
   const { args = [], env = [] } = c.spec.process ?? {};
   if (c.options.trace)
     c.child('trace', 'report the time stamps', 'option: --trace', [sys.pause(PAUSE_TRACE)]);
-  if (c.spec.process?.noNewPrivileges) seccomp(c);
+  if (c.spec.process?.noNewPrivileges && !filterBeforeBarrier(c)) seccomp(c);
   const program = args[0] ?? '';
   const cause = '/process/args';
   if (c.options.initProgram !== undefined) return executeInit(c, c.options.initProgram, args, env);

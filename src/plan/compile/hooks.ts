@@ -47,7 +47,7 @@ import { step } from '../step.ts';
 import * as sys from '../syscalls.ts';
 import type { CgroupPlan, Context } from './context.ts';
 import { O_DIRECTORY } from './destination.ts';
-import { labels, seccomp, signalMask } from './execute.ts';
+import { labels, seccompUnwatched, signalMask } from './execute.ts';
 import { CLONE_FLAG } from './namespaces.ts';
 import * as process from './process.ts';
 
@@ -315,7 +315,7 @@ function childSteps(
   c.steps.push(enter, descriptors, reset);
   if (asProcess) becomeProcess(c);
   c.steps.push(death);
-  if (asProcess && c.spec.process?.noNewPrivileges) seccomp(c);
+  if (asProcess && c.spec.process?.noNewPrivileges) seccompUnwatched(c);
   c.steps.push(execute);
   return c.steps;
 }
@@ -327,7 +327,7 @@ function becomeProcess(c: Context): void {
     sys.umask(c.spec.process?.user.umask ?? 0o022),
   ]);
   process.rlimits(c);
-  if (!c.spec.process?.noNewPrivileges) seccomp(c);
+  if (!c.spec.process?.noNewPrivileges) seccompUnwatched(c);
   process.identity(c);
   process.noNewPrivileges(c);
 }

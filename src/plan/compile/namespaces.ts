@@ -39,6 +39,7 @@ import {
 import * as sys from '../syscalls.ts';
 import { type Context, namespacePointer } from './context.ts';
 import { O_DIRECTORY } from './destination.ts';
+import { cloneByNotifier, notifies } from './notify.ts';
 
 export const CLONE_FLAG: Readonly<Record<LinuxNamespaceType, number>> = {
   mount: CLONE_NEWNS,
@@ -87,7 +88,7 @@ export function openJoinedNamespaces(c: Context): void {
     );
   }
   const pid = slots.get('pid');
-  if (pid !== undefined) {
+  if (pid !== undefined && !notifies(c)) {
     c.parent('join-pid', 'let the next child be born in the pid namespace', namespacePointer(c.spec, 'pid'), [
       sys.setns(pid, CLONE_NEWPID),
     ]);
@@ -130,10 +131,17 @@ export function fork(c: Context): ForkSlots {
     pidfd,
     ...(c.options.cgroup?.intoCgroup ? { cgroup: c.options.cgroup.intoCgroup } : {}),
   };
-  c.parent('fork', forkTitle(c), causes.length > 0 ? causes : 'default: the process', [
-    sys.fork(clone, { result: pid }),
-    sys.close(executedEnd),
-  ]);
+  const cause = causes.length > 0 ? causes : 'default: the process';
+  if (notifies(c)) {
+    const namespace = joined.get(c)?.get('pid');
+    const join = namespace === undefined ? [] : [sys.setns(namespace, CLONE_NEWPID)];
+    cloneByNotifier(c, { ...clone, pid, join, title: forkTitle(c), cause });
+    c.parent('fork-done', 'keep the child the only writer', 'default: synchronisation', [
+      sys.close(executedEnd),
+    ]);
+  } else {
+    c.parent('fork', forkTitle(c), cause, [sys.fork(clone, { result: pid }), sys.close(executedEnd)]);
+  }
   if (c.isNew('user')) writeMaps(c, pid, mapped, mappedEnd);
   return { pid, pidfd, executed, executedEnd };
 }
