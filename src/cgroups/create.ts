@@ -27,6 +27,8 @@ import { type PlacedLimit, resourceLimits } from './resources.ts';
 import { controllersFor, enableStep, subtreeFiles } from './subtree.ts';
 
 export interface CgroupOptions {
+  /** `cgroupsAt` of the layout and the path, where the caller has it. */
+  readonly cgroups?: readonly Cgroup[];
   /** Contents of the files that `cgroupFiles` asks for. Without them every start does the work of the first one. */
   readonly files?: KnownFiles;
   /** `new`: the directories must not exist. `empty`: they may, without processes and not frozen. */
@@ -64,8 +66,12 @@ const DELEGATED: readonly Bytes[] = ['cgroup.procs', 'cgroup.subtree_control', '
  * The files worth reading before `cgroupSteps`: call it with what is known until it asks for nothing more (at most
  * twice). A file that does not exist is known as undefined.
  */
-export function cgroupFiles(layout: CgroupLayout, path: CgroupPath, known: KnownFiles): Bytes[] {
-  const cgroups = cgroupsAt(layout, path);
+export function cgroupFiles(
+  layout: CgroupLayout,
+  path: CgroupPath,
+  known: KnownFiles,
+  cgroups = cgroupsAt(layout, path),
+): Bytes[] {
   const cpuset = hierarchyOf(
     cgroups.filter(({ version }) => version === 1),
     'cpuset',
@@ -88,7 +94,7 @@ export function cgroupSteps(
   path: CgroupPath,
   options: CgroupOptions = {},
 ): CgroupPlan {
-  const cgroups = cgroupsAt(layout, path);
+  const cgroups = options.cgroups ?? cgroupsAt(layout, path);
   const ignored: IgnoredField[] = [];
   const limits = resourceLimits(resources, cgroups, {
     ignore: (provenance, reason) => ignored.push({ provenance, reason }),

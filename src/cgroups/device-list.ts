@@ -1,5 +1,5 @@
 // The device rules of a configuration as the one list that the v1 devices controller can hold.
-import { type Bytes, isMadeOf } from '../linux/bytes.ts';
+import type { Bytes } from '../linux/bytes.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxDeviceCgroup } from '../spec/runtime-spec.ts';
 
@@ -22,9 +22,16 @@ export interface DeviceList {
   readonly exceptions: readonly DeviceException[];
 }
 
-type Entry = Omit<DeviceException, 'access' | 'provenance'> & { access: Set<string>; provenance: Pointer[] };
+interface Entry extends Devices {
+  access: number;
+  readonly provenance: Pointer[];
+}
 
 const ALL = 'rwm';
+
+/** Accesses by their bits: r is 1, w is 2, m is 4. */
+const ACCESSES: readonly Bytes[] = ['', 'r', 'w', 'rw', 'm', 'rm', 'wm', ALL];
+const ALL_BITS = 7;
 
 /**
  * Applies the rules in their order to a list that denies everything; `provenance` has the pointer of each rule.
@@ -36,25 +43,30 @@ const ALL = 'rwm';
 export function deviceList(rules: readonly LinuxDeviceCgroup[], provenance: readonly Pointer[]): DeviceList {
   let allowAll = false;
   let reason: readonly Pointer[] = ['default: devices are denied unless allowed'];
-  let entries = new Map<string, Entry>();
-  rules.forEach((rule, index) => {
+  let entries: Entry[] = [];
+  for (let index = 0; index < rules.length; index++) {
+    const rule = rules[index] as LinuxDeviceCgroup;
     const at = provenance[index] ?? `/linux/resources/devices/${index}`;
-    const { type, major, minor, access } = normal(rule, at);
-    if (type === 'a' && major < 0 && minor < 0 && access === ALL) {
-      allowAll = rule.allow;
+    const access = accessBits(rule, at);
+    const { allow, type = 'a', major = -1, minor = -1 } = rule;
+    if (type === 'a' && major < 0 && minor < 0 && access === ALL_BITS) {
+      allowAll = allow;
       reason = [at];
-      entries = new Map();
-      return;
+      entries = [];
+      continue;
     }
     for (const one of type === 'a' ? (['b', 'c'] as const) : [type]) {
       const wanted = { type: one, major, minor };
-      if (rule.allow === allowAll) withdraw(entries, wanted, access, at);
+      if (allow === allowAll) entries = withdraw(entries, wanted, access, at);
       else add(entries, wanted, access, at);
     }
-  });
-  const exceptions = [...entries.values()].map(({ access, ...entry }) => ({
-    ...entry,
-    access: inOrder(access),
+  }
+  const exceptions = entries.map(({ type, major, minor, access, provenance: pointers }) => ({
+    type,
+    major,
+    minor,
+    access: ACCESSES[access] as Bytes,
+    provenance: pointers,
   }));
   return { allowAll, provenance: reason, exceptions };
 }
@@ -80,43 +92,48 @@ export function parseDeviceList(text: Bytes): Omit<DeviceException, 'provenance'
 
 type Devices = Pick<DeviceException, 'type' | 'major' | 'minor'>;
 
-function normal(rule: LinuxDeviceCgroup, at: Pointer) {
-  const letters = rule.access === undefined || rule.access === '' ? ALL : rule.access;
-  const access = inOrder(new Set(letters));
-  if (!isMadeOf(letters, 'rwm')) {
-    throw new CaissonError(`device access "${rule.access}" must be made of r, w and m`, {
-      code: 'EINVALIDSPEC',
-      provenance: [`${at}/access`],
-    });
+function accessBits({ access }: LinuxDeviceCgroup, at: Pointer): number {
+  if (access === undefined || access === '' || access === ALL) return ALL_BITS;
+  let bits = 0;
+  for (const letter of access) {
+    const place = ALL.indexOf(letter);
+    if (place < 0) {
+      throw new CaissonError(`device access "${access}" must be made of r, w and m`, {
+        code: 'EINVALIDSPEC',
+        provenance: [`${at}/access`],
+      });
+    }
+    bits |= 1 << place;
   }
-  return { type: rule.type ?? 'a', major: rule.major ?? -1, minor: rule.minor ?? -1, access };
+  return bits;
 }
 
-function add(entries: Map<string, Entry>, devices: Devices, access: Bytes, at: Pointer): void {
-  const key = deviceText({ ...devices, access: '' });
-  const entry = entries.get(key) ?? { ...devices, access: new Set<string>(), provenance: [] };
-  for (const letter of access) entry.access.add(letter);
-  if (!entry.provenance.includes(at)) entry.provenance.push(at);
-  entries.set(key, entry);
+function add(entries: Entry[], { type, major, minor }: Devices, access: number, at: Pointer): void {
+  for (const entry of entries) {
+    if (entry.type !== type || entry.major !== major || entry.minor !== minor) continue;
+    entry.access |= access;
+    if (!entry.provenance.includes(at)) entry.provenance.push(at);
+    return;
+  }
+  entries.push({ type, major, minor, access, provenance: [at] });
 }
 
 /** Takes `access` to `devices` out of the exceptions. */
-function withdraw(entries: Map<string, Entry>, devices: Devices, access: Bytes, at: Pointer): void {
-  for (const [key, entry] of entries) {
-    const touched = [...access].filter((letter) => entry.access.has(letter));
-    if (entry.type !== devices.type || touched.length === 0) continue;
+function withdraw(entries: Entry[], devices: Devices, access: number, at: Pointer): Entry[] {
+  for (const entry of entries) {
+    if (entry.type !== devices.type || (entry.access & access) === 0) continue;
     if (!meets(entry.major, devices.major) || !meets(entry.minor, devices.minor)) continue;
     if (!covers(devices.major, entry.major) || !covers(devices.minor, entry.minor)) {
-      const rule = deviceText({ ...devices, access });
-      const wider = deviceText({ ...entry, access: inOrder(entry.access) });
+      const rule = deviceText({ ...devices, access: ACCESSES[access] as Bytes });
+      const wider = deviceText({ ...entry, access: ACCESSES[entry.access] as Bytes });
       throw new CaissonError(
         `device rule "${rule}" cannot be taken out of the wider "${wider}" on cgroup v1: list the devices one by one`,
         { code: 'EUNSUPPORTED', provenance: [at, ...entry.provenance] },
       );
     }
-    for (const letter of touched) entry.access.delete(letter);
-    if (entry.access.size === 0) entries.delete(key);
+    entry.access &= ~access;
   }
+  return entries.filter((entry) => entry.access !== 0);
 }
 
 function covers(wide: number, narrow: number): boolean {
@@ -125,10 +142,6 @@ function covers(wide: number, narrow: number): boolean {
 
 function meets(one: number, other: number): boolean {
   return covers(one, other) || covers(other, one);
-}
-
-function inOrder(letters: ReadonlySet<string>): Bytes {
-  return [...ALL].filter((letter) => letters.has(letter)).join('');
 }
 
 function star(number: number): string {

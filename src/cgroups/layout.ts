@@ -23,6 +23,7 @@ export interface CgroupLayout {
 }
 
 const USUAL = '/sys/fs/cgroup';
+const BELOW_USUAL = `${USUAL}/`;
 
 /**
  * The layout that the caller sees. `selfCgroup` is /proc/self/cgroup; `unifiedControllers` is the content of
@@ -82,17 +83,19 @@ export function directoryOf(hierarchy: Hierarchy, path: Bytes): Bytes | undefine
   return rest === '' || rest === '/' ? mountPoint : mountPoint + rest;
 }
 
-function shows(entry: MountEntry, membership: Membership): boolean {
-  if (membership.id === 0) return entry.fsType === 'cgroup2';
-  return (
-    entry.fsType === 'cgroup' && membership.controllers.every((name) => entry.superOptions.includes(name))
-  );
+function shows({ fsType, superOptions }: MountEntry, { id, controllers }: Membership): boolean {
+  if (id === 0) return fsType === 'cgroup2';
+  if (fsType !== 'cgroup') return false;
+  for (const name of controllers) if (!superOptions.includes(name)) return false;
+  return true;
 }
 
 /** Bind mounts can show a hierarchy several times: the one at the usual place, else the first. */
 function best(mounts: readonly MountEntry[]): MountEntry | undefined {
-  const usual = ({ mountPoint }: MountEntry) => mountPoint === USUAL || mountPoint.startsWith(`${USUAL}/`);
-  return mounts.find(usual) ?? mounts[0];
+  for (const mount of mounts) {
+    if (mount.mountPoint === USUAL || mount.mountPoint.startsWith(BELOW_USUAL)) return mount;
+  }
+  return mounts[0];
 }
 
 function modeOf(hierarchies: readonly Hierarchy[]): CgroupLayout['mode'] {

@@ -27,10 +27,17 @@ export interface MountEntry {
   readonly superOptions: readonly Bytes[];
 }
 
-/** The mounts in the order of the file: a parent comes before what is mounted on it. Throws SyntaxError on another format. */
-export function parseMountinfo(text: Bytes): MountEntry[] {
+/**
+ * The mounts in the order of the file: a parent comes before what is mounted on it; with `type`, only those of file
+ * systems whose type begins so. Throws SyntaxError on another format.
+ */
+export function parseMountinfo(text: Bytes, type = ''): MountEntry[] {
   const entries: MountEntry[] = [];
-  for (const line of text.split('\n')) if (line !== '') entries.push(parseLine(line));
+  // Spaces of paths and options are escaped: the separator is what it looks like.
+  const wanted = ` - ${type}`;
+  for (const line of text.split('\n')) {
+    if (line !== '' && (type === '' || line.includes(wanted))) entries.push(parseLine(line));
+  }
   return entries;
 }
 
@@ -50,12 +57,15 @@ function parseLine(line: Bytes): MountEntry {
     root: unescapeOctal(fields[3] as string),
     mountPoint: unescapeOctal(fields[4] as string),
     options: splitOptions(fields[5] as string),
-    ...propagation(fields.slice(6)),
+    ...(fields.length === 6 ? ALONE : propagation(fields.slice(6))),
     fsType: unescapeOctal(fsType),
     source: unescapeOctal(source),
     superOptions: splitOptions(superOptions.join(' ')),
   };
 }
+
+/** Of a mount without optional fields. */
+const ALONE = { unbindable: false };
 
 function isNumber(text: Bytes): boolean {
   return text !== '' && isMadeOf(text, '0123456789');

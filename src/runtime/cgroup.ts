@@ -1,7 +1,7 @@
 // The cgroups of one container at run time: what to compile into its start, and how they are taken away again.
 import { cgroupFiles, cgroupSteps } from '../cgroups/create.ts';
 import { freezerRequestFile } from '../cgroups/freezer.ts';
-import { type CgroupLayout, cgroupLayout, hierarchyName, unifiedMountPoint } from '../cgroups/layout.ts';
+import { type CgroupLayout, cgroupLayout, type Hierarchy, unifiedMountPoint } from '../cgroups/layout.ts';
 import { type Cgroup, cgroupPath, cgroupsAt } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
@@ -73,35 +73,33 @@ export function planCgroups(
 ): ContainerCgroups {
   const path = cgroupPath(spec.linux?.cgroupsPath, id, { rootless: !facts.privileged, asRunc });
   const known = new Map<Bytes, Bytes | undefined>();
+  const wanted = cgroupsAt(layout, path);
   for (
-    let files = cgroupFiles(layout, path, known);
+    let files = cgroupFiles(layout, path, known, wanted);
     files.length > 0;
-    files = cgroupFiles(layout, path, known)
+    files = cgroupFiles(layout, path, known, wanted)
   ) {
     for (const file of files) known.set(file, port.readFile(file));
   }
-  const wanted = cgroupsAt(layout, path);
-  const absent = new Set(
-    wanted
-      .flatMap(({ parents }) => parents)
-      .filter((parent) => spec.linux?.cgroupsPath !== undefined && port.stat(parent) === undefined),
-  );
+  const chosen = spec.linux?.cgroupsPath === undefined ? [] : wanted.flatMap(({ parents }) => parents);
+  const absent = new Set(chosen.filter((parent) => port.stat(parent) === undefined));
   // A directory that is there already costs two more looks at each: that nothing runs in it, and that it is thawed.
   const present = wanted.filter(({ directory }) => port.stat(directory) !== undefined);
   if (present.length > 0) refuseUnfit(port, present);
   const defaults = asRunc ? [...DEFAULT_RULES, TUNNEL] : DEFAULT_RULES;
   const made = cgroupSteps(withDefaultDevices(spec.linux?.resources ?? {}, defaults), layout, path, {
+    cgroups: wanted,
     files: known,
     absent,
     leaf: present.length > 0 ? 'empty' : 'new',
     deviceProvenance: deviceProvenance(spec, defaults),
     devices: facts.privileged && facts.initialUserNamespace ? 'enforce' : 'skip',
   });
-  const hierarchies = made.cgroups.map((cgroup) => ({
-    name: mountName(layout, cgroup),
-    path: cgroup.directory,
-    version: cgroup.version,
-  }));
+  // Each cgroup is that of the hierarchy at its place; its name under /sys/fs/cgroup is the host's.
+  const hierarchies = made.cgroups.map(({ directory, version }, index) => {
+    const { mountPoint } = layout.hierarchies[index] as Hierarchy;
+    return { name: mountPoint.slice(mountPoint.lastIndexOf('/') + 1), path: directory, version };
+  });
   const plan = { create: made.steps, join: made.join, release: made.release, hierarchies };
   return {
     plan: made.intoCgroup === undefined ? plan : { ...plan, intoCgroup: made.intoCgroup },
@@ -130,10 +128,4 @@ function refuseUnfit(port: Port, present: readonly Cgroup[]): void {
       details: [`${file} is 1`],
     });
   }
-}
-
-/** The directory name under /sys/fs/cgroup, as this host has it. */
-function mountName(layout: CgroupLayout, cgroup: Cgroup): Bytes {
-  const mount = layout.hierarchies.find(({ mountPoint }) => cgroup.directory.startsWith(`${mountPoint}/`));
-  return mount?.mountPoint.split('/').at(-1) ?? hierarchyName(cgroup);
 }

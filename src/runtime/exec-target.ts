@@ -50,7 +50,7 @@ function openFor(port: Port, cgroup: Cgroup, init: number): Cgroup {
   if (cgroup.version === 1) return cgroup;
   const enabled = port.readFile(`${cgroup.directory}/cgroup.subtree_control`);
   if (enabled?.trim() === '') return cgroup;
-  const layout = hostLayout(port, parseMountinfo(port.readFile('/proc/self/mountinfo') ?? ''));
+  const layout = hostLayout(port, parseMountinfo(port.readFile('/proc/self/mountinfo') ?? '', 'cgroup'));
   const hierarchy = layout.hierarchies.find(({ version }) => version === 2);
   const own = parseMemberships(port.readFile(`/proc/${init}/cgroup`) ?? '').find(({ id }) => id === 0);
   const directory = hierarchy && own && directoryOf(hierarchy, own.path);

@@ -59,7 +59,9 @@ export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepa
   const facts = gatherFacts(port, given, options.ownFiles);
   const spec = withIdentityMap(given, facts);
   refuseWithoutPrivilege(spec, facts);
-  const mounts = parseMountinfo(port.readFile('/proc/self/mountinfo') ?? '');
+  // Hosts have hundreds of mounts; a root that is a directory needs to know of none.
+  const only = options.root === undefined ? 'cgroup' : '';
+  const mounts = parseMountinfo(port.readFile('/proc/self/mountinfo') ?? '', only);
   const root = options.root?.(facts, mounts) ?? rootOf(port, spec);
   const warnings: string[] = [];
   const cgroups = cgroupsOf(port, spec, facts, mounts, options, warnings);
