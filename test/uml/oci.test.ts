@@ -1,0 +1,126 @@
+// The OCI runtime on cgroup v2: where its cgroups are, pause, update, events and ps, and that nothing is left.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { runInUml, type UmlResult, umlMissing } from './harness.ts';
+
+const executable = join(process.cwd(), 'dist/caisson-oci');
+const skip = umlMissing() ?? (existsSync(executable) ? false : 'dist/caisson-oci is not built');
+
+const PRELUDE = `mkdir -p /tmp/b/rootfs/bin /tmp/b/rootfs/proc; cd /tmp/b
+cp /bin/busybox rootfs/bin/; for each in sh sleep cat head true; do ln -s busybox rootfs/bin/$each; done
+rt() { ${executable} --root /tmp/state "$@"; }
+config() { cat > config.json; }
+base() { echo '{"ociVersion":"1.0.2","root":{"path":"rootfs"},"process":{"cwd":"/","env":["PATH=/bin"],"args":['"$1"']},
+  "mounts":[{"destination":"/proc","type":"proc"}],"linux":{'"$2"'"namespaces":[{"type":"mount"},{"type":"pid"},{"type":"cgroup"}]}}' | config; }
+show() { echo "$1: $(cat "/sys/fs/cgroup/$2" | tr '\\n' ' ')"; }
+status() { echo "$1: $(rt state one | sed -n 's/.*"status": "\\(.*\\)".*/\\1/p')"; }
+left() { echo "left: $(find /sys/fs/cgroup -mindepth 1 -type d | tr '\\n' ' ')"; }
+try() { name=$1; shift; "$@" > /tmp/out 2>&1 < /dev/null; echo "$name: $? $(sed 's/.*msg="//;s/"$//' /tmp/out | head -n 1)"; }
+`;
+
+/** `name: text` lines as a map. */
+function lines(result: UmlResult): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const line of result.output.split('\n')) {
+    const at = line.indexOf(': ');
+    if (at > 0) found.set(line.slice(0, at), line.slice(at + 2).trim());
+  }
+  return found;
+}
+
+function expectLines(result: UmlResult, expected: Readonly<Record<string, string | RegExp>>): void {
+  const found = lines(result);
+  for (const [name, wanted] of Object.entries(expected)) {
+    const text = found.get(name) ?? 'not printed';
+    if (typeof wanted === 'string') assert.equal(text, wanted, `${name}\n${result.output}`);
+    else assert.match(text, wanted, `${name}\n${result.output}`);
+  }
+}
+
+test('limits, update, pause and statistics on cgroup v2', { skip }, async () => {
+  const script = `${PRELUDE}
+base '"sleep","1000"' '"resources":{"memory":{"limit":33554432,"swap":67108864},"cpu":{"shares":1024,"quota":50000},"pids":{"limit":20}},'
+try create rt create one; try start rt start one
+show place one/cgroup.controllers; show memory one/memory.max; show cpu one/cpu.max; show weight one/cpu.weight; show pids one/pids.max
+try swap cat /sys/fs/cgroup/one/memory.swap.max
+try u1 rt update --memory 64M --cpu-period 200000 one; show memory1 one/memory.max; show cpu1 one/cpu.max
+try u2 rt update --cpu-quota -1 --pids-limit -1 one; show cpu2 one/cpu.max; show pids2 one/pids.max
+try u3 rt update --memory 10M --memory-swap 5M one; show memory3 one/memory.max
+try u4 rt update --pids-limit 9 --cpu-period 7 one; show pids4 one/pids.max
+echo '{"unified":{"pids.max":"13","memory.high":"9000000"}}' > r.json; try u5 rt update -r r.json one; show pids5 one/pids.max; show high5 one/memory.high
+echo '{"unified":{"hugetlb.2MB.max":"13"}}' > r.json; try u6 rt update -r r.json one
+echo '{"memory":{"limit":4096,"checkBeforeUpdate":true}}' > r.json; try u7 rt update -r r.json one
+try u8 rt update --memory -1 one; show memory8 one/memory.max
+try pause rt pause one; status paused; show frozen one/cgroup.events; try u9 rt update --pids-limit 5 one; try again rt pause one
+try resume rt resume one; status running; try again2 rt resume one
+echo "stats: $(rt events --stats one)"
+echo "ps: $(rt ps -f json one)"; mkdir /sys/fs/cgroup/one/below
+try delete rt delete -f one; left`;
+  const result = await runInUml({ script, timeout: 30 });
+  expectLines(result, {
+    create: '0',
+    start: '0',
+    place: /memory pids/,
+    memory: '33554432',
+    cpu: '50000 100000',
+    weight: '100',
+    pids: '20',
+    memory1: '67108864',
+    cpu1: '50000 200000',
+    cpu2: 'max 200000',
+    pids2: 'max',
+    u3: /^1 memory\.swap .*is 5242880, below memory\.limit 10485760/,
+    memory3: '67108864',
+    u4: /^1 failed to write \\"max 7\\": write \/sys\/fs\/cgroup\/one\/cpu\.max: invalid argument/,
+    pids4: 'max',
+    pids5: '13',
+    high5: '8998912',
+    u6: /^1 .*hugetlb/,
+    u7: /^1 rejecting memory limit 4096 <= usage \d+/,
+    u8: '0',
+    memory8: 'max',
+    paused: 'paused',
+    frozen: /frozen 1/,
+    u9: '0',
+    again: '1 container not running',
+    running: 'running',
+    again2: '1 container not paused',
+    stats:
+      /^\{"type":"stats","id":"one","data":\{"cpu":\{"usage":\{"total":\d+.*"pids":\{"current":1,"limit":5\}/,
+    ps: /^\[\d+\]$/,
+    delete: '0',
+    left: '',
+  });
+});
+
+test('cgroups in use, frozen, or without domain controllers are refused on cgroup v2', { skip }, async () => {
+  const script = `${PRELUDE}
+cd /tmp/b; mkdir /sys/fs/cgroup/own; echo $$ > /sys/fs/cgroup/own/cgroup.procs
+base '"sleep","1000"' ''; try beside rt run -d one; echo "where: $(cat /proc/$(rt ps -f json one | tr -d '[]')/cgroup)"; try d1 rt delete -f one
+base '"sleep","1000"' '"cgroupsPath":"/p/q",'; try deep rt run -d one; echo "deep place: $(cat /proc/$(rt ps -f json one | tr -d '[]')/cgroup)"
+try taken rt run -d two; status one; try d2 rt delete -f one
+mkdir -p /sys/fs/cgroup/p/f; echo 1 > /sys/fs/cgroup/p/f/cgroup.freeze
+base '"sleep","1000"' '"cgroupsPath":"/p/f",'; try frozen rt run -d one
+echo 1 > /sys/fs/cgroup/p/cgroup.freeze; echo 0 > /sys/fs/cgroup/p/f/cgroup.freeze; try above rt run -d one; echo 0 > /sys/fs/cgroup/p/cgroup.freeze
+mkdir -p /sys/fs/cgroup/t/x; echo threaded > /sys/fs/cgroup/t/x/cgroup.type
+base '"sleep","1000"' '"cgroupsPath":"/t/x","resources":{"memory":{"limit":33554432}},'; try threaded rt run -d one
+base '"sleep","1000"' '"cgroupsPath":"a:b:c",'; try systemd rt run -d one
+rmdir /sys/fs/cgroup/t/x /sys/fs/cgroup/t /sys/fs/cgroup/p/f /sys/fs/cgroup/p; echo "records: $(ls -A /tmp/state)"; left`;
+  const result = await runInUml({ script, timeout: 30 });
+  expectLines(result, {
+    beside: '0',
+    where: '0::/one',
+    deep: '0',
+    'deep place': '0::/p/q',
+    taken: /^1 .*container's cgroup is not empty: 1 process\(es\) found/,
+    one: 'running',
+    frozen: /^1 .*container's cgroup unexpectedly frozen/,
+    above: /^1 /,
+    threaded: /^1 /,
+    systemd: /^1 .*slice:prefix:name/,
+    records: '',
+    left: '/sys/fs/cgroup/own',
+  });
+});
