@@ -1,8 +1,8 @@
 // The executable around QuickJS: system calls, spawn and byte strings for TypeScript, the loop of jobs, the image.
 //
-// It holds no policy: src/host/quickjs.ts and what it loads decide which call is made with which arguments. As it
-// is linked, the executable loads a program from its source; an image of what it has then loaded is appended and
-// becomes a segment (scripts/oci-executable.mjs), so that the next start goes on behind the loading.
+// It holds no policy: src/host/quickjs.ts and what it imports decide which call is made with which arguments. As it
+// is linked, it loads a program from its source; an image of what it has then loaded becomes a segment of the
+// executable (scripts/oci-executable.mjs), so that the next start goes on behind the loading.
 //
 // QuickJS is included, not linked, for byte strings: it has strings of 8 bits, but its interface hands out UTF-8.
 #include "quickjs.c"
@@ -18,8 +18,8 @@
 #else
 #define ARCH "x86_64"
 #endif
+#define FUNCTION(name) static JSValue name(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv)
 
-static int arguments;
 static char **argument, **variable;
 
 // The bytes of a string whose characters are below 256, with a NUL behind; they live as long as the value does.
@@ -27,25 +27,21 @@ static const char *bytes_of(JSContext *ctx, JSValueConst value, size_t *length) 
     JSValue text = JS_DupValue(ctx, value);
     // The rope keeps what it is turned into.
     if (JS_VALUE_GET_TAG(text) == JS_TAG_STRING_ROPE) text = js_linearize_string_rope(ctx, text);
-    if (JS_VALUE_GET_TAG(text) != JS_TAG_STRING || JS_VALUE_GET_STRING(text)->is_wide_char) {
-        if (!JS_IsException(text)) JS_ThrowTypeError(ctx, "not a byte string");
-        JS_FreeValue(ctx, text);
-        return 0;
-    }
-    JSString *string = JS_VALUE_GET_STRING(text);
+    int wide = JS_VALUE_GET_TAG(text) != JS_TAG_STRING || JS_VALUE_GET_STRING(text)->is_wide_char;
+    if (wide && !JS_IsException(text)) JS_ThrowTypeError(ctx, "not a byte string");
     JS_FreeValue(ctx, text);
-    if (length) *length = string->len;
-    return (const char *)string->u.str8;
+    if (wide) return 0;
+    if (length) *length = JS_VALUE_GET_STRING(text)->len;
+    return (const char *)JS_VALUE_GET_STRING(text)->u.str8;
 }
 
 // The memory of an ArrayBuffer or a typed array.
 static uint8_t *memory_of(JSContext *ctx, JSValueConst value, size_t *length) {
     JSObject *object = JS_VALUE_GET_TAG(value) == JS_TAG_OBJECT ? JS_VALUE_GET_OBJ(value) : 0;
-    if (object && object->class_id >= JS_CLASS_UINT8C_ARRAY && object->class_id <= JS_CLASS_FLOAT64_ARRAY) {
-        *length = (size_t)object->u.array.count << typed_array_size_log2(object->class_id);
-        return object->u.array.u.uint8_ptr;
-    }
-    return JS_GetArrayBuffer(ctx, length, value);
+    if (!object || object->class_id < JS_CLASS_UINT8C_ARRAY || object->class_id > JS_CLASS_FLOAT64_ARRAY)
+        return JS_GetArrayBuffer(ctx, length, value);
+    *length = (size_t)object->u.array.count << typed_array_size_log2(object->class_id);
+    return object->u.array.u.uint8_ptr;
 }
 
 // A number as it is, a string or a buffer as its address; 0 for undefined and null. -1 with an exception.
@@ -63,7 +59,7 @@ static int word_of(JSContext *ctx, JSValueConst value, int64_t *word) {
 }
 
 // syscall(number, ...up to six): the result, or the negative errno.
-static JSValue call_kernel(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
+FUNCTION(call_kernel) {
     int64_t a[7] = {0};
     for (int i = 0; i < argc && i < 7; i++)
         if (word_of(ctx, argv[i], &a[i]) < 0) return JS_EXCEPTION;
@@ -72,7 +68,7 @@ static JSValue call_kernel(JSContext *ctx, JSValueConst this, int argc, JSValueC
 }
 
 // string(buffer, start, end): those bytes as a string.
-static JSValue make_string(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
+FUNCTION(make_string) {
     size_t length;
     int64_t start, end;
     uint8_t *memory = memory_of(ctx, argv[0], &length);
@@ -82,7 +78,7 @@ static JSValue make_string(JSContext *ctx, JSValueConst this, int argc, JSValueC
 }
 
 // copy(buffer, offset, string): writes the bytes of the string.
-static JSValue copy_string(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
+FUNCTION(copy_string) {
     size_t room, length;
     int64_t offset;
     uint8_t *memory = memory_of(ctx, argv[0], &room);
@@ -94,26 +90,19 @@ static JSValue copy_string(JSContext *ctx, JSValueConst this, int argc, JSValueC
     return JS_UNDEFINED;
 }
 
-static JSValue list_of(JSContext *ctx, char **strings, int count) {
-    JSValue list = JS_NewArray(ctx);
-    for (int i = 0; i < count; i++)
-        JS_SetPropertyUint32(ctx, list, (uint32_t)i, js_new_string8_len(ctx, strings[i], (int)strlen(strings[i])));
-    return list;
-}
-
 // words(0): the arguments; words(1): the environment.
-static JSValue list_words(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
-    int count = 0;
-    if (JS_VALUE_GET_INT(argv[0]) == 0) return list_of(ctx, argument, arguments);
-    while (variable[count]) count++;
-    return list_of(ctx, variable, count);
+FUNCTION(list_words) {
+    char **words = JS_VALUE_GET_INT(argv[0]) == 0 ? argument : variable;
+    JSValue list = JS_NewArray(ctx);
+    for (uint32_t i = 0; words[i]; i++)
+        JS_SetPropertyUint32(ctx, list, i, js_new_string8_len(ctx, words[i], (int)strlen(words[i])));
+    return list;
 }
 
 // The strings of an array with a null pointer behind, in memory of the caller's to free.
 static char **strings_of(JSContext *ctx, JSValueConst array) {
     int64_t count;
-    if (js_get_length64(ctx, &count, array)) return 0;
-    char **list = js_mallocz(ctx, (size_t)(count + 1) * sizeof *list);
+    char **list = js_get_length64(ctx, &count, array) ? 0 : js_mallocz(ctx, (size_t)(count + 1) * sizeof *list);
     for (int64_t i = 0; list && i < count; i++) {
         JSValue item = JS_GetPropertyInt64(ctx, array, i);
         list[i] = (char *)bytes_of(ctx, item, 0);
@@ -123,7 +112,7 @@ static char **strings_of(JSContext *ctx, JSValueConst array) {
     return list;
 }
 
-// What the child does in the parent's memory: descriptors fd[0..count) become 0..count-1, then another program.
+// In the child, which has its parent's memory: descriptors become 0..count-1, then another program. An errno.
 static int become(const char *path, int file, char **argv, char **envp, const char *directory, int *fd, int count) {
     sigset_t none;
     sigemptyset(&none);
@@ -132,10 +121,8 @@ static int become(const char *path, int file, char **argv, char **envp, const ch
     if (!path && (file = fcntl(file, F_DUPFD_CLOEXEC, count)) < 0) return errno;
     for (int i = 0; i < count; i++)
         if (fd[i] >= 0 && (fd[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, count)) < 0) return errno;
-    for (int i = 0; i < count; i++) {
-        if (fd[i] < 0) close(i);
-        else if (dup2(fd[i], i) < 0) return errno;
-    }
+    for (int i = 0; i < count; i++)
+        if (fd[i] < 0 ? close(i) < 0 && errno != EBADF : dup2(fd[i], i) < 0) return errno;
     if (directory && chdir(directory) < 0) return errno;
     if (path) execve(path, argv, envp);
     else syscall(SYS_execveat, file, "", argv, envp, AT_EMPTY_PATH);
@@ -143,93 +130,76 @@ static int become(const char *path, int file, char **argv, char **envp, const ch
 }
 
 // spawn(path or descriptor, argv, envp, descriptors, directory or null): the process id, or the negative errno.
-static JSValue spawn(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
-    int is_file = JS_VALUE_GET_TAG(argv[0]) == JS_TAG_INT;
-    const char *path = is_file ? 0 : bytes_of(ctx, argv[0], 0);
-    const char *directory = JS_IsNull(argv[4]) ? 0 : bytes_of(ctx, argv[4], 0);
-    int64_t count = 0;
-    int fd[1024];
-    if ((!is_file && !path) || (!directory && !JS_IsNull(argv[4])) || js_get_length64(ctx, &count, argv[3]))
+FUNCTION(spawn) {
+    int file = JS_VALUE_GET_TAG(argv[0]) == JS_TAG_INT ? JS_VALUE_GET_INT(argv[0]) : -1, fd[1024];
+    int64_t path, directory, count;
+    if (word_of(ctx, argv[0], &path) || word_of(ctx, argv[4], &directory) || js_get_length64(ctx, &count, argv[3]))
         return JS_EXCEPTION;
     if (count > (int64_t)countof(fd)) return JS_NewInt32(ctx, -EMFILE);
     for (int64_t i = 0; i < count; i++)
         if (JS_ToInt32Free(ctx, &fd[i], JS_GetPropertyInt64(ctx, argv[3], i))) return JS_EXCEPTION;
     char **words = strings_of(ctx, argv[1]), **variables = words ? strings_of(ctx, argv[2]) : 0;
-    if (!variables) return js_free(ctx, words), JS_EXCEPTION;
     volatile int failure = 0;
-    int file = is_file ? JS_VALUE_GET_INT(argv[0]) : -1;
-    pid_t pid = vfork();
+    pid_t pid = variables ? vfork() : -1;
     if (pid == 0) {
-        failure = become(path, file, words, variables, directory, fd, (int)count);
+        const char *program = file < 0 ? (const char *)path : 0;
+        failure = become(program, file, words, variables, (const char *)directory, fd, (int)count);
         _exit(127);
     }
     int error = pid < 0 ? errno : failure;
     if (pid > 0 && error) syscall(SYS_wait4, pid, 0, 0, 0);
     js_free(ctx, words);
     js_free(ctx, variables);
-    return JS_NewInt32(ctx, error ? -error : pid);
+    return variables ? JS_NewInt32(ctx, error ? -error : pid) : JS_EXCEPTION;
 }
 
 static _Noreturn void fail(JSContext *ctx, const char *what) {
     JSValue error = ctx ? JS_GetException(ctx) : JS_UNDEFINED;
     const char *text = ctx ? JS_ToCString(ctx, error) : 0;
-    JSValue stack = ctx && JS_IsObject(error) ? JS_GetPropertyStr(ctx, error, "stack") : JS_UNDEFINED;
-    const char *trace = JS_IsString(stack) ? JS_ToCString(ctx, stack) : 0;
-    dprintf(2, "caisson-oci: %s: %s\n%s", what, text ? text : strerror(errno), trace ? trace : "");
+    const char *stack = JS_IsObject(error) ? JS_ToCString(ctx, JS_GetPropertyStr(ctx, error, "stack")) : 0;
+    dprintf(2, "caisson-oci: %s: %s\n%s", what, text ? text : strerror(errno), stack ? stack : "");
     _exit(1);
 }
 
-static void add(JSContext *ctx, JSValue to, const char *name, JSCFunction *function, int length) {
-    JS_SetPropertyStr(ctx, to, name, JS_NewCFunction(ctx, function, name, length));
-}
-
-// A file as a byte string, for programs that an image carries.
+// A file as a byte string.
 static JSValue content_of(JSContext *ctx, const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
     char *bytes = size <= 0 ? MAP_FAILED : mmap(0, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (bytes == MAP_FAILED) fail(0, path);
-    close(fd);
-    JSValue content = js_new_string8_len(ctx, bytes, (int)size);
-    munmap(bytes, (size_t)size);
-    return content;
+    return js_new_string8_len(ctx, bytes, (int)size);
 }
 
-static void new_runtime(void) {
+static JSContext *new_runtime(int strip) {
     clear_arena();
-    js_class_id_alloc = JS_CLASS_INIT_COUNT;
     JSRuntime *rt = JS_NewRuntime2(&arena_functions, 0);
-    JSContext *ctx = rt ? JS_NewContext(rt) : 0;
-    if (!ctx) fail(0, "no memory");
     JS_SetGCThreshold(rt, (size_t)-1);
+    JS_SetStripInfo(rt, strip);
     ARENA->runtime = rt;
-    ARENA->context = ctx;
+    return ARENA->context = JS_NewContext(rt);
 }
 
 // Compiles the module in a runtime of its own, whose litter must not be in an image; evaluates it in a new one.
-static void load(const char *launcher, const char *init, const char *script, int strip) {
+static void load(char **programs, const char *script, int strip) {
+    static const JSCFunctionListEntry functions[] = {
+        JS_CFUNC_DEF("syscall", 7, call_kernel), JS_CFUNC_DEF("string", 3, make_string),
+        JS_CFUNC_DEF("copy", 3, copy_string),    JS_CFUNC_DEF("words", 1, list_words),
+        JS_CFUNC_DEF("spawn", 5, spawn),         JS_PROP_STRING_DEF("arch", ARCH, 0),
+    };
     size_t length, size;
-    new_runtime();
-    JSContext *ctx = ARENA->context;
-    JS_SetStripInfo(ARENA->runtime, strip);
-    JSValue source = content_of(ctx, script);
-    const char *text = bytes_of(ctx, source, &length);
+    JSContext *ctx = new_runtime(strip);
+    const char *text = bytes_of(ctx, content_of(ctx, script), &length);
     JSValue module = JS_Eval(ctx, text, length, script, JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
     uint8_t *code = JS_IsException(module) ? 0 : JS_WriteObject(ctx, &size, module, JS_WRITE_OBJ_BYTECODE);
     if (!code) fail(ctx, script);
-    uint8_t *kept = memcpy(map(0, 0, size), code, size);
-    new_runtime();
-    ctx = ARENA->context;
-    JSValue native = JS_NewObject(ctx), global = JS_GetGlobalObject(ctx);
-    add(ctx, native, "syscall", call_kernel, 7);
-    add(ctx, native, "string", make_string, 3);
-    add(ctx, native, "copy", copy_string, 3);
-    add(ctx, native, "words", list_words, 1);
-    add(ctx, native, "spawn", spawn, 5);
-    JS_SetPropertyStr(ctx, native, "launcher", content_of(ctx, launcher));
-    JS_SetPropertyStr(ctx, native, "init", content_of(ctx, init));
-    JS_SetPropertyStr(ctx, native, "arch", JS_NewString(ctx, ARCH));
-    JS_SetPropertyStr(ctx, global, "native", native);
+    uint8_t *kept = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memcpy(kept, code, size);
+    ctx = new_runtime(strip);
+    JSValue native = JS_NewObject(ctx);
+    JS_SetPropertyFunctionList(ctx, native, functions, countof(functions));
+    JS_SetPropertyStr(ctx, native, "launcher", content_of(ctx, programs[0]));
+    JS_SetPropertyStr(ctx, native, "init", content_of(ctx, programs[1]));
+    JS_SetPropertyStr(ctx, ctx->global_obj, "native", native);
     module = JS_ReadObject(ctx, kept, size, JS_READ_OBJ_BYTECODE);
     munmap(kept, size);
     if (JS_IsException(module) || JS_ResolveModule(ctx, module) < 0) fail(ctx, script);
@@ -238,17 +208,16 @@ static void load(const char *launcher, const char *init, const char *script, int
     if (JS_PromiseState(ctx, done) == JS_PROMISE_REJECTED) JS_Throw(ctx, JS_PromiseResult(ctx, done));
     if (JS_PromiseState(ctx, done) != JS_PROMISE_FULFILLED) fail(ctx, script);
     JS_FreeValue(ctx, done);
-    ARENA->program = JS_GetPropertyStr(ctx, global, "program");
-    JS_FreeValue(ctx, global);
+    JS_RunGC(ARENA->runtime);
+    // Free blocks stay unused: their classes were those of an image, and to touch them costs more than fresh memory.
+    memset(ARENA->free, 0, sizeof ARENA->free);
+    ARENA->loaded = 1;
+    ARENA->program = JS_GetPropertyStr(ctx, ctx->global_obj, "program");
 }
 
-// The arena as it lies in memory, by whole pages; what its free lists hold stays unused.
-static void write_image(const char *path) {
-    JS_RunGC(ARENA->runtime);
-    ARENA->magic = ARENA_MAGIC;
-    ARENA->classes = js_class_id_alloc;
-    memset(ARENA->free, 0, sizeof ARENA->free);
-    uint64_t size = ((uint64_t)(ARENA->top - arena_start) + 4095) & ~4095ull;
+// The arena by whole pages.
+static _Noreturn void write_image(const char *path) {
+    size_t size = ((size_t)(ARENA->top - arena_start) + 4095) & ~(size_t)4095;
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, arena_start, size) != (ssize_t)size) fail(0, path);
     _exit(0);
@@ -258,25 +227,23 @@ static void call(JSContext *ctx, const char *method) {
     JSAtom name = JS_NewAtom(ctx, method);
     JSValue result = JS_Invoke(ctx, ARENA->program, name, 0, 0);
     if (JS_IsException(result)) fail(ctx, method);
-    JS_FreeValue(ctx, result);
     JS_FreeAtom(ctx, name);
 }
 
 // With an image: caisson-oci ARGUMENTS. Without one: engine [--image OUTPUT] LAUNCHER INIT SCRIPT ARGUMENTS.
 int main(int argc, char **argv, char **envp) {
-    int skip = ARENA->magic ? 0 : 3;
-    char **from = argv + 1;
+    char **from = argv + 1, *image = 0;
+    if (!ARENA->loaded) {
+        if (argc > 2 && strcmp(argv[1], "--image") == 0) image = argv[2], from += 2;
+        if (argv + argc - from < 3) return dprintf(2, "engine [--image OUTPUT] LAUNCHER INIT SCRIPT\n"), 1;
+        load(from, from[2], image ? JS_STRIP_DEBUG : JS_STRIP_SOURCE);
+        from += 3;
+    }
+    if (image) write_image(image);
+    argument = from;
     variable = envp;
-    if (skip && argc > 2 && strcmp(argv[1], "--image") == 0) from += 2;
-    if (skip && argv + argc - from < 3) return dprintf(2, "engine [--image OUTPUT] LAUNCHER INIT SCRIPT\n"), 1;
-    argument = from + skip;
-    arguments = (int)(argv + argc - argument);
-    if (skip) load(from[0], from[1], from[2], JS_STRIP_SOURCE);
-    if (skip && from != argv + 1) write_image(argv[2]);
     JSRuntime *rt = ARENA->runtime;
     JSContext *ctx = ARENA->context;
-    if (!skip) js_class_id_alloc = ARENA->classes;
-    ARENA->magic = ARENA_MAGIC;
     JS_UpdateStackTop(rt);
     JS_SetGCThreshold(rt, rt->malloc_state.malloc_size + (4u << 20));
     js_random_init(ctx);

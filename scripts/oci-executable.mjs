@@ -60,7 +60,15 @@ export function makeEngine() {
 export function makeOciExecutable(bun) {
   makeEngine();
   const sources = filesBelow('src', /\.(ts|json)$/).filter((file) => !/\.test\.ts$/.test(file));
-  const args = ['build', ENTRY, '--target=browser', '--format=esm', '--minify', `--outfile=${BUNDLE}`];
+  const args = [
+    'build',
+    ENTRY,
+    '--target=browser',
+    '--format=esm',
+    '--minify-syntax',
+    '--minify-whitespace',
+    `--outfile=${BUNDLE}`,
+  ];
   stage({
     name: 'dist-caisson-oci',
     inputs: [

@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Harness, Started, rootOnly as skip } from '../harness/caisson.ts';
-import { bunPath, QjsProgram } from './qjs.ts';
+import { bunPath, engineCommand } from './qjs.ts';
 
 const harness = new Harness();
 after(() => {
@@ -70,8 +70,7 @@ test('Node', { skip }, async () => {
 });
 
 test('QuickJS', { skip }, async () => {
-  const qjs = new QjsProgram(harness, 'port-program');
-  assert.deepEqual(await walk(qjs.command([place()])), await nodes());
+  assert.deepEqual(await walk([...engineCommand(harness, 'port-program'), place()]), await nodes());
 });
 
 test('Bun', { skip }, async () => {

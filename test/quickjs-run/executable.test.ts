@@ -1,6 +1,17 @@
-// A whole run under the embedded QuickJS: the same core, another host, the same container.
+// dist/caisson-oci, the executable on the embedded QuickJS: what it is, what it needs, and whole runs.
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { after, test } from 'node:test';
 import {
   type Caller,
@@ -8,21 +19,44 @@ import {
   Harness,
   type Part,
   STRANGER,
-  type Started,
+  Started,
   rootOnly as skip,
   subordinateCaller,
 } from '../harness/caisson.ts';
-import { QjsProgram, type Stdio } from './qjs.ts';
+
+/** What becomes its descriptors 0, 1 and 2. */
+type Stdio = readonly ['ignore' | 'pipe', 'pipe' | number, 'pipe'];
+
+const EXECUTABLE = `${process.cwd()}/dist/caisson-oci`;
 
 const harness = new Harness();
-const program = skip === false ? new QjsProgram(harness, 'oci-run-program') : undefined;
 after(() => {
   harness.close();
 });
 
-function start(bundle: string, stdio?: Stdio): Started {
-  if (program === undefined) throw new Error('skipped');
-  return program.start([harness.state, bundle, harness.newId()], stdio);
+/** The executable where every caller may execute it. */
+function copyIn(directory: string): string {
+  const path = `${directory}/caisson-oci`;
+  copyFileSync(EXECUTABLE, path);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+const program = copyIn(harness.directory);
+
+/** Starts the command of an ordinary user or of root. */
+function call(theirs: Harness, path: string, args: readonly string[], stdio?: Stdio): Started {
+  const { uid, gid } = theirs.caller;
+  const become = ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
+  const [first = '', ...words] = [...(uid === 0 ? [] : become), path, '--root', theirs.state, ...args];
+  const env = { PATH: '/usr/bin:/bin' };
+  return new Started(
+    spawn(first, words, { cwd: '/', env, stdio: [...(stdio ?? ['ignore', 'pipe', 'pipe'])] }),
+  );
+}
+
+function start(bundle: string, stdio?: Stdio, id = harness.newId()): Started {
+  return call(harness, program, ['run', '--bundle', bundle, id], stdio);
 }
 
 function run(parts: Part, script: string, stdio?: Stdio): Promise<Ended> {
@@ -40,8 +74,9 @@ async function inTime(started: Started): Promise<Ended> {
 async function runAs(caller: Caller, parts: Part, script: string): Promise<Ended> {
   const theirs = new Harness(caller);
   try {
-    const qjs = new QjsProgram(theirs, 'oci-run-program');
-    return await inTime(qjs.start([theirs.state, theirs.bundle(parts, script), theirs.newId()]));
+    const path = copyIn(theirs.directory);
+    const bundle = theirs.bundle(parts, script);
+    return await inTime(call(theirs, path, ['run', '--bundle', bundle, theirs.newId()]));
   } finally {
     theirs.close();
   }
@@ -62,6 +97,58 @@ function holds(pid: number, signal: number): boolean {
 function childOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
 }
+
+/** Types of the program headers (elf(5)). */
+function segmentTypes(elf: Buffer): number[] {
+  const [first, size, count] = [Number(elf.readBigUInt64LE(32)), elf.readUInt16LE(54), elf.readUInt16LE(56)];
+  return Array.from({ length: count }, (_, index) => elf.readUInt32LE(first + index * size));
+}
+
+test('one static file of at most 2.5 MB', () => {
+  const [PT_DYNAMIC, PT_INTERP] = [2, 3];
+  const types = segmentTypes(readFileSync(EXECUTABLE));
+  assert.ok(!types.includes(PT_INTERP) && !types.includes(PT_DYNAMIC), types.join(' '));
+  const { size } = statSync(EXECUTABLE);
+  assert.ok(size <= 2_500_000, `${size} bytes`);
+});
+
+test('no file beside it is needed, nor /proc', { skip }, () => {
+  const root = harness.makeDirectory('alone');
+  copyFileSync(EXECUTABLE, `${root}/caisson-oci`);
+  const { stdout, stderr } = spawnSync('chroot', [root, '/caisson-oci', '--version'], { encoding: 'utf8' });
+  assert.match(stdout, /^caisson-oci .*\n/, stderr);
+});
+
+test('at most 8 MiB are resident while a container runs', { skip }, async () => {
+  const started = start(harness.bundle({}, 'echo ready; exec sleep 60'));
+  await started.untilPrinted('ready');
+  const { pid = 0 } = started.child;
+  const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
+  process.kill(childOf(childOf(pid)), 'SIGKILL');
+  await started.end();
+  assert.ok(peak > 0 && peak <= 8 << 10, `${peak} kB`);
+});
+
+test('no process of the container is the executable (CVE-2019-5736)', { skip }, async () => {
+  const started = start(harness.bundle({}, 'echo ready; exec sleep 60'));
+  await started.untilPrinted('ready');
+  const { pid = 0 } = started.child;
+  const launcher = childOf(pid);
+  const paths = [launcher, childOf(launcher)].map((each) => readlinkSync(`/proc/${each}/exe`));
+  process.kill(childOf(launcher), 'SIGKILL');
+  await started.end();
+  assert.match(paths[0] ?? '', /^\/memfd:caisson-launcher/);
+  assert.ok(!paths.includes(program), paths.join(' '));
+});
+
+test('arguments, environment and names that are not UTF-8', { skip }, async () => {
+  const bundle = harness.bundle({}, 'printf "%s" "$MARK"');
+  const directory = harness.makeDirectory('bytes');
+  const script = `d="${directory}/$(printf 'b\\344d')"; ln -s ${bundle} "$d"; exec ${program} --root ${harness.state} run --bundle "$d" ${harness.newId()}`;
+  const started = new Started(spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe'] }));
+  const { code, stderr } = await inTime(started);
+  assert.equal(code, 0, stderr);
+});
 
 test('output, exit code and what it sees of itself', { skip }, async () => {
   const script = 'echo "$$ $(id -u) $(hostname) $(ls /)"; echo wrong >&2; exit 7';
@@ -134,7 +221,8 @@ test('a program that is killed', { skip }, async () => {
 
 test('a container ends with its QuickJS', { skip }, async () => {
   const marker = `4321.${process.pid}`;
-  const started = start(harness.bundle({}, `echo ready; exec sleep ${marker}`));
+  const id = harness.newId();
+  const started = start(harness.bundle({}, `echo ready; exec sleep ${marker}`), undefined, id);
   await started.untilPrinted('ready');
   started.kill('SIGKILL');
   await started.end();
@@ -149,20 +237,20 @@ test('a container ends with its QuickJS', { skip }, async () => {
   for (let tries = 0; tries < 300 && sleeping(); tries++)
     await new Promise((resolve) => setTimeout(resolve, 10));
   assert.equal(sleeping(), false);
-  harness.caisson(['system', 'repair']);
+  assert.equal((await call(harness, program, ['delete', '--force', id]).end()).code, 0);
 });
 
 test('errors are one line with the field that they come from, and leave nothing', { skip }, async () => {
   const absent = await run({ process: { args: ['/bin/absent'] } }, '');
-  assert.equal(absent.code, 127);
-  assert.match(absent.stderr, /^caisson: .*\/bin\/absent.*\n {2}caused by \/process\/args/);
+  assert.equal(absent.code, 1);
+  assert.match(absent.stderr, /^time=.* level=error msg=.*\/bin\/absent.*\n$/);
   const mounts = [{ destination: '/data', type: 'bind', source: '/nowhere', options: ['bind'] }];
   const mount = await run({ mounts: mounts as unknown as Part }, 'true');
-  assert.equal(mount.code, 125);
-  assert.match(mount.stderr, /^caisson: .*\/nowhere.*\n {2}caused by \/mounts\/0/);
+  assert.equal(mount.code, 1);
+  assert.match(mount.stderr, /^time=.*\/nowhere.*\/mounts\/0.*\n$/);
   const none = await start('/nowhere').end();
-  assert.equal(none.code, 125);
-  assert.match(none.stderr, /config\.json: no such file/);
+  assert.equal(none.code, 1);
+  assert.match(none.stderr, /no such file or directory/);
   assert.deepEqual(readdirSync(harness.state), []);
   harness.assertNothingLeft();
 });
