@@ -75,6 +75,7 @@ export function createOptions(invocation: Invocation) {
     noNewKeyring: parsed.on('no-new-keyring'),
     ...(rootless === undefined ? {} : { rootless }),
     warn: (message: string) => log.debug(message),
+    warnOfHook: (message: string) => log.warn(message),
   };
 }
 

@@ -28,7 +28,7 @@ import {
   seccomp,
   signalMask,
 } from './compile/execute.ts';
-import { hooksPause } from './compile/hooks.ts';
+import { type HooksPause, hooksPause, startHooksPause } from './compile/hooks.ts';
 import { masks, readonlyRoot } from './compile/masks.ts';
 import { mounts, openIdMaps, openSharedSources } from './compile/mounts.ts';
 import {
@@ -66,7 +66,7 @@ export interface StartPlan extends Plan {
   /** Of a container that waits for `start`: siginfo_t, all zero while it lives. */
   readonly created: OutBuffer | undefined;
   /** The child's own process id, where it pauses for hooks. */
-  readonly hooks: { readonly pid: OutBuffer } | undefined;
+  readonly hooks: HooksPause | undefined;
   /** Where the program was looked for, of a container that waits for `start`. */
   readonly program: readonly Slot[] | undefined;
   /** The channel's descriptor in the launcher. */
@@ -225,6 +225,7 @@ function becomeContainer(
   process.noNewPrivileges(c);
   resetSignals(c);
   const program = findProgram(c);
+  startHooksPause(c);
   if (c.spec.process?.noNewPrivileges && filterBeforeBarrier(c)) seccomp(c);
   waitForStart(c, forked, sockets.listener);
   preserveDescriptors(c);

@@ -14,6 +14,7 @@ export const PAUSES = enumTable('pause', () => ({
   start: 5,
   program: 6,
   notify: 7,
+  'start-hooks': 8,
 }));
 
 /** Fails with `errno` unless (left & mask) == right; the result is `left`. */

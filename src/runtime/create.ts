@@ -39,6 +39,8 @@ export interface CreateOptions extends Target {
   /** As in PrepareOptions. */
   readonly rootless?: boolean;
   readonly warn: (message: string) => void;
+  /** Told of each poststop hook that fails (runtime.md, Lifecycle 13). */
+  readonly warnOfHook?: (message: string) => void;
 }
 
 /**
@@ -152,6 +154,34 @@ export async function runCreateHooks(
   });
 }
 
+/** The hooks of a container that is gone. */
+export async function runStopHooks(
+  port: Port,
+  { hooks }: Spec,
+  record: OciContainerRecord,
+  { warnOfHook: warn }: Pick<CreateOptions, 'warnOfHook'>,
+): Promise<void> {
+  const state = ociState({ record, status: 'stopped' });
+  await runHostHooks(port, 'poststop', hooks, state, warn === undefined ? {} : { warn });
+}
+
+/** The hooks of a container that waits for its program without a barrier (Lifecycle step 7). */
+export async function runStartHooks(
+  port: Port,
+  { spec, facts }: Pick<Prepared, 'spec' | 'facts'>,
+  record: OciContainerRecord,
+  pid: number,
+  { noNewKeyring }: Pick<CreateOptions, 'noNewKeyring'>,
+): Promise<void> {
+  const state = ociState({ record, status: 'created' });
+  await runContainerHooks(port, 'startContainer', spec.hooks, state, pid, {
+    spec,
+    facts,
+    cgroups: record.cgroups,
+    ...(noNewKeyring === undefined ? {} : { noNewKeyring }),
+  });
+}
+
 async function createFrom(
   port: Port,
   channel: Channel,
@@ -177,7 +207,7 @@ async function createFrom(
       await finish(port, player, record, pid, options);
     } catch (error) {
       await takeBack(port, player, prepared.cgroups);
-      await runHostHooks(port, 'poststop', spec.hooks, ociState({ record, status: 'stopped' }), options);
+      await runStopHooks(port, spec, record, options);
       port.remove(directory);
       throw error;
     }

@@ -50,7 +50,8 @@ export async function deleteContainer(
   }
 }
 
-async function deleteLocked(
+/** The same of a container that the caller has locked: `force` ends it first. */
+export async function deleteLocked(
   port: Port,
   player: Player,
   target: Target,
@@ -113,7 +114,8 @@ async function awaitDeath(port: Port, { record }: Container): Promise<void> {
 /** An attached run takes its container away itself; the result is whether it has. */
 async function keeperCleans(port: Port, target: Target, { record }: Container): Promise<boolean> {
   const path: Bytes = `${target.stateRoot}/${target.id}`;
-  for (let waited = 0; isAlive(port, record.keeper) && waited < PATIENCE; waited += PAUSE) {
+  const kept = () => record.keeper.pid !== port.pid && isAlive(port, record.keeper);
+  for (let waited = 0; kept() && waited < PATIENCE; waited += PAUSE) {
     if (port.stat(path) === undefined) return true;
     await sleep(port, PAUSE);
   }

@@ -137,7 +137,7 @@ export async function runContainerHooks(
     const env = kind === 'startContainer' ? (spec.process?.env ?? []) : [];
     for (const [index, hook] of list.entries()) {
       const program = programOf(kind, index, hook, { cwd, env, state, text });
-      const context = contextOf(state.id, options);
+      const context = contextOf(state.id, options, maySetGroups(port, pid));
       const cgroup = options.cgroups.length === 0 ? undefined : cgroupPlan(options.cgroups);
       const inside = { at: { ...at, cgroup }, context, asProcess: kind === 'startContainer' };
       await runOne(port, player, compileHook(program, inside), { kind, index, hook });
@@ -150,8 +150,18 @@ function cgroupPlan(cgroups: readonly Cgroup[]) {
   return { ...rest, create: steps, hierarchies: [] };
 }
 
-function contextOf(id: Bytes, { spec, facts, noNewKeyring = false }: ContainerHookOptions): Context {
-  return new Context(spec, facts, { id, noNewKeyring, root: { steps: [], root: slot('root') } });
+/** `mapHelpers`: a user namespace whose root may set groups (user_namespaces(7)). */
+function contextOf(
+  id: Bytes,
+  { spec, facts, noNewKeyring = false }: ContainerHookOptions,
+  mapHelpers: boolean,
+): Context {
+  const root = { steps: [], root: slot('root') };
+  return new Context(spec, facts, { id, noNewKeyring, mapHelpers, root });
+}
+
+function maySetGroups(port: Port, pid: number): boolean {
+  return port.readFile(`/proc/${pid}/setgroups`)?.startsWith('allow') ?? false;
 }
 
 /** The launcher opens the container and is led into its pid namespace. */
@@ -163,7 +173,7 @@ async function enter(
   id: Bytes,
   options: ContainerHookOptions,
 ): Promise<{ at: Omit<Inside, 'cgroup'>; cwd: Bytes | number }> {
-  const entrance = enterContainer(contextOf(id, options), kind, pid);
+  const entrance = enterContainer(contextOf(id, options, false), kind, pid);
   const { batch, answer } = await player.play(entrance.steps);
   const opened = (from: Slot | undefined) => (from === undefined ? -1 : slotValue(batch, answer, from));
   const pidfd = opened(entrance.pidfd);

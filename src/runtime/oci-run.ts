@@ -10,6 +10,8 @@ import {
   prepareOci,
   readOciBundle,
   runCreateHooks,
+  runStartHooks,
+  runStopHooks,
 } from './create.ts';
 import { holdSignals } from './held-signals.ts';
 import { runHostHooks } from './hooks.ts';
@@ -31,7 +33,7 @@ export interface OciRunOptions extends CreateOptions {
 export async function runContainer(port: Port, options: OciRunOptions): Promise<number> {
   if (options.detach) {
     await createContainer(port, options);
-    await startContainer(port, options);
+    await startContainer(port, options, options.warnOfHook);
     return 0;
   }
   return (await runAttachedOci(port, options)).code;
@@ -57,6 +59,7 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
     try {
       const running = await start(port, player, ready.prepared, {
         hooks: (child) => runCreateHooks(port, ready.prepared, record, child, options),
+        startHooks: (child) => runStartHooks(port, ready.prepared, record, child, options),
       });
       try {
         const init = identify(port, running.pid);
@@ -76,7 +79,7 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
       if (!kept) {
         await takeBack(port, player, cgroups);
         port.remove(`${stateRoot}/${id}`);
-        await runHostHooks(port, 'poststop', spec.hooks, ociState({ record, status: 'stopped' }), options);
+        await runStopHooks(port, spec, record, options);
       }
     }
   } catch (error) {

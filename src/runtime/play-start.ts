@@ -4,7 +4,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import * as F from '../linux/flags.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { call, NULL, number, type Slot } from '../plan/call.ts';
-import { PAUSE_HOOKS } from '../plan/compile/hooks.ts';
+import { PAUSE_HOOKS, PAUSE_START_HOOKS } from '../plan/compile/hooks.ts';
 import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/compile/namespaces.ts';
 import { PAUSE_NOTIFY } from '../plan/compile/notify.ts';
 import { PAUSE_PROGRAM } from '../plan/compile/program.ts';
@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly trace?: boolean;
   /** The child has made its mounts and waits; its process id. A rejection ends the child. */
   readonly hooks?: (pid: number) => Promise<void>;
+  /** The container is complete and waits, without a barrier, before its program. */
+  readonly startHooks?: (pid: number) => Promise<void>;
 }
 
 /** A start that has come to its program, or to its barrier. The launcher pauses: `player.continue` lets it go on. */
@@ -126,6 +128,8 @@ export async function play(
     }
     if (answer.pause === PAUSE_HOOKS && plan.hooks !== undefined)
       await orEnd(player, options.hooks?.(pausedPid(own, answer, plan.hooks)));
+    if (answer.pause === PAUSE_START_HOOKS && plan.hooks !== undefined)
+      await orEnd(player, options.startHooks?.(pausedPid(own, answer, plan.hooks)));
     if (answer.pause === PAUSE_PROGRAM && plan.program !== undefined)
       await orEnd(player, requireProgram(program, programErrno(plan.program, own, answer)));
     if (answer.pause === PAUSE_TRACE) stamps = stampsOf(batch, answer);

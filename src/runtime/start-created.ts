@@ -13,7 +13,15 @@ import * as sys from '../plan/syscalls.ts';
 import { FRAME_SIZE } from '../plan/wire.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
-import { containerSpec, type Held, ociState, type Target, withContainer } from './container.ts';
+import {
+  containerSpec,
+  type Held,
+  ociState,
+  readContainer,
+  type Target,
+  withContainer,
+} from './container.ts';
+import { deleteLocked } from './delete.ts';
 import { executionError } from './execution.ts';
 import { gatherFacts } from './facts.ts';
 import { hasHooks, runContainerHooks, runHostHooks } from './hooks.ts';
@@ -22,29 +30,44 @@ import { write } from './state.ts';
 
 /**
  * Starts a created container. Throws CaissonError ECONFLICT when it is not one, ENOTFOUND when it does not exist,
- * and what the program's execution failed with.
+ * what the program's execution failed with, and EHOOK: then the container is stopped and deleted (runtime.md, Lifecycle
+ * 7 and 9). `warn` is told of poststop hooks that fail.
  */
-export async function startContainer(port: Port, target: Target): Promise<void> {
+export async function startContainer(
+  port: Port,
+  target: Target,
+  warn: (message: string) => void = () => undefined,
+): Promise<void> {
   await withContainer(port, target, 'exclusive', async (held) => {
-    const { container } = held;
-    if (container.status !== 'created') throw notCreated(container.status);
-    const spec = containerSpec(port, target);
-    const connection = await connect(held, `${target.stateRoot}/${target.id}/start`);
-    const { record } = container;
-    const pid = record.oci.init?.pid ?? 0;
-    if (hasHooks(spec, ['startContainer']))
-      await runContainerHooks(port, 'startContainer', spec.hooks, ociState(container), pid, {
-        spec,
-        facts: gatherFacts(port, spec),
-        cgroups: record.cgroups,
-        ...(record.oci.init === undefined ? {} : { init: record.oci.init }),
-      });
-    // Before the program may run: a start that dies now has started it, or ends it by closing the connection.
-    write(port, target.stateRoot, { ...record, oci: { ...record.oci, phase: 'started' } });
-    await release(held, spec, connection);
-    const state = ociState({ record, status: 'running' });
-    await runHostHooks(port, 'poststart', spec.hooks, state, { pid });
+    try {
+      await startLocked(port, target, held);
+    } catch (error) {
+      if (error instanceof CaissonError && error.code === 'EHOOK')
+        await deleteLocked(port, held.player, target, readContainer(port, target), { force: true, warn });
+      throw error;
+    }
   });
+}
+
+async function startLocked(port: Port, target: Target, held: Held): Promise<void> {
+  const { container } = held;
+  if (container.status !== 'created') throw notCreated(container.status);
+  const spec = containerSpec(port, target);
+  const connection = await connect(held, `${target.stateRoot}/${target.id}/start`);
+  const { record } = container;
+  const pid = record.oci.init?.pid ?? 0;
+  if (hasHooks(spec, ['startContainer']))
+    await runContainerHooks(port, 'startContainer', spec.hooks, ociState(container), pid, {
+      spec,
+      facts: gatherFacts(port, spec),
+      cgroups: record.cgroups,
+      ...(record.oci.init === undefined ? {} : { init: record.oci.init }),
+    });
+  // Before the program may run: a start that dies now has started it, or ends it by closing the connection.
+  write(port, target.stateRoot, { ...record, oci: { ...record.oci, phase: 'started' } });
+  await release(held, spec, connection);
+  const state = ociState({ record, status: 'running' });
+  await runHostHooks(port, 'poststart', spec.hooks, state, { pid });
 }
 
 function notCreated(status: string): CaissonError {

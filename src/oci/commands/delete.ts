@@ -10,8 +10,8 @@ export const command: OciCommand = {
   usage: '<container-id>',
   flags: [boolean('force', 'Kill the container first when it still runs (SIGKILL)', { short: 'f' })],
   arguments: [1, 1],
-  run: async ({ port, parsed, target }) => {
-    await deleteContainer(port, target(), parsed.on('force'));
+  run: async ({ port, parsed, target, log }) => {
+    await deleteContainer(port, target(), parsed.on('force'), (message) => log.warn(message));
     return 0;
   },
 };

@@ -9,8 +9,8 @@ export const command: OciCommand = {
   usage: '<container-id>',
   flags: [],
   arguments: [1, 1],
-  run: async ({ port, target }) => {
-    await startContainer(port, target());
+  run: async ({ port, target, log }) => {
+    await startContainer(port, target(), (message) => log.warn(message));
     return 0;
   },
 };

@@ -54,6 +54,9 @@ import * as process from './process.ts';
 /** The pause of the child in which TypeScript runs prestart, createRuntime and createContainer. */
 export const PAUSE_HOOKS = 4;
 
+/** The pause of a child without a barrier in which TypeScript runs startContainer. */
+export const PAUSE_START_HOOKS = 8;
+
 /** Hooks of the create operation, all of which run before the change of root. */
 export const CREATE_HOOKS = ['prestart', 'createRuntime', 'createContainer'] as const;
 
@@ -65,33 +68,62 @@ export function hookPointers(spec: Spec, kinds: readonly (keyof Hooks)[]): strin
 /** /proc/self has at most 10 digits. */
 const PID_ROOM = 16;
 
-const paused = new WeakMap<Context, { readonly pid: OutBuffer }>();
+/** The child's own number in the procfs of the host, as text, NULs behind it: what the hooks are told. */
+export interface HooksPause {
+  readonly pid: OutBuffer;
+}
+
+const paused = new WeakMap<Context, HooksPause>();
+
+/** setns(2) by pidfd is ptrace_may_access: an unprivileged caller may join its own child only while that is dumpable. */
+function dumpable(c: Context, on: 0 | 1): Call[] {
+  const rootless = c.isNew('user') && !c.facts.privileged;
+  // A filter that is loaded already may refuse it.
+  return rootless ? [sys.prctl(PR_SET_DUMPABLE, on, { tolerate: [ERRNO.EPERM, ERRNO.ENOSYS] })] : [];
+}
 
 /**
- * Where the create hooks run, once: everything is mounted, the root of the host is still there. Undefined without such hooks.
- * `pid` is then the child's own number in the procfs of the host, as text, NULs behind it: what the hooks are told.
+ * Where the create hooks run, once: everything is mounted, the root of the host is still there. Undefined without hooks
+ * that run before the program does.
  */
-export function hooksPause(c: Context): { readonly pid: OutBuffer } | undefined {
+export function hooksPause(c: Context): HooksPause | undefined {
   const causes = hookPointers(c.spec, CREATE_HOOKS);
+  const later = c.options.barrier === undefined ? hookPointers(c.spec, ['startContainer']) : [];
   const known = paused.get(c);
-  if (known !== undefined || causes.length === 0) return known;
+  if (known !== undefined || causes.length + later.length === 0) return known;
   const pid = outBuffer('own_pid', PID_ROOM);
-  // setns(2) by pidfd is ptrace_may_access: an unprivileged caller may join its own child only while that is dumpable.
-  const rootless = c.isNew('user') && !c.facts.privileged;
-  c.child('hooks', `run the hooks ${causes.map((cause) => cause.slice(7)).join(', ')}`, causes, [
-    call('readlinkat', [
-      number(sys.AT_FDCWD),
-      string('/proc/self'),
-      pointer({ kind: 'out', buffer: pid }, 3),
-      number(PID_ROOM),
-    ]),
-    ...(rootless ? [sys.prctl(PR_SET_DUMPABLE, 1)] : []),
-    sys.pause(PAUSE_HOOKS),
-    ...(rootless ? [sys.prctl(PR_SET_DUMPABLE, 0)] : []),
-  ]);
+  c.child(
+    'own-pid',
+    'learn the own process id',
+    [...causes, ...later],
+    [
+      call('readlinkat', [
+        number(sys.AT_FDCWD, F.DIRFD),
+        string('/proc/self'),
+        pointer({ kind: 'out', buffer: pid }, 3),
+        number(PID_ROOM),
+      ]),
+    ],
+  );
+  if (causes.length > 0) {
+    c.child('hooks', `run the hooks ${causes.map((cause) => cause.slice(7)).join(', ')}`, causes, [
+      ...dumpable(c, 1),
+      sys.pause(PAUSE_HOOKS),
+      ...dumpable(c, 0),
+    ]);
+  }
   const made = { pid };
   paused.set(c, made);
   return made;
+}
+
+/** Where startContainer hooks run: in a container that is complete. A barrier is such a pause already. */
+export function startHooksPause(c: Context): void {
+  const causes = hookPointers(c.spec, ['startContainer']);
+  if (causes.length === 0) return;
+  const pause = c.options.barrier === undefined ? [sys.pause(PAUSE_START_HOOKS)] : [];
+  // Execve makes it as dumpable as the program is to be.
+  c.child('start-hooks', 'run the hooks startContainer', causes, [...dumpable(c, 1), ...pause]);
 }
 
 /** One hook's process. */
