@@ -1,6 +1,6 @@
 // A batch ready to be sent, with what is needed to understand the answers to it.
 import type { Call, OutBuffer, Slot } from './call.ts';
-import type { Step } from './step.ts';
+import type { Actor, Step } from './step.ts';
 
 /** A batch ready to be sent, and what is needed to understand the answers to it. */
 export interface Batch {
@@ -52,4 +52,29 @@ export class Encoded implements Batch {
     // Between the two lies END; a batch for the child alone has none.
     return parent.length === 0 && child.length > 0 ? child : [...parent, undefined, ...child];
   }
+}
+
+const END: Call = { name: 'END', args: [] };
+
+function addCalls(steps: readonly Step[], actor: Actor, calls: Call[]): void {
+  for (const step of steps) {
+    if (step.actor !== actor) continue;
+    for (let i = 0; i < step.calls.length; i++) calls.push(step.calls[i] as Call);
+  }
+}
+
+/** The calls behind the records of a batch, and where the child's and the notifier's begin. */
+export function callsInOrder(steps: readonly Step[]): { calls: Call[]; child: number; notifier: number } {
+  const calls: Call[] = [];
+  addCalls(steps, 'parent', calls);
+  const child = calls.push(END);
+  addCalls(steps, 'child', calls);
+  let notifier = child;
+  if (steps.some(({ actor }) => actor === 'notifier')) {
+    notifier = calls.push(END);
+    addCalls(steps, 'notifier', calls);
+  }
+  // A child that has been made by an earlier batch plays a batch of its own from the first record on.
+  if (child === 1 && calls.length > 1) calls.shift();
+  return { calls, child, notifier };
 }

@@ -3,7 +3,7 @@ import { type Arch, type SyscallName, syscallNumber } from '../linux/abi/index.t
 import { type Bytes, writeBytes } from '../linux/bytes.ts';
 import { OPEN_FLAGS, translateOpenFlags } from '../linux/flags.ts';
 import type { KnownSlots } from './answer.ts';
-import { type Batch, Encoded } from './batch.ts';
+import { type Batch, callsInOrder, Encoded } from './batch.ts';
 import {
   type Arg,
   type Call,
@@ -12,6 +12,7 @@ import {
   isSlot,
   type Memory,
   memoryLength,
+  type NumberFormat,
   type OutBuffer,
   type Slot,
 } from './call.ts';
@@ -38,8 +39,6 @@ const PSEUDO: Readonly<Record<string, number>> = {
   PAUSE: WIRE.OP_PAUSE,
   END: WIRE.OP_END,
 };
-
-const END: Call = { name: 'END', args: [] };
 
 /** 32-bit words of a record, and where in it the arguments begin. */
 const RECORD_WORDS = RECORD_SIZE / 4;
@@ -114,13 +113,14 @@ class Encoder {
    */
   reserveReplies(calls: readonly Call[]): Memory[] {
     const structures: Memory[] = [];
-    for (const { result, args } of calls) {
+    for (let c = 0; c < calls.length; c++) {
+      const { result, args } = calls[c] as Call;
       if (result?.reply === true && !this.slots.has(result)) this.slots.set(result, this.reserve(8));
       for (let i = 0; i < args.length; i++) {
-        const { memory } = args[i] as Arg & { kind: 'memory' };
-        if (memory === undefined || memory.kind === 'string') continue;
-        this.reserveReplyMemory(memory);
-        if (memory.kind === 'struct') structures.push(memory);
+        const arg = args[i] as Arg;
+        if (arg.kind !== 'memory' || arg.memory.kind === 'string') continue;
+        this.reserveReplyMemory(arg.memory);
+        if (arg.memory.kind === 'struct') structures.push(arg.memory);
       }
     }
     return structures;
@@ -244,30 +244,19 @@ class Encoder {
   /** Adds the record of `call`; `child` is the index of the child's first record. */
   record(call: Call, child: number): void {
     const { name, args, tolerate, result } = call;
-    const count = args.length;
-    if (count > 6) throw new Error(`${name} has more arguments than a record holds`);
+    if (args.length > 6) throw new Error(`${name} has more arguments than a record holds`);
     const { words } = this;
-    let at = this.recorded + ARGUMENT_WORD;
-    const first = at;
+    const first = this.recorded + ARGUMENT_WORD;
     this.recorded += RECORD_WORDS;
     words[first - 4] = this.numbers[name] ?? this.number(name);
     if (tolerate !== undefined) words[first - 1] = packErrnos(tolerate);
-    let kinds = call.retry === true ? WIRE.FLAG_RETRY << 16 : 0;
+    let kinds = this.arguments(args, first);
+    if (call.retry === true) kinds |= WIRE.FLAG_RETRY << 16;
     if (result === undefined) {
       words[first - 2] = -1;
     } else {
-      words[first - 2] = this.slotOffset(result);
+      words[first - 2] = this.slots.get(result) ?? this.slotOffset(result);
       if (result.width === 4) kinds |= WIRE.FLAG_DEST32 << 16;
-    }
-    for (let shift = 0; shift < 2 * count; shift += 2) {
-      const arg = args[shift >> 1] as Arg;
-      const { value } = arg as Arg & { kind: 'number' };
-      // Most arguments are zeros and small numbers, which take no call.
-      if (value !== 0) {
-        if (typeof value === 'number' && value > 0 && value < 2 ** 31 && !this.translates) words[at] = value;
-        else kinds |= this.argument(at, arg) << shift;
-      }
-      at += 2;
     }
     if (name === 'FORK') words[first + 4] = child;
     if (name === 'DEC') {
@@ -277,39 +266,56 @@ class Encoder {
     words[first - 3] = kinds;
   }
 
+  /** Writes arguments into the words from `at` on; the result is their kinds. What is usual takes no call. */
+  private arguments(args: readonly Arg[], first: number): number {
+    const { words, slots, strings, known, translates } = this;
+    let kinds = 0;
+    let at = first;
+    for (let i = 0; i < args.length; i++) {
+      const arg = args[i] as Arg;
+      if (arg.kind === 'number') {
+        const { value } = arg;
+        if (typeof value === 'number' && value >= 0 && value < 2 ** 31 && !translates) words[at] = value;
+        else this.immediate(at, value, arg.format);
+      } else if (arg.kind === 'memory') {
+        const { memory } = arg;
+        if (memory.kind === 'string') {
+          words[at] = strings.get(memory.bytes) ?? this.addText(memory.bytes);
+          this.wordsIntoText.push(at);
+        } else {
+          this.pointer(at, memory);
+        }
+        kinds |= WIRE.KIND_PTR << (2 * i);
+      } else {
+        const value = known?.(arg);
+        if (value !== undefined) {
+          this.immediate(at, value, 'dec');
+        } else {
+          words[at] = slots.get(arg) ?? this.slotOffset(arg);
+          kinds |= (arg.width === 4 ? WIRE.KIND_LOAD32 : WIRE.KIND_LOAD64) << (2 * i);
+        }
+      }
+      at += 2;
+    }
+    return kinds;
+  }
+
   private number(name: Call['name']): number {
     const nr = (PSEUDO[name] ?? syscallNumber(this.arch, name as SyscallName)) | 0;
     this.numbers[name] = nr;
     return nr;
   }
 
-  /** Writes an argument into the words `at` and `at + 1`; the result is its kind. */
-  private argument(at: number, arg: Arg): number {
-    const { words } = this;
-    if (arg.kind === 'memory') {
-      const { memory } = arg;
-      const offset = memory.kind === 'string' ? ~this.addText(memory.bytes) : this.place(memory);
-      if (offset < 0) this.wordsIntoText.push(at);
-      words[at] = offset < 0 ? ~offset : offset;
-      return WIRE.KIND_PTR;
-    }
-    if (arg.kind === 'number') {
-      const { value, format } = arg;
-      const open = this.translates && format === OPEN_FLAGS;
-      this.immediate(at, open ? translateOpenFlags(Number(value), this.arch) : value);
-      return WIRE.KIND_IMM;
-    }
-    const known = this.known?.(arg);
-    if (known !== undefined) {
-      this.immediate(at, known);
-      return WIRE.KIND_IMM;
-    }
-    words[at] = this.slotOffset(arg);
-    return arg.width === 4 ? WIRE.KIND_LOAD32 : WIRE.KIND_LOAD64;
+  private pointer(at: number, memory: Memory): void {
+    const offset = this.place(memory);
+    if (offset < 0) this.wordsIntoText.push(at);
+    this.words[at] = offset < 0 ? ~offset : offset;
   }
 
-  private immediate(at: number, value: number | bigint): void {
+  private immediate(at: number, given: number | bigint, format: NumberFormat): void {
     const { words } = this;
+    const open = this.translates && format === OPEN_FLAGS;
+    const value = open ? translateOpenFlags(Number(given), this.arch) : given;
     if (typeof value === 'bigint') {
       words[at] = Number(BigInt.asIntN(32, value));
       words[at + 1] = Number(BigInt.asIntN(32, value >> 32n));
@@ -348,30 +354,9 @@ class Encoder {
   }
 }
 
-/** The calls of one actor. */
-function callsOf(steps: readonly Step[], actor: Step['actor'], calls: Call[]): void {
-  for (const step of steps) {
-    if (step.actor === actor) for (const call of step.calls) calls.push(call);
-  }
-}
-
-/** Adds the notifier's calls behind an END; the result is the index of the first, of the child's where there is none. */
-function notifierCalls(steps: readonly Step[], calls: Call[], child: number): number {
-  if (!steps.some(({ actor }) => actor === 'notifier')) return child;
-  const first = calls.push(END);
-  callsOf(steps, 'notifier', calls);
-  return first;
-}
-
 /** Encodes `steps` for `arch`. Throws Error where a plan is malformed, which is a defect of the compiler. */
 export function encode(steps: readonly Step[], arch: Arch, options: EncodeOptions = {}): Batch {
-  const calls: Call[] = [];
-  callsOf(steps, 'parent', calls);
-  const child = calls.push(END);
-  callsOf(steps, 'child', calls);
-  const notifier = notifierCalls(steps, calls, child);
-  // A child that has been made by an earlier batch plays a batch of its own from the first record on.
-  if (child === 1 && calls.length > 1) calls.shift();
+  const { calls, child, notifier } = callsInOrder(steps);
   const encoder = new Encoder(arch, calls.length, options.known);
   const structures = encoder.reserveReplies(calls);
   const traceOffset = options.trace ? encoder.reserve(8 * calls.length) : -1;

@@ -15,35 +15,33 @@ import {
 } from './call.ts';
 import { descriptor, type Fd } from './descriptor.ts';
 
-export const openTree = (dir: Fd, path: Bytes, flags: number, options?: CallOptions): Call =>
-  call('open_tree', [descriptor(dir), string(path), number(flags, F.OPEN_TREE_FLAGS)], options);
+/** The descriptor itself is meant: AT_EMPTY_PATH and the like. */
+const ITSELF = string('');
+const path = (bytes: Bytes) => (bytes === '' ? ITSELF : string(bytes));
+
+const SET_FLAG = number(0, F.FSCONFIG_COMMANDS);
+const SET_STRING = number(1, F.FSCONFIG_COMMANDS);
+const SET_FD = number(5, F.FSCONFIG_COMMANDS);
+const CREATE = number(6, F.FSCONFIG_COMMANDS);
+const NONE = number(0);
+
+export const openTree = (dir: Fd, name: Bytes, flags: number, options?: CallOptions): Call =>
+  call('open_tree', [descriptor(dir), path(name), number(flags, F.OPEN_TREE_FLAGS)], options);
 
 export const fsopen = (type: Bytes, flags: number, options?: CallOptions): Call =>
   call('fsopen', [string(type), number(flags, F.FSOPEN_FLAGS)], options);
 
 export const fsconfigFlag = (context: Fd, key: Bytes, options?: CallOptions): Call =>
-  call(
-    'fsconfig',
-    [descriptor(context), number(0, F.FSCONFIG_COMMANDS), string(key), NULL, number(0)],
-    options,
-  );
+  call('fsconfig', [descriptor(context), SET_FLAG, string(key), NULL, NONE], options);
 
 export const fsconfigString = (context: Fd, key: Bytes, text: Bytes, options?: CallOptions): Call =>
-  call(
-    'fsconfig',
-    [descriptor(context), number(1, F.FSCONFIG_COMMANDS), string(key), string(text), number(0)],
-    options,
-  );
+  call('fsconfig', [descriptor(context), SET_STRING, string(key), string(text), NONE], options);
 
 export const fsconfigFd = (context: Fd, key: Bytes, from: Fd, options?: CallOptions): Call =>
-  call(
-    'fsconfig',
-    [descriptor(context), number(5, F.FSCONFIG_COMMANDS), string(key), NULL, descriptor(from)],
-    options,
-  );
+  call('fsconfig', [descriptor(context), SET_FD, string(key), NULL, descriptor(from)], options);
 
 export const fsconfigCreate = (context: Fd, options?: CallOptions): Call =>
-  call('fsconfig', [descriptor(context), number(6, F.FSCONFIG_COMMANDS), NULL, NULL, number(0)], options);
+  call('fsconfig', [descriptor(context), CREATE, NULL, NULL, NONE], options);
 
 export const fsmount = (context: Fd, flags: number, attributes: number, options?: CallOptions): Call =>
   call(
@@ -55,7 +53,7 @@ export const fsmount = (context: Fd, flags: number, attributes: number, options?
 export const moveMount = (from: Fd, to: Fd, flags: number, options?: CallOptions, toPath: Bytes = ''): Call =>
   call(
     'move_mount',
-    [descriptor(from), string(''), descriptor(to), string(toPath), number(flags, F.MOVE_MOUNT_FLAGS)],
+    [descriptor(from), ITSELF, descriptor(to), path(toPath), number(flags, F.MOVE_MOUNT_FLAGS)],
     options,
   );
 
@@ -68,7 +66,7 @@ export interface MountAttributes {
 
 export const mountSetattr = (
   dir: Fd,
-  path: Bytes,
+  name: Bytes,
   flags: number,
   attributes: MountAttributes,
   options?: CallOptions,
@@ -78,7 +76,7 @@ export const mountSetattr = (
     'mount_setattr',
     [
       descriptor(dir),
-      string(path),
+      path(name),
       number(flags, F.AT_FLAGS),
       pointer(
         struct(

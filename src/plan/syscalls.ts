@@ -18,6 +18,7 @@ import {
 import { descriptor, type Fd } from './descriptor.ts';
 
 const fd = descriptor;
+const NO_MODE = number(0, 'oct');
 const out = (buffer: OutBuffer, length: 'fixed' | number) => pointer({ kind: 'out', buffer }, length);
 const fixed = (memory: Memory) => pointer(memory, 'fixed');
 
@@ -35,7 +36,7 @@ export const openat = (dir: Fd, path: Bytes | Memory, flags: number, mode = 0, o
       fd(dir),
       typeof path === 'string' ? string(path) : pointer(path, 'terminated'),
       number(flags, F.OPEN_FLAGS),
-      number(mode, 'oct'),
+      mode === 0 ? NO_MODE : number(mode, 'oct'),
     ],
     options,
   );

@@ -133,14 +133,15 @@ function words(c: Context, names: readonly Bytes[] | undefined): [number, number
   return [(low & allowedLow) >>> 0, (high & allowedHigh) >>> 0];
 }
 
+const CAPABILITY_NAMES = Object.keys(CAPABILITIES) as (keyof typeof CAPABILITIES)[];
+const DROP = number(PR_CAPBSET_DROP, F.PRCTL_OPERATIONS);
+
 function dropBounding(c: Context, bounding: readonly Bytes[]): void {
-  const keep = new Set(bounding);
   const calls: Call[] = [];
-  for (const [name, bit] of Object.entries(CAPABILITIES)) {
-    if (bit > c.facts.lastCapability || keep.has(name)) continue;
-    calls.push(
-      call('prctl', [number(PR_CAPBSET_DROP, F.PRCTL_OPERATIONS), number(bit, F.CAPABILITY), ...ZEROS]),
-    );
+  for (const name of CAPABILITY_NAMES) {
+    const bit = CAPABILITIES[name];
+    if (bit > c.facts.lastCapability || bounding.includes(name)) continue;
+    calls.push(call('prctl', [DROP, number(bit, F.CAPABILITY), ...ZEROS]));
   }
   c.child(
     'bounding-set',
