@@ -24,7 +24,7 @@ import { type CgroupLayout, hierarchyName, hierarchyOf } from './layout.ts';
 import { type IgnoredField, limitStep, unsupported } from './limit.ts';
 import { type Cgroup, type CgroupPath, cgroupsAt } from './path.ts';
 import { type PlacedLimit, resourceLimits } from './resources.ts';
-import { controllersFor, enableStep, subtreeFiles } from './subtree.ts';
+import { controllersFor, enableStep, subtreeFiles, threadedDirectories, threadedStep } from './subtree.ts';
 
 export interface CgroupOptions {
   /** `cgroupsAt` of the layout and the path, where the caller has it. */
@@ -173,17 +173,8 @@ function makeSteps(door: Door, context: Context): Step[] {
       ),
     );
   }
-  if (cgroup.version === 2) {
-    const needed = new Set(
-      context.limits.flatMap(({ limit, cgroup: { version } }) =>
-        version === 2 ? [controllerOf(limit.file)] : [],
-      ),
-    );
-    const wanted = controllersFor(cgroup, context.layout.mode, needed);
-    for (const directory of [cgroup.base, ...cgroup.parents]) {
-      steps.push(...enableStep(directory, wanted, path.provenance, known));
-    }
-  }
+  const threaded = threadedIn(cgroup, context);
+  if (cgroup.version === 2) steps.push(...handDown(cgroup, threaded, context));
   const tolerate = options.leaf === 'empty' ? { tolerate: [ERRNO.EEXIST] } : {};
   steps.push(
     step(
@@ -196,7 +187,30 @@ function makeSteps(door: Door, context: Context): Step[] {
     ),
   );
   if (cpuset?.filled === false) steps.push(...fillLeaf(cgroup, context));
+  if (threaded.has(cgroup.directory)) steps.push(threadedStep(cgroup.directory, path.provenance));
   return steps;
+}
+
+/** The controllers on v2 that limits are asked for. */
+function neededControllers({ limits }: Context): ReadonlySet<Bytes> {
+  return new Set(
+    limits.flatMap(({ limit, cgroup }) => (cgroup.version === 2 ? [controllerOf(limit.file)] : [])),
+  );
+}
+
+function threadedIn(cgroup: Cgroup, context: Context): ReadonlySet<Bytes> {
+  if (cgroup.version === 1) return new Set();
+  return threadedDirectories(cgroup, neededControllers(context), context.known);
+}
+
+/** What the ancestors on v2 have to do, so that the cgroup gets its controllers. */
+function handDown(cgroup: Cgroup, threaded: ReadonlySet<Bytes>, context: Context): Step[] {
+  const { layout, path, known } = context;
+  const wanted = controllersFor(cgroup, layout.mode, neededControllers(context));
+  return [cgroup.base, ...cgroup.parents].flatMap((directory) => [
+    ...(threaded.has(directory) ? [threadedStep(directory, path.provenance)] : []),
+    ...enableStep(directory, wanted, path.provenance, known, threaded.has(directory)),
+  ]);
 }
 
 /** The lists that the configuration does not set come from the parent. */

@@ -60,7 +60,8 @@ export function signalStep(pids: readonly number[], signal = SIGKILL): Step {
 /** A cgroup that is gone, or going, has nobody to kill. */
 function writing(file: Bytes, text: Bytes) {
   const fd = slot(file);
-  const gone = { tolerate: [ERRNO.EBADF, ERRNO.ENODEV] };
+  // EOPNOTSUPP: a threaded cgroup.
+  const gone = { tolerate: [ERRNO.EBADF, ERRNO.ENODEV, ERRNO.EOPNOTSUPP] };
   return [
     openat(AT_FDCWD, file, O_WRONLY | O_CLOEXEC, 0, { result: fd, tolerate: [ERRNO.ENOENT, ERRNO.ENODEV] }),
     write(fd, text, gone),

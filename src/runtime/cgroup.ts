@@ -79,7 +79,7 @@ export function planCgroups(
     files.length > 0;
     files = cgroupFiles(layout, path, known, wanted)
   ) {
-    for (const file of files) known.set(file, port.readFile(file));
+    for (const file of files) known.set(file, readable(port, file));
   }
   const chosen = spec.linux?.cgroupsPath === undefined ? [] : wanted.flatMap(({ parents }) => parents);
   const absent = new Set(chosen.filter((parent) => port.stat(parent) === undefined));
@@ -106,6 +106,15 @@ export function planCgroups(
     cgroups: made.cgroups,
     warnings: made.ignored.map(({ provenance, reason }) => `${provenance}: ${reason}`),
   };
+}
+
+/** cgroup.procs cannot be read in a threaded cgroup (EOPNOTSUPP). */
+function readable(port: Port, file: Bytes): Bytes | undefined {
+  try {
+    return port.readFile(file);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Early and in runc's words; the batch looks again, for what has changed meanwhile or lies in an ancestor. */

@@ -5,6 +5,7 @@ import { killStep, parseProcesses, signalStep } from '../cgroups/kill.ts';
 import type { Cgroup } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { statusField } from '../linux/proc-status.ts';
 import type { Step } from '../plan/step.ts';
 import { CaissonError } from '../spec/error.ts';
 import { Player, repliesOf } from './player.ts';
@@ -83,7 +84,8 @@ export async function killInside(port: Port, player: Player, cgroups: readonly C
   const freezable =
     file !== undefined && port.stat(file) !== undefined && processesInside(port, v1).length > 0;
   if (freezable) await tryPlay(player, [freezeStep(v1)]);
-  await player.play([signalStep(processesInside(port, v1))]);
+  // Those of v2 too: a threaded cgroup cannot be killed as one.
+  await player.play([signalStep(processesInside(port, cgroups))]);
   if (freezable) await tryPlay(player, [thawStep(v1)]);
 }
 
@@ -100,7 +102,7 @@ async function tryPlay(player: Player, steps: readonly Step[]): Promise<void> {
 export function processesInside(port: Port, cgroups: readonly Cgroup[]): number[] {
   const found = new Set<number>();
   const look = (directory: Bytes): void => {
-    for (const pid of parseProcesses(tryRead(port, `${directory}/cgroup.procs`))) found.add(pid);
+    for (const pid of processesIn(port, directory)) found.add(pid);
     for (const { name, type } of port.entries(directory) ?? [])
       if (type === 'directory') look(`${directory}/${name}`);
   };
@@ -108,12 +110,22 @@ export function processesInside(port: Port, cgroups: readonly Cgroup[]): number[
   return [...found];
 }
 
-/** A cgroup that goes meanwhile answers ENODEV, a threaded one EOPNOTSUPP. */
-function tryRead(port: Port, file: Bytes): Bytes {
+/** A threaded cgroup of v2 tells its threads alone (EOPNOTSUPP): what they are threads of is the process. */
+function processesIn(port: Port, directory: Bytes): number[] {
+  const processes = tryRead(port, `${directory}/cgroup.procs`);
+  if (processes !== undefined) return parseProcesses(processes);
+  return parseProcesses(tryRead(port, `${directory}/cgroup.threads`) ?? '').flatMap((thread) => {
+    const leader = Number(statusField(tryRead(port, `/proc/${thread}/status`) ?? '', 'Tgid'));
+    return leader > 0 ? [leader] : [];
+  });
+}
+
+/** A cgroup that goes meanwhile answers ENODEV, a process that ends ESRCH. */
+function tryRead(port: Port, file: Bytes): Bytes | undefined {
   try {
-    return port.readFile(file) ?? '';
+    return port.readFile(file);
   } catch {
-    return '';
+    return undefined;
   }
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { runInUml, type UmlResult, umlMissing } from './harness.ts';
 
-const executable = join(process.cwd(), 'dist/caisson-oci');
+const executable = process.env.CAISSON_OCI ?? join(process.cwd(), 'dist/caisson-oci');
 const skip = umlMissing() ?? (existsSync(executable) ? false : 'dist/caisson-oci is not built');
 
 const PRELUDE = `mkdir -p /tmp/b/rootfs/bin /tmp/b/rootfs/proc; cd /tmp/b
@@ -106,6 +106,9 @@ base '"sleep","1000"' '"cgroupsPath":"/p/f",'; try frozen rt run -d one
 echo 1 > /sys/fs/cgroup/p/cgroup.freeze; echo 0 > /sys/fs/cgroup/p/f/cgroup.freeze; try above rt run -d one; echo 0 > /sys/fs/cgroup/p/cgroup.freeze
 mkdir -p /sys/fs/cgroup/t/x; echo threaded > /sys/fs/cgroup/t/x/cgroup.type
 base '"sleep","1000"' '"cgroupsPath":"/t/x","resources":{"memory":{"limit":33554432}},'; try threaded rt run -d one
+base '"sleep","1000"' '"cgroupsPath":"/t/x/y/z","resources":{"pids":{"limit":33}},'; try threads rt run -d one; show mode t/x/y/z/cgroup.type; show most t/x/y/z/pids.max
+echo "counted: $(rt ps -f json one)"; try d3 rt delete -f one; rmdir /sys/fs/cgroup/t/x/y 2> /dev/null
+base '"sleep","1000"' '"cgroupsPath":"/own/in",'; try inner rt run -d one; show plain own/in/cgroup.type; try d4 rt delete -f one
 base '"sleep","1000"' '"cgroupsPath":"a:b:c",'; try systemd rt run -d one
 rmdir /sys/fs/cgroup/t/x /sys/fs/cgroup/t /sys/fs/cgroup/p/f /sys/fs/cgroup/p; echo "records: $(ls -A /tmp/state)"; left`;
   const result = await runInUml({ script, timeout: 30 });
@@ -118,7 +121,15 @@ rmdir /sys/fs/cgroup/t/x /sys/fs/cgroup/t /sys/fs/cgroup/p/f /sys/fs/cgroup/p; e
     one: 'running',
     frozen: /^1 .*container's cgroup unexpectedly frozen/,
     above: /^1 /,
-    threaded: /^1 /,
+    threaded: /^1 .*cannot enter cgroupv2 .*\/t\/x.* with domain controllers -- it is in threaded mode/,
+    threads: '0',
+    mode: 'threaded',
+    most: '33',
+    counted: /^\[\d+\]$/,
+    d3: '0',
+    inner: '0',
+    plain: 'domain',
+    d4: '0',
     systemd: /^1 .*slice:prefix:name/,
     records: '',
     left: '/sys/fs/cgroup/own',
