@@ -44,6 +44,8 @@ const PSEUDO: Readonly<Record<string, number>> = {
 const RECORD_WORDS = RECORD_SIZE / 4;
 const ARGUMENT_WORD = RECORD.arg / 4;
 const MIN_DATA = 4096;
+/** Beyond any text: offsets from here on are behind it. */
+const SCRATCH = 2 ** 28;
 
 function align8(offset: number): number {
   return (offset + 7) & ~7;
@@ -53,8 +55,8 @@ function align8(offset: number): number {
  * Writes records and data side by side. This runs once per start, in an interpreter that has never seen it: records
  * are words of a typed array, strings a list that is joined at the end, and nothing is a closure.
  *
- * Data = replies | structures, slots, buffers | text. Where the text begins is known last, so that words and pointers
- * into it are written relative to it and corrected by `finish`.
+ * Data = replies | structures, slots | text | buffers that nobody reads. Where the text ends is known last, so that
+ * words and pointers to what is behind its beginning are written relative to it and corrected by `finish`.
  */
 class Encoder {
   readonly slots = new Map<Slot, number>();
@@ -67,6 +69,7 @@ class Encoder {
   private readonly relocs: number[] = [];
   private readonly text: Bytes[] = [];
   private textLength = 0;
+  private scratchLength = 0;
   private readonly wordsIntoText: number[] = [];
   private readonly pointersIntoText: number[] = [];
   /** Three views of the same memory. */
@@ -141,15 +144,17 @@ class Encoder {
     }
   }
 
+  /** As `place`: a buffer that nobody reads lies behind the text. */
   private buffer(buffer: OutBuffer): number {
     const known = this.buffers.get(buffer);
     if (known !== undefined) return known;
-    const at = this.reserve(buffer.length);
+    const at = buffer.reply ? this.reserve(buffer.length) : ~(SCRATCH + this.scratchLength);
+    if (!buffer.reply) this.scratchLength += align8(buffer.length);
     this.buffers.set(buffer, at);
     return at;
   }
 
-  /** The data offset of `memory`; where it is text, the complement (`~`) of its offset there. */
+  /** The data offset of `memory`; where it is text or behind it, the complement (`~`) of its offset there. */
   place(memory: Memory): number {
     if (memory.kind === 'string') return ~this.addText(memory.bytes);
     if (memory.kind === 'out') return this.buffer(memory.buffer);
@@ -336,9 +341,12 @@ class Encoder {
   finish(replyLength: number, trace: number, write = writeBytes): Uint8Array {
     const { words, relocs, data } = this;
     const textAt = this.dataLength;
-    for (const at of this.wordsIntoText) words[at] = (words[at] as number) + textAt;
-    for (const at of this.pointersIntoText) data.setUint32(at, data.getUint32(at, true) + textAt, true);
-    const length = align8(textAt + this.textLength);
+    const scratchAt = align8(textAt + this.textLength);
+    const placed = (at: number) => at + (at < SCRATCH ? textAt : scratchAt - SCRATCH);
+    for (const at of this.wordsIntoText) words[at] = placed(words[at] as number);
+    for (const at of this.pointersIntoText) data.setUint32(at, placed(data.getUint32(at, true)), true);
+    for (const [buffer, at] of this.buffers) if (at < 0) this.buffers.set(buffer, placed(~at));
+    const length = scratchAt + this.scratchLength;
     const relocsAt = HEADER_SIZE + 4 * words.length;
     const start = relocsAt + align8(4 * relocs.length) + FRAME_SIZE;
     const bytes = new Uint8Array(start + length);

@@ -51,13 +51,25 @@ function pathsOf(spec: Spec): Set<Bytes> {
 /** `ownFiles` will exist by the time of the start. Throws CaissonError EUNSUPPORTED on kernels below 5.15. */
 export function gatherFacts(port: Port, spec: Spec, ownFiles: readonly Bytes[] = []): HostFacts {
   refuseTimeNamespace(port, spec);
+  let files: ReadonlyMap<Bytes, HostFile> | undefined;
+  return {
+    ...processFacts(port, spec),
+    /** Looked at when the child's part is compiled, while the launcher plays the beginning. */
+    get files() {
+      files ??= hostFiles(port, spec, ownFiles);
+      return files;
+    },
+  };
+}
+
+function hostFiles(port: Port, spec: Spec, ownFiles: readonly Bytes[]): ReadonlyMap<Bytes, HostFile> {
   const files = new Map<Bytes, HostFile>();
   for (const path of pathsOf(spec)) {
     const stat = port.stat(path);
     if (stat !== undefined) files.set(path, { type: stat.type, rdev: stat.rdev });
   }
   for (const path of ownFiles) files.set(path, { type: 'file', rdev: 0 });
-  return { ...processFacts(port, spec), files };
+  return files;
 }
 
 /** The facts that a process depends on, without files of the host. Throws as gatherFacts. */
