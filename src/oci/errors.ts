@@ -36,19 +36,20 @@ function matching({ code, message }: CaissonError): Bytes | undefined {
 
 const START = 'unable to start container process: ';
 
-/** A program that cannot be executed: `exec: "nope": executable file not found in $PATH`. */
+/** A program that is not there, or may not be executed: `exec: "nope": executable file not found in $PATH`. */
 function execution({ syscall, message }: CaissonError): Bytes | undefined {
   if (syscall !== 'execve' && syscall !== 'execveat') return undefined;
-  const [, program, reason] = /^execute ([\s\S]*): (.*) \(E[A-Z0-9]+\)$/.exec(message) ?? [];
+  const [, program, reason] = /^execute ([\s\S]*): (.*) \((?:ENOENT|EACCES)\)$/.exec(message) ?? [];
   return program === undefined ? undefined : `${START}exec: ${goQuote(program)}: ${reason}`;
 }
 
-/** What failed, after the circumstance of a step of a start, and before the fields that caused it. */
-function described({ syscall, message, ...error }: CaissonError): Bytes {
+/**
+ * What failed, after the circumstance of a step of a start; then the fields that caused it, and which step of the
+ * plan it was, or which other problems a configuration has.
+ */
+function described({ syscall, message, provenance, sources, details }: CaissonError): Bytes {
   const circumstance = syscall === undefined ? '' : `${START}error during container init: `;
-  const { provenance, sources, details, code } = error;
   const fields = [...sources, ...provenance].filter((each) => each !== '' && !message.includes(each));
-  const others = code === 'EINVALIDSPEC' ? details.map((detail) => `; ${detail}`).join('') : '';
   const causes = fields.length === 0 ? '' : ` (${fields.slice(0, 5).join(', ')})`;
-  return `${circumstance}${message}${causes}${others}`;
+  return `${circumstance}${message}${causes}${details.map((detail) => `; ${detail}`).join('')}`;
 }

@@ -181,12 +181,16 @@ export class Arena extends Harness {
   }
 }
 
+/** Whether a command ended by its own failure and not by the program's: what it says tells. */
+export function isOwnFailure({ code, stderr }: Ended): boolean {
+  return (code === 125 && /^caisson: /.test(stderr)) || (code === 1 && OCI_FAILURE.test(stderr));
+}
+
+const OCI_FAILURE = /^time="[^"]*" level=error msg="runc run failed: /;
+
 /** How a command said no: one line of caisson's own, not a crash. */
-export function refusedClearly({ code, stderr }: Ended): boolean {
-  const lines = stderr.trim().split('\n');
-  return (
-    code === 125 && /^caisson: /.test(lines[0] ?? '') && !/unexpected|undefined|\bat .*:\d+:\d+/.test(stderr)
-  );
+export function refusedClearly(ended: Ended): boolean {
+  return isOwnFailure(ended) && !/unexpected|undefined|\bat .*:\d+:\d+/.test(ended.stderr);
 }
 
 /** Evidence that the canary's content was read. */

@@ -2,7 +2,7 @@
 // CVE-2026-47766, CVE-2025-24965).
 import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { MOUNTS } from '../harness/caisson.ts';
-import { long, refusedClearly, sung } from './arena.ts';
+import { isOwnFailure, long, refusedClearly, sung } from './arena.ts';
 import { attack } from './attack.ts';
 
 const NAMES = long ? ['dev', 'etc', 'run', 'tmp', 'home'] : ['dev', 'etc', 'run'];
@@ -49,7 +49,7 @@ attack({
         ];
         for (const configuration of configurations) {
           const ended = arena.oci(configuration, script);
-          if (ended.code === 125 && !refusedClearly(ended)) evidence.push(ended.stderr);
+          if (isOwnFailure(ended) && !refusedClearly(ended)) evidence.push(ended.stderr);
           evidence.push(...sung(ended.stdout));
         }
         // hosts, hostname and resolv.conf are put into /etc by the command line.

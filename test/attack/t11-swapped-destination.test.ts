@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { MOUNTS } from '../harness/caisson.ts';
-import { type Arena, races, sung } from './arena.ts';
+import { type Arena, isOwnFailure, races, sung } from './arena.ts';
 import { attack } from './attack.ts';
 import { neighbour } from './race.ts';
 
@@ -42,7 +42,7 @@ async function raced(
       'grep attack-source /proc/self/mountinfo; cat /shared/*/secret 2>/dev/null; true',
     );
     if (code === 0) started++;
-    else if (!/^caisson: /.test(stderr)) evidence.push(stderr);
+    else if (!isOwnFailure({ code, stdout, stderr })) evidence.push(stderr);
     evidence.push(...sung(stdout));
     if (code === 0) evidence.push(...judge(stdout));
   }

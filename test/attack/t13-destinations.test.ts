@@ -1,7 +1,7 @@
 // T13: destinations of mounts of every odd kind: inside the root, or refused in one clear line.
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { MOUNTS } from '../harness/caisson.ts';
-import { type Arena, refusedClearly, sung } from './arena.ts';
+import { type Arena, isOwnFailure, refusedClearly, sung } from './arena.ts';
 import { attack } from './attack.ts';
 
 const LINKS_IN_A_CHAIN = 41;
@@ -87,7 +87,7 @@ attack({
         const ended = arena.oci({ root: { path: image }, mounts: [...MOUNTS, mount] }, script);
         const name = `${mount.type} on ${JSON.stringify(destination.slice(0, 60))}`;
         evidence.push(...sung(ended.stdout));
-        if (ended.code === 125 ? !refusedClearly(ended) : ended.code > 127)
+        if (isOwnFailure(ended) ? !refusedClearly(ended) : ended.code > 127)
           evidence.push(`${name}: exit ${ended.code}: ${ended.stderr}`);
         if (ended.code === 0 && mount === made && ended.stdout.startsWith('0'))
           evidence.push(`${name}: started, and the mount is elsewhere`);

@@ -312,6 +312,14 @@ export function succeeded({ code, stdout, stderr }: Ended): string {
   return stdout.replace(/\n$/, '');
 }
 
+/** The message of the one error that `caisson oci` has logged on its standard error. */
+export function logged(stderr: string): string {
+  const [, text, quoted] =
+    /^time="[^"]*" level=error msg=(?:([^"\n]*)|("(?:[^"\\]|\\.)*"))\n$/.exec(stderr) ?? [];
+  if (text === undefined && quoted === undefined) assert.fail(`not one line of log: ${stderr}`);
+  return text ?? (JSON.parse((quoted ?? '').replace(/\\x(..)/g, '\\u00$1')) as string);
+}
+
 /** An executable that the caller may read: the repository may lie in a directory of root's own. */
 function executableFor(caller: Caller, directory: string, executable: string): string {
   if (caller.uid === 0) return executable;

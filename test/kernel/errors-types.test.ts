@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { CAPABILITIES, capabilities, Harness, MOUNTS, once } from '../harness/caisson.ts';
+import { CAPABILITIES, capabilities, Harness, logged, MOUNTS, once } from '../harness/caisson.ts';
 
 const harness = new Harness();
 after(() => {
@@ -98,9 +98,9 @@ function refusal(path: Path, value: unknown): string {
   writeFileSync(`${bundle}/config.json`, JSON.stringify(changed));
   const { code, stdout, stderr } = harness.ociRun(bundle);
   assert.equal(stdout, '', `${pointer(path)} ${JSON.stringify(value)}: ${stderr}`);
-  assert.equal(code, 125, `${pointer(path)} ${JSON.stringify(value)}: ${stderr}`);
+  assert.equal(code, 1, `${pointer(path)} ${JSON.stringify(value)}: ${stderr}`);
   assert.doesNotMatch(stderr, /unexpected:|undefined/);
-  return stderr;
+  return logged(stderr);
 }
 
 const all = paths(configuration).filter((path) => path.length > 0);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { Harness, rootOnly, skip } from '../harness/caisson.ts';
+import { Harness, logged, rootOnly, skip } from '../harness/caisson.ts';
 
 const harness = new Harness();
 after(() => {
@@ -35,25 +35,27 @@ test('what cannot be executed: 125, 126, 127', { skip }, () => {
   writeFileSync(`${root}/garbage`, '\x01\x02\x03\x04', { mode: 0o755 });
   mkdirSync(`${root}/folder`);
   writeFileSync(`${root}/lost`, '#!/no/such/interpreter\n', { mode: 0o755 });
-  const attempts: readonly (readonly [string, number, RegExp])[] = [
-    ['/data', 126, /execute \/data: permission denied \(EACCES\)/],
-    ['/folder', 126, /execute \/folder: permission denied \(EACCES\)/],
-    ['/garbage', 126, /execute \/garbage: exec format error \(ENOEXEC\)/],
-    ['/no/such', 127, /execute \/no\/such: no such file or directory \(ENOENT\)/],
-    ['nosuch', 127, /execute nosuch: executable file not found in \$PATH \(ENOENT\)/],
-    ['/etc/passwd/x', 127, /execute \/etc\/passwd\/x: not a directory \(ENOTDIR\)/],
-    ['/lost', 127, /execute \/lost: no such file or directory \(ENOENT\)/],
+  const attempts: readonly (readonly [program: string, code: number, reason: string, errno: string])[] = [
+    ['/data', 126, 'permission denied', 'EACCES'],
+    ['/folder', 126, 'permission denied', 'EACCES'],
+    ['/garbage', 126, 'exec format error', 'ENOEXEC'],
+    ['/no/such', 127, 'no such file or directory', 'ENOENT'],
+    ['nosuch', 127, 'executable file not found in $PATH', 'ENOENT'],
+    ['/etc/passwd/x', 127, 'not a directory', 'ENOTDIR'],
+    ['/lost', 127, 'no such file or directory', 'ENOENT'],
   ];
   harness.own(root);
-  for (const [program, code, message] of attempts) {
+  for (const [program, code, reason, errno] of attempts) {
+    const message = `execute ${program}: ${reason} (${errno})`;
     const run = harness.caisson(['run', '--rootfs', root, program]);
-    assert.match(run.stderr, message);
+    assert.ok(run.stderr.includes(message), run.stderr);
     assert.equal(run.code, code, program);
     const bundle = harness.bundle({ root: { path: root }, process: { args: [program] } });
     const oci = harness.ociRun(bundle);
-    assert.match(oci.stderr, message);
-    assert.match(oci.stderr, /\/process\/args/);
-    assert.equal(oci.code, code, program);
+    // Where engines search for words, they are runc's.
+    const plain = errno === 'ENOENT' || errno === 'EACCES';
+    assert.ok(logged(oci.stderr).includes(plain ? `exec: "${program}": ${reason}` : message), oci.stderr);
+    assert.equal(oci.code, 1, program);
     const init = harness.caisson(['run', '--init', '--rootfs', root, program]);
     assert.equal(init.code, code, `--init ${program}: ${init.stderr}`);
   }

@@ -56,5 +56,5 @@ test('a bundle: the line is the same', { skip }, () => {
   const parts = { linux: { resources: { memory: { limit: 48 << 20 } } } };
   const { code, stderr } = harness.oci(parts, `exec ${GREEDY}`);
   assert.equal(code, 137);
-  assert.match(stderr, /caisson: out of memory \(limit 48 MiB\)/);
+  assert.match(stderr, /^time=.* level=warning msg="out of memory \(limit 48 MiB\)/m);
 });

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { readBundle } from '../../src/runtime/bundle.ts';
 import { nodePort } from '../../src/host/node.ts';
 import { builtPrograms } from '../../src/host/programs.ts';
 import type { Call } from '../../src/plan/call.ts';
 import { readingOrder } from '../../src/plan/step.ts';
 import { verify } from '../../src/plan/verify.ts';
+import { readBundle } from '../../src/runtime/bundle.ts';
 import { prepare } from '../../src/runtime/prepare.ts';
 import { runAttached } from '../../src/runtime/run.ts';
 import {

@@ -57,8 +57,8 @@ mkdir -p /tmp/bundle && cd /tmp/bundle && $EXECUTABLE oci spec
 write() { perl -0pe 's/"terminal": true/"terminal": false/; s!"sh"!"cat","/proc/self/attr/apparmor/current"!; s!"cwd"!"apparmorProfile": "'$1'", "cwd"!; s!"path": "rootfs"!"path": "/tmp/rootfs"!' config.json >/tmp/changed && mv /tmp/changed config.json; }
 write caisson-test; $EXECUTABLE oci run first
 sed -i s/caisson-test/gone/ config.json; $EXECUTABLE oci run second`,
-      output: /^caisson-test \(enforce\)\ncaisson: .*gone[\s\S]*\/process\/apparmorProfile/,
-      status: 125,
+      output: /^caisson-test \(enforce\)\ntime=.* level=error .*gone[\s\S]*\/process\/apparmorProfile/,
+      status: 1,
     },
     {
       name: 'an ordinary user can have a profile, too',

@@ -74,8 +74,8 @@ export PROGRAM PROCESS LINUX; with; $EXECUTABLE oci run labelled | tr -d '\\0'`,
       script: `${BUNDLE}
 PROGRAM='"true"' PROCESS= LINUX='"mountLabel": "not:a:label",'
 export PROGRAM PROCESS LINUX; with; $EXECUTABLE oci run mislabelled`,
-      output: /^caisson: mount tmpfs at \/dev: [\s\S]*EINVAL[\s\S]*\/mounts\/1/,
-      status: 125,
+      output: /^time=.* level=error .*mount tmpfs at \/dev: [\s\S]*EINVAL[\s\S]*\/mounts\/1/,
+      status: 1,
     },
     {
       name: 'nothing is left',

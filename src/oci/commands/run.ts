@@ -1,7 +1,9 @@
 // `run`: a container from its creation to its end.
 
 import { boolean } from '../../frontends/flag.ts';
-import { runContainer } from '../../runtime/oci-run.ts';
+import { runAttachedOci, runContainer } from '../../runtime/oci-run.ts';
+import { describeOutOfMemory } from '../../runtime/oom.ts';
+import { describeProcessLimit } from '../../runtime/process-limit.ts';
 import type { OciCommand } from '../command.ts';
 import { CREATE_FLAGS, createOptions } from '../create-options.ts';
 
@@ -20,9 +22,14 @@ program's, or 128 and the number of the signal that killed it. The id is a name 
   ],
   arguments: [1, 1],
   failure: 'runc run failed: ',
-  run: (invocation) => {
-    const { port, parsed } = invocation;
-    const detach = parsed.on('detach');
-    return runContainer(port, { ...createOptions(invocation), detach, keep: parsed.on('keep') });
+  run: async (invocation) => {
+    const { port, parsed, log } = invocation;
+    const options = { ...createOptions(invocation), keep: parsed.on('keep') };
+    if (parsed.on('detach')) return runContainer(port, { ...options, detach: true });
+    const { code, oom, processes } = await runAttachedOci(port, options);
+    // What runc leaves to the reader of the exit code.
+    if (oom !== undefined) log.warn(describeOutOfMemory(oom));
+    if (processes !== undefined) log.warn(describeProcessLimit(processes));
+    return code;
   },
 };
