@@ -89,7 +89,7 @@ async function inContainer(
       const { player } = held;
       const found = await verified(port, target, held, first, options);
       const { running, process } = await begin(port, player, found, options, target.id);
-      await noteProcess(port, running, options.pidFile);
+      await noteProcess(port, player, running, options);
       if (options.detach) return 0;
       const detach = attach(port, running, signals, {
         forwardSignals: true,
@@ -206,7 +206,8 @@ async function begin(
     ...(cgroup === undefined ? {} : { cgroup }),
   });
   try {
-    return { running: await start(port, player, { spec: { ...spec, process }, plan }), process };
+    const pauses = options.detach ?? false;
+    return { running: await start(port, player, { spec: { ...spec, process }, plan }, { pauses }), process };
   } catch (error) {
     throw error instanceof CaissonError ? explained(port, player, error, init) : error;
   }
@@ -270,11 +271,17 @@ function explained(port: Port, player: Player, error: CaissonError, init: Proces
 }
 
 /** A process that nobody could find must not go on. */
-async function noteProcess(port: Port, running: Running, pidFile: Bytes | undefined): Promise<void> {
+async function noteProcess(
+  port: Port,
+  player: Player,
+  running: Running,
+  { pidFile, detach }: ExecOptions,
+): Promise<void> {
   if (pidFile === undefined) return;
   try {
     port.replaceFile(pidFile, String(running.pid), 0o644);
   } catch (error) {
+    if (detach) await player.continue();
     await running.signal(SIGNALS.SIGKILL);
     await running.wait();
     const { code, message } = error as { readonly code?: string; readonly message: string };

@@ -194,12 +194,16 @@ function readExit(batch: Batch, answer: Answer, exit: OutBuffer): Exit | undefin
   return word(8) === CLD_EXITED ? { code: status, signal: 0 } : { code: 128 + status, signal: status };
 }
 
-/** Plays the plan of an attached run. Throws CaissonError with provenance when a step fails: the child is then gone. */
+/**
+ * Plays the plan of an attached run. Throws CaissonError with provenance when a step fails: the child is then gone.
+ * @param options `pauses`: the launcher is not let go on to its wait. It would reap a child that ends before the
+ *   launcher leaves, and whoever inherits the child would never learn of its end.
+ */
 export async function start(
   port: Port,
   player: Player,
   started: Startable,
-  options: StartOptions = {},
+  options: StartOptions & { readonly pauses?: boolean } = {},
 ): Promise<Running> {
   const { batch, answer, stamps, plan } = await play(port, player, started, options);
   const running = new Running(
@@ -214,7 +218,7 @@ export async function start(
     },
     port.after,
   );
-  await player.continue();
+  if (options.pauses !== true) await player.continue();
   return running;
 }
 
