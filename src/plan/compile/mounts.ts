@@ -6,12 +6,13 @@ import { PROC_SUPER_MAGIC } from '../../linux/constants/filesystem.ts';
 import {
   MOUNT_ATTR_IDMAP,
   MOUNT_ATTR_RDONLY,
+  MOVE_MOUNT_F_EMPTY_PATH,
   MS_REC,
   MS_SHARED,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from '../../linux/constants/mount.ts';
-import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_PATH, O_RDONLY } from '../../linux/constants/open.ts';
+import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_RDONLY } from '../../linux/constants/open.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import type { Pointer } from '../../spec/error.ts';
 import { type MountOptions, parseMountOptions } from '../../spec/mount-options.ts';
@@ -20,7 +21,7 @@ import { type Call, call, pointer, type Slot, slot, struct, value } from '../cal
 import * as sys from '../syscalls.ts';
 import { type Context, relative, unsupported } from './context.ts';
 import { copyUp } from './copy-up.ts';
-import { covered, O_DIRECTORY, O_NOFOLLOW, resolveDirectory, resolveFile } from './destination.ts';
+import { covered, resolveDirectory, resolveFile } from './destination.ts';
 import { detachedFileSystem, ONTO } from './file-system.ts';
 import { labelOptions, refuseMountLabel } from './mount-label.ts';
 import { lookAtMode, TMPFS_MODE, takeMode } from './tmpfs-mode.ts';
@@ -35,8 +36,6 @@ const PROC_SYS_FILES: ReadonlySet<Bytes> = new Set([
   'proc/sys/kernel/ns_last_pid',
   'proc/sys/crypto/fips_enabled',
 ]);
-
-const O_PATH_DIRECTORY = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 export function mounts(c: Context): void {
   refuseMountLabel(c);
@@ -193,6 +192,15 @@ function bindMount(c: Context, mount: Mount, options: MountOptions, cause: Point
   c.child('mount', `bind ${source} at ${mount.destination}`, [`${cause}/source`, cause], calls);
 }
 
+/** All of them for a mount and what this plan has mounted on it, where no process can look yet. */
+function attributesBelow(mounted: Slot, options: MountOptions): Call[] {
+  const set = options.attrSet | options.recursiveAttrSet;
+  const clear = options.attrClear | options.recursiveAttrClear;
+  if (set === 0 && clear === 0) return [];
+  const flags = { set, clear, propagation: 0 };
+  return [sys.mountSetattr(mounted, '', AT_EMPTY_PATH | AT_RECURSIVE, flags)];
+}
+
 /** Flags are set on the detached tree, so there is no moment at which the mount is writable (launcher.md). */
 function attributes(mounted: Slot, options: MountOptions): Call[] {
   const calls: Call[] = [];
@@ -264,7 +272,6 @@ function cgroupMount(c: Context, mount: Mount, options: MountOptions, cause: Poi
       sys.moveMount(mounted, fd, ONTO),
     );
   } else {
-    const readonly = options.attrSet & MOUNT_ATTR_RDONLY;
     const tmpfs = detachedFileSystem(
       'tmpfs',
       'cgroup',
@@ -273,25 +280,20 @@ function cgroupMount(c: Context, mount: Mount, options: MountOptions, cause: Poi
       mounted,
     );
     calls.push(...tmpfs, sys.moveMount(mounted, fd, ONTO));
-    for (const { name, path } of hierarchies) calls.push(...bindHierarchy(mounted, name, path, options));
-    if (readonly)
-      calls.push(
-        sys.mountSetattr(mounted, '', AT_EMPTY_PATH, { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 }),
-      );
+    for (const { name, path } of hierarchies) calls.push(...bindHierarchy(mounted, name, path));
+    calls.push(...attributesBelow(mounted, options));
   }
   covered(c, mount.destination, mounted);
   c.child('mount', `mount this container's cgroups at ${mount.destination}`, cause, calls);
 }
 
-function bindHierarchy(parent: Slot, name: Bytes, path: Bytes, options: MountOptions): Call[] {
-  const target = slot(`cgroup_${name}`);
+function bindHierarchy(parent: Slot, name: Bytes, path: Bytes): Call[] {
   const tree = slot(`cgroup_${name}_tree`);
   const calls = [
     sys.mkdirat(parent, name, 0o755),
-    sys.openat(parent, name, O_PATH_DIRECTORY, 0, { result: target }),
     sys.openTree(sys.AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, { result: tree }),
-    ...attributes(tree, options),
-    sys.moveMount(tree, target, ONTO),
+    // The directory above is a tmpfs that nobody else has.
+    sys.moveMount(tree, parent, MOVE_MOUNT_F_EMPTY_PATH, {}, name),
   ];
   // A co-mounted hierarchy is found under each of its controllers, as on the host.
   if (name.includes(',')) for (const part of name.split(',')) calls.push(sys.symlinkat(name, parent, part));
