@@ -2,6 +2,8 @@
 
 import { boolean, type Flag, value } from '../frontends/flag.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { alreadyExists } from '../runtime/container.ts';
+import { checkId } from '../runtime/state.ts';
 import { CaissonError } from '../spec/error.ts';
 import { absolute, type Invocation, usageError } from './command.ts';
 
@@ -63,12 +65,18 @@ export function handover({ port, parsed }: Invocation): Handover {
   };
 }
 
-/** For createContainer and runContainer of src/runtime. Throws CaissonError ENOBUNDLE without that directory. */
+/**
+ * For createContainer and runContainer of src/runtime. Throws CaissonError ENOBUNDLE without the bundle's directory,
+ * ECONFLICT for an id that is taken: that is the first that engines want to know.
+ */
 export function createOptions(invocation: Invocation) {
-  const { parsed, globals, log } = invocation;
+  const { parsed, globals, log, port } = invocation;
   const { rootless } = globals;
+  const target = invocation.target();
+  checkId(target.id);
+  if (port.stat(`${target.stateRoot}/${target.id}`) !== undefined) throw alreadyExists(target.id);
   return {
-    ...invocation.target(),
+    ...target,
     ...handover(invocation),
     bundle: bundleOf(invocation),
     noPivot: parsed.on('no-pivot'),

@@ -77,6 +77,13 @@ export function doesNotExist(id: Bytes): CaissonError {
   return new CaissonError(`container ${id} does not exist`, { code: 'ENOTFOUND', exitCode: 1 });
 }
 
+export function alreadyExists(id: Bytes): CaissonError {
+  return new CaissonError(`container with given ID already exists: ${id}`, {
+    code: 'ECONFLICT',
+    exitCode: 1,
+  });
+}
+
 /** Throws CaissonError ENOTFOUND without such a container, ESTATE for a damaged or newer record. */
 export function readContainer(port: Port, target: Target): Container {
   checkId(target.id);
@@ -253,8 +260,5 @@ export async function claimContainer(
     throw error;
   }
   port.remove(`${stateRoot}/${name}`);
-  throw new CaissonError(`container with given ID already exists: ${record.id}`, {
-    code: 'ECONFLICT',
-    exitCode: 1,
-  });
+  throw alreadyExists(record.id);
 }
