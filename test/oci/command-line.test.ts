@@ -125,7 +125,7 @@ for (const runtime of RUNTIMES) {
 
     assert.equal(harness.succeed(['list', '--quiet']).stdout, `${created}\n${running}\n`);
     const [heading = '', first = '', second = ''] = harness.succeed(['list']).stdout.split('\n');
-    assert.match(heading, /^ID {10} PID {9} STATUS {6}BUNDLE +CREATED +OWNER$/);
+    assert.match(heading, /^ID {10}PID {9}STATUS {6}BUNDLE +CREATED +OWNER$/);
     assert.match(first, /^a-created +\d+ +created +\/\S+ +20\S+Z +root$/);
     assert.match(second, /^b-running +\d+ +running +\/\S+ +20\S+Z +root$/);
     assert.equal(second.indexOf('running ', 10), heading.indexOf('STATUS'));
@@ -137,7 +137,7 @@ for (const runtime of RUNTIMES) {
     assert.match(table[0] ?? '', /^UID +PID +PPID +C +STIME +TTY +TIME +CMD$/);
     assert.match(table[1] ?? '', new RegExp(`^root +${state.pid} .* sleep 1000$`));
     assert.equal(table.length, 3);
-    assert.match(harness.succeed(['ps', running, '-o', 'pid,comm']).stdout, /^ +PID COMMAND\n +\d+ sleep\n$/);
+    assert.match(harness.succeed(['ps', running, '-o', 'pid,comm']).stdout, /^ *PID COMMAND\n *\d+ sleep\n$/);
     for (const id of [running, created]) harness.succeed(['delete', '-f', id]);
     assert.equal(harness.succeed(['list', '-f', 'json']).stdout, 'null\n');
   });
