@@ -17,6 +17,7 @@ import {
 import { withHome } from './home.ts';
 import { runContainerHooks, runHostHooks } from './hooks.ts';
 import { holdIdMaps } from './idmap.ts';
+import { removeParents } from './parents.ts';
 import { Player } from './player.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { takeBack } from './removal.ts';
@@ -86,6 +87,7 @@ export async function prepareOci(
   options: CreateOptions,
   lifecycle: {
     readonly dieWithParent?: boolean;
+    readonly plainLineFeeds?: boolean;
     readonly barrier?: { readonly socket: Bytes };
     readonly lock?: number;
   },
@@ -113,7 +115,7 @@ export function ociRecord(
   port: Port,
   player: Player,
   spec: Spec,
-  { cgroups }: Pick<Prepared, 'cgroups'>,
+  { cgroups, madeParents }: Pick<Prepared, 'cgroups' | 'madeParents'>,
   { id, bundle }: Pick<CreateOptions, 'id' | 'bundle'>,
 ): OciContainerRecord {
   return {
@@ -123,6 +125,7 @@ export function ociRecord(
     keeper: identify(port, port.pid),
     launcher: identify(port, player.pid),
     cgroups,
+    ...(madeParents.length === 0 ? {} : { madeParents }),
     bundle,
     oci: {
       ociVersion: spec.ociVersion,
@@ -207,6 +210,7 @@ async function createFrom(
       await finish(port, player, record, pid, options);
     } catch (error) {
       await takeBack(port, player, prepared.cgroups);
+      await removeParents(port, player, stateRoot, record);
       await runStopHooks(port, spec, record, options);
       port.remove(directory);
       throw error;

@@ -5,6 +5,7 @@ import { findPasswd } from '../linux/passwd.ts';
 import { bufferBytes, slotValue } from '../plan/answer.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
+import { hasHome, preparedEnvironment } from './environment.ts';
 import type { Player } from './player.ts';
 
 /** The home directory of a user id by the text of a passwd(5); `/` where it has no entry or no absolute one. */
@@ -25,22 +26,24 @@ export async function readPasswd(player: Player, root: Bytes, room?: number): Pr
 }
 
 /**
- * The specification with HOME in the environment: of the user's entry in the root's passwd, else `/`. The runtime
- * specification does not ask for it, but runc and crun do it, and engines leave it to them.
+ * The specification with the environment that runc and crun prepare: each name once, and HOME, of the user's entry in
+ * the root's passwd, else `/`. The runtime specification does not ask for it, and engines leave it to them.
  */
 export async function withHome(player: Player, spec: Spec): Promise<Spec> {
   const { process, root } = spec;
   if (process === undefined || root === undefined) return spec;
   const env = process.env ?? [];
-  if (env.some((entry) => entry.startsWith('HOME='))) return spec;
-  let home = '/';
+  const home = hasHome(env) ? '' : await lookUpHome(player, root.path, process.user.uid);
+  return { ...spec, process: { ...process, env: preparedEnvironment(env, home) } };
+}
+
+async function lookUpHome(player: Player, root: Bytes, uid: number): Promise<Bytes> {
   try {
-    const passwd = await readPasswd(player, root.path);
     // No file, no entry: then it is `/`.
-    home = homeOf(passwd, process.user.uid);
+    return homeOf(await readPasswd(player, root), uid);
   } catch (error) {
     // A passwd that cannot be read is no reason not to run: the user is a number here.
     if (!(error instanceof CaissonError)) throw error;
+    return '/';
   }
-  return { ...spec, process: { ...process, env: [...env, `HOME=${home}`] } };
 }

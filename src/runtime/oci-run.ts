@@ -15,8 +15,10 @@ import {
 } from './create.ts';
 import { holdSignals } from './held-signals.ts';
 import { runHostHooks } from './hooks.ts';
+import { removeParents } from './parents.ts';
 import { Player } from './player.ts';
 import { takeBack } from './removal.ts';
+import { explained } from './run.ts';
 import { type Exit, type Running, start } from './start.ts';
 import { startContainer } from './start-created.ts';
 import { identify, write } from './state.ts';
@@ -50,7 +52,10 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
   try {
     const read = readOciBundle(port, options);
     const bundle = { ...read, spec: withConsoleSize(port, read.spec) };
-    const ready = await prepareOci(port, player, bundle, options, { dieWithParent: true });
+    const ready = await prepareOci(port, player, bundle, options, {
+      dieWithParent: true,
+      plainLineFeeds: port.terminal === undefined,
+    });
     release = ready.release;
     const { spec, cgroups } = ready.prepared;
     const record = ociRecord(port, player, spec, ready.prepared, options);
@@ -72,12 +77,13 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
         await end(running);
         throw error;
       }
-      const exit = await running.wait();
+      const exit = await explained(player, cgroups, await running.wait());
       kept = options.keep === true;
       return exit;
     } finally {
       if (!kept) {
         await takeBack(port, player, cgroups);
+        await removeParents(port, player, options.stateRoot, record);
         port.remove(`${stateRoot}/${id}`);
         await runStopHooks(port, spec, record, options);
       }

@@ -32,11 +32,14 @@ export interface PrepareOptions {
   readonly noNewKeyring?: boolean;
   /** Cgroups where runc has them, and refusals as runc's; else below /caisson. */
   readonly cgroupsAsRunc?: boolean;
+  /** Where the records are: parents that a start makes are removed by who is the last below them. */
+  readonly stateRoot?: Bytes;
   /** Of runc's `--rootless`: whether cgroups that cannot be made are done without; absent: not for the machine's root. */
   readonly rootless?: boolean;
   readonly barrier?: CompileOptions['barrier'];
   readonly consoleSocket?: Bytes;
   readonly pidfdSocket?: Bytes;
+  readonly plainLineFeeds?: boolean;
   readonly agent?: CompileOptions['agent'];
   readonly preserveFds?: number;
   readonly lock?: number;
@@ -51,6 +54,8 @@ export interface Prepared {
   /** Compiled when it is first asked for: a start plays its beginning meanwhile. Throws CaissonError. */
   readonly plan: StartPlan;
   readonly cgroups: readonly Cgroup[];
+  /** Ancestors of the cgroups that this start makes. */
+  readonly madeParents: readonly Bytes[];
   readonly warnings: readonly string[];
 }
 
@@ -83,6 +88,7 @@ export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepa
       return plan;
     },
     cgroups: cgroups?.cgroups ?? [],
+    madeParents: cgroups?.madeParents ?? [],
     warnings,
   };
 }
@@ -158,7 +164,11 @@ function cgroupsOf(
       warnings.push(`no cgroup is delegated to this user: ${limits.join(', ')} not limited`);
     return undefined;
   }
-  const made = planCgroups(port, spec, facts, layout, { id, asRunc });
+  const made = planCgroups(port, spec, facts, layout, {
+    id,
+    asRunc,
+    ...(options.stateRoot === undefined ? {} : { stateRoot: options.stateRoot }),
+  });
   warnings.push(...made.warnings);
   return made;
 }

@@ -55,6 +55,8 @@ export interface CompileOptions {
   readonly barrier?: Barrier;
   /** The terminal's master goes to this socket of the host instead of to the launcher. */
   readonly consoleSocket?: Bytes;
+  /** A line feed of the program leaves its terminal as it is: nobody sits at another end who would need ONLCR. */
+  readonly plainLineFeeds?: boolean;
   /** A pidfd of the container goes to this socket of the host. */
   readonly pidfdSocket?: Bytes;
   /** So many descriptors from 3 on are passed to the program; the channel lies behind them. */

@@ -26,6 +26,7 @@ import { sendDescriptor } from './descriptor.ts';
 import { O_NOFOLLOW, resolveDirectory } from './destination.ts';
 import { makeNode } from './device-node.ts';
 import { ONTO } from './file-system.ts';
+import { lineFeeds } from './terminal-modes.ts';
 
 /** config-linux.md, Default Devices, with their numbers (Documentation/admin-guide/devices.txt). */
 export const DEFAULT_DEVICES: readonly LinuxDevice[] = [
@@ -74,6 +75,8 @@ export function devices(c: Context): void {
   }
   c.spec.linux?.devices?.forEach((device, index) => {
     const cause: Pointer = `/linux/devices/${index}`;
+    // It is a link to the container's own devpts, whatever the host has (as in runc: --privileged lists every device).
+    if (relative(device.path) === 'dev/ptmx') return;
     c.child('device', `make the device ${device.path}`, cause, node(c, device));
   });
 }
@@ -132,6 +135,7 @@ export function terminal(c: Context, sendTo: Slot | undefined): void {
     sys.ioctl(main, TIOCSPTLCK, struct({ name: 'locked', width: 4, value: 0 })),
     sys.ioctl(main, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC, { result: peer }),
     ...windowSize(c, main),
+    ...lineFeeds(c, peer),
     sys.mknodat(fd, 'console', S_IFREG | 0o620, 0, { tolerate: [ERRNO.EEXIST] }),
     sys.openat(fd, 'console', O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, { result: console }),
     sys.openTree(peer, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH, { result: tree }),

@@ -11,6 +11,7 @@ import * as sys from '../syscalls.ts';
 import type { Context } from './context.ts';
 import { sendDescriptor } from './descriptor.ts';
 import { windowSize } from './devices.ts';
+import { lineFeeds } from './terminal-modes.ts';
 
 /**
  * A pseudo-terminal of the container's devpts, its master sent out, its peer as stdio. What lies at /dev/pts/ptmx is
@@ -30,6 +31,7 @@ export function joinedTerminal(c: Context, sendTo: Slot | undefined): void {
     sys.ioctl(main, TIOCSPTLCK, struct({ name: 'locked', width: 4, value: 0 })),
     sys.ioctl(main, TIOCGPTPEER, flags, { result: peer }),
     ...windowSize(c, main),
+    ...lineFeeds(c, peer),
   ];
   if (sendTo !== undefined) {
     // Engines show the name (runc's utils.SendFile).
