@@ -23,7 +23,7 @@ import {
   openContainerRoot,
 } from './compile/join-container.ts';
 import { type ForkSlots, PAUSE_STARTED } from './compile/namespaces.ts';
-import { type AgentState, connectAgent, notifierPid, reapNotifier } from './compile/notify.ts';
+import { type AgentState, connectAgent, notified, reapNotifier } from './compile/notify.ts';
 import * as process from './compile/process.ts';
 import { callersProcfs } from './compile/procfs.ts';
 import { scheduling } from './compile/scheduling.ts';
@@ -116,7 +116,7 @@ export function compileExec(spec: Spec, given: Process, facts: HostFacts, option
     hooks: undefined,
     program: undefined,
     channel: c.channel,
-    notifier: notifierPid(c),
+    notifier: notified(c),
   };
 }
 

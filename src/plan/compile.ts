@@ -41,7 +41,7 @@ import {
   PAUSE_STARTED,
   timeNamespace,
 } from './compile/namespaces.ts';
-import { connectAgent, notifierPid, notifies, reapNotifier } from './compile/notify.ts';
+import { connectAgent, type Notified, notified, notifies, reapNotifier } from './compile/notify.ts';
 import * as process from './compile/process.ts';
 import { openProcfsEarly, privateProcfs } from './compile/procfs.ts';
 import { findProgram } from './compile/program.ts';
@@ -72,7 +72,7 @@ export interface StartPlan extends Plan {
   /** The channel's descriptor in the launcher. */
   readonly channel: number;
   /** The process that hands a listener of seccomp to its agent, where there is one. */
-  readonly notifier: Slot | undefined;
+  readonly notifier: Notified | undefined;
 }
 
 /** A start whose first part is compiled; `finish` compiles the rest, perhaps while the first is played already. */
@@ -131,7 +131,7 @@ export function finish({ context: c, forked, sockets, ...begun }: Beginning): St
   const inside = becomeContainer(c, forked, sockets);
   const parent = begun.parent ?? parentAfterFork(c, forked, sockets);
   const { pid, pidfd } = forked;
-  const notifier = notifierPid(c);
+  const notifier = notified(c);
   return { steps: c.steps, pid, pidfd, ...parent, ...inside, channel: c.channel, notifier };
 }
 

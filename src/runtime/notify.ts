@@ -12,22 +12,40 @@ import type { Player } from './player.ts';
 /** Milliseconds between looks. */
 const PAUSE = 1;
 
+/** Looks at the table after which a filter that is loaded is enough. */
+const LOOKS = 3000;
+
 /** Times that a child is seen asleep before it counts as one that waits for a batch, because a step has failed. */
 const ASLEEP = 3;
 
 /**
- * Waits until process `pid` has one filter more than this one, which it was born with; false when it will not: it is
- * gone, or sleeps before its filter, which only a child does that has failed and waits to be told to end.
+ * Waits until the notifier, which pauses, has the listener in its table. False when it will not get it: the child is
+ * gone, or sleeps before it has its filter, which only a child does that has failed and waits to be told to end.
  */
-export async function filterLoaded(port: Port, pid: number): Promise<boolean> {
-  const inherited = field(port.readFile('/proc/self/status'), 'Seccomp_filters');
-  for (let asleep = 0; asleep < ASLEEP; ) {
-    const status = port.readFile(`/proc/${pid}/status`);
+export async function listenerThere(
+  port: Port,
+  plan: StartPlan,
+  batch: Batch,
+  answer: Answer,
+): Promise<boolean> {
+  const { notifier } = plan;
+  if (notifier === undefined) return true;
+  const table = `/proc/${slotValue(batch, answer, notifier.pid)}/fd`;
+  const listener = String(slotValue(batch, answer, notifier.listener));
+  const child = `/proc/${slotValue(batch, answer, plan.pid)}/status`;
+  // The child was born with the filters of this process.
+  const inherited = Number(field(port.readFile('/proc/self/status'), 'Seccomp_filters'));
+  for (let asleep = 0, looks = 0; asleep < ASLEEP; looks++) {
+    // Not in the status alone: the filter counts a moment before its listener can be seen.
+    if (port.list(table).includes(listener)) return true;
+    const status = port.readFile(child);
     if (status === undefined) return false;
-    if (Number(field(status, 'Seccomp_filters')) > Number(inherited)) return true;
     const state = field(status, 'State');
     if (state === 'Z' || state === 'X') return false;
-    asleep = state === 'S' ? asleep + 1 : 0;
+    const loaded = Number(field(status, 'Seccomp_filters')) > inherited;
+    // The table of a notifier may be closed to this process; it can only try then.
+    if (loaded && looks > LOOKS) return true;
+    asleep = state === 'S' && !loaded ? asleep + 1 : 0;
     await new Promise<void>((resolve) => {
       port.after(PAUSE, resolve);
     });

@@ -16,7 +16,7 @@ import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
 import { executionFailure, programErrno, requireProgram } from './execution.ts';
 import { failure } from './failure.ts';
 import { pausedPid } from './hooks.ts';
-import { endNotified, filterLoaded } from './notify.ts';
+import { endNotified, listenerThere } from './notify.ts';
 import type { Player } from './player.ts';
 
 /** What is started: a plan, and its beginning where that can be played while the rest is compiled. */
@@ -138,8 +138,7 @@ export async function play(
       return { batch, answer, stamps, plan };
     }
     // A child that has failed says so next.
-    if (answer.pause === PAUSE_NOTIFY && !(await filterLoaded(port, slotValue(batch, answer, plan.pid))))
-      continue;
+    if (answer.pause === PAUSE_NOTIFY && !(await listenerThere(port, plan, batch, answer))) continue;
     await player.continue();
   }
 }

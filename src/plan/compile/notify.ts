@@ -8,7 +8,7 @@
 import type { Bytes } from '../../linux/bytes.ts';
 import { F_DUPFD_CLOEXEC } from '../../linux/constants/open.ts';
 import { POLLIN } from '../../linux/constants/poll.ts';
-import { CLONE_FILES, CLONE_PARENT, CLONE_PIDFD } from '../../linux/constants/process.ts';
+import { CLONE_FILES, CLONE_PARENT, CLONE_PIDFD, PR_SET_DUMPABLE } from '../../linux/constants/process.ts';
 import {
   AF_UNIX,
   MSG_CMSG_CLOEXEC,
@@ -74,6 +74,14 @@ export function notifies(c: Context): boolean {
   return asks && (filterOf(c)?.needsListener ?? false);
 }
 
+/** What TypeScript needs to see the listener: slots of the notifier's answer. */
+export interface Notified {
+  /** The notifier's own process id, on the host. */
+  readonly pid: Slot;
+  /** The number of the listener in its table. */
+  readonly listener: Slot;
+}
+
 interface Notifier {
   /** The launcher's end of the pair, and the container's until its execve. */
   readonly outer: Slot;
@@ -81,6 +89,7 @@ interface Notifier {
   readonly inner: Slot;
   readonly agent: Slot;
   readonly pid: Slot;
+  readonly own: Slot;
   /** The number that the listener will have, as the notifier receives it. */
   readonly listener: Slot;
 }
@@ -94,8 +103,9 @@ export function connectAgent(c: Context): void {
     outer: slot('notifier_outer', { width: 4 }),
     inner: slot('notifier_inner', { width: 4 }),
     agent: slot('agent'),
-    pid: slot('notifier_pid', { reply: true }),
-    listener: slot('listener', { width: 4 }),
+    pid: slot('notifier_pid'),
+    own: slot('notifier_own_pid', { reply: true }),
+    listener: slot('listener', { width: 4, reply: true }),
   };
   notifiers.set(c, made);
   const path = c.spec.linux?.seccomp?.listenerPath ?? '';
@@ -182,7 +192,12 @@ function awaitNumber(c: Context, made: Notifier, pidfd: Slot): void {
 
 function sendListener(c: Context, made: Notifier, pid: Slot): void {
   const { calls, message } = stateMessage(c, pid, made.listener);
+  // TypeScript looks into the table of a user's notifier. No process of the container sees it: it is in the launcher's
+  // pid namespace.
+  const visible = c.facts.privileged ? [] : [sys.prctl(PR_SET_DUMPABLE, 1)];
   c.add('notifier', 'notifier-send', 'send the listener to the agent', CAUSE, [
+    ...visible,
+    call('getpid', [], { result: made.own }),
     sys.pause(PAUSE_NOTIFY),
     ...calls,
     call('sendmsg', [value(made.agent), pointer(message, 'fixed'), number(MSG_NOSIGNAL, F.MESSAGE_FLAGS)]),
@@ -284,9 +299,10 @@ export function reapNotifier(c: Context): Call[] {
   return made === undefined ? [] : [call('wait4', [value(made.pid), NULL, number(0), NULL])];
 }
 
-/** The notifier's process id in the launcher's answers, where there is one. */
-export function notifierPid(c: Context): Slot | undefined {
-  return notifiers.get(c)?.pid;
+/** Where there is a notifier, what its answer says. */
+export function notified(c: Context): Notified | undefined {
+  const made = notifiers.get(c);
+  return made && { pid: made.own, listener: made.listener };
 }
 
 const cell = (from: Slot): Memory => struct({ name: from.name, width: 4, value: from });
