@@ -1,6 +1,7 @@
 // From the bytes of a configuration to a checked Spec: every problem with its JSON pointer, before anything runs.
 
 import type { Bytes } from '../linux/bytes.ts';
+import { checkAnnotation } from './annotation-check.ts';
 import { Check, type Fields, isObject, quote, type Warning } from './check.ts';
 import { CaissonError } from './error.ts';
 import { checkHooks } from './hook-check.ts';
@@ -144,11 +145,7 @@ function checkSpec(spec: Fields, c: Check): void {
   }
   c.objects(spec, 'mounts', (mount) => checkMount(mount, namespaces, c));
   c.object(spec, 'hooks', checkHooks);
-  c.entries(spec, 'annotations', (map, key) => {
-    // config.md, Annotations: keys MUST NOT be empty, values may be.
-    if (key === '') c.fail(key, 'the name of an annotation is empty');
-    c.text(map, key);
-  });
+  c.entries(spec, 'annotations', (map, key) => checkAnnotation(map, key, c));
 }
 
 function checkVersion(spec: Fields, c: Check): void {

@@ -3,6 +3,7 @@
 // config-linux.md, Mount Label. The option is `context=`, which every file is then labelled with (mount(8)). proc,
 // sysfs and cgroup trees are the kernel's and keep its labels; mqueue takes no context. Fails closed, as labels do.
 import type { Bytes } from '../../linux/bytes.ts';
+import { contextOption } from './annotations.ts';
 import { type Context, unsupported } from './context.ts';
 
 const KERNELS: readonly Bytes[] = [
@@ -26,7 +27,7 @@ export function labelOptions(c: Context, type: Bytes, data: readonly Bytes[] = [
   ) {
     return [];
   }
-  return [`context=${label}`];
+  return [`${contextOption(c.spec)}=${label}`];
 }
 
 /** A label that the kernel would not know is refused before anything is mounted. */

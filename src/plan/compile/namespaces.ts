@@ -37,6 +37,7 @@ import {
   value,
 } from '../call.ts';
 import * as sys from '../syscalls.ts';
+import { keepsGroups } from './annotations.ts';
 import { type Context, namespacePointer } from './context.ts';
 import { O_DIRECTORY } from './destination.ts';
 import { cloneByNotifier, notifies } from './notify.ts';
@@ -236,7 +237,7 @@ export function joinBeforeFork(c: Context): void {
   if (user === undefined) return;
   c.parent('join-user', 'join the user namespace', namespacePointer(c.spec, 'user'), [
     // The caller's groups must not be those of the container, where setgroups(2) may be denied.
-    ...(c.facts.privileged ? [call('setgroups', [number(0), NULL])] : []),
+    ...(c.facts.privileged && !keepsGroups(c.spec) ? [call('setgroups', [number(0), NULL])] : []),
     sys.setns(user, CLONE_NEWUSER),
   ]);
 }

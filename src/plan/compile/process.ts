@@ -19,8 +19,9 @@ import * as F from '../../linux/flags.ts';
 import { rlimitNumber } from '../../linux/rlimits.ts';
 import type { LinuxCapabilities } from '../../spec/runtime-spec.ts';
 import { sysctlPath } from '../../spec/sysctl.ts';
-import { type Call, call, NULL, number, pointer, type Slot, slot, string, struct } from '../call.ts';
+import { type Call, call, NULL, number, plain, pointer, type Slot, slot, string, struct } from '../call.ts';
 import * as sys from '../syscalls.ts';
+import { keepsGroups } from './annotations.ts';
 import { type Context, relative } from './context.ts';
 import { resolveDirectory } from './destination.ts';
 import { privateProcfs } from './procfs.ts';
@@ -141,7 +142,7 @@ function dropBounding(c: Context, bounding: readonly Bytes[]): void {
   for (const name of CAPABILITY_NAMES) {
     const bit = CAPABILITIES[name];
     if (bit > c.facts.lastCapability || bounding.includes(name)) continue;
-    calls.push(call('prctl', [DROP, number(bit, F.CAPABILITY), ...ZEROS]));
+    calls.push(plain('prctl', [DROP, number(bit, F.CAPABILITY), ...ZEROS]));
   }
   c.child(
     'bounding-set',
@@ -183,6 +184,7 @@ export function identity(c: Context): void {
 
 /** Denied in a user namespace whose map an unprivileged process wrote (fact J, CVE-2014-8989). */
 function mayCallSetgroups(c: Context): boolean {
+  if (keepsGroups(c.spec)) return false;
   return !c.inUserNamespace || c.facts.privileged || c.options.mapHelpers === true;
 }
 
