@@ -42,13 +42,22 @@ export async function removeCgroups(port: Port, player: Player, cgroups: readonl
   }
 }
 
-/** The same by a launcher that still answers: a fresh one where the container's own has been killed. */
+/** The same by a launcher that still answers. */
 export async function takeBack(port: Port, player: Player, cgroups: readonly Cgroup[]): Promise<void> {
+  await byLiving(port, player, (living) => removeCgroups(port, living, cgroups));
+}
+
+/** Does `work` with a fresh launcher where the container's own has been killed, or ended to end its child. */
+export async function byLiving(
+  port: Port,
+  player: Player,
+  work: (living: Player) => Promise<void>,
+): Promise<void> {
   try {
-    await removeCgroups(port, player, cgroups);
+    await work(player);
   } catch (error) {
     if (error instanceof CaissonError && error.code !== 'ELAUNCHER') throw error;
-    await withLauncher(port, (fresh) => removeCgroups(port, fresh, cgroups));
+    await withLauncher(port, work);
   }
 }
 
