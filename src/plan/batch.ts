@@ -56,25 +56,22 @@ export class Encoded implements Batch {
 
 const END: Call = { name: 'END', args: [] };
 
-function addCalls(steps: readonly Step[], actor: Actor, calls: Call[]): void {
-  for (const step of steps) {
-    if (step.actor !== actor) continue;
-    for (let i = 0; i < step.calls.length; i++) calls.push(step.calls[i] as Call);
-  }
+function callsOf(steps: readonly Step[], actor: Actor): (readonly Call[])[] {
+  return steps.filter((step) => step.actor === actor).map(({ calls }) => calls);
 }
 
 /** The calls behind the records of a batch, and where the child's and the notifier's begin. */
 export function callsInOrder(steps: readonly Step[]): { calls: Call[]; child: number; notifier: number } {
-  const calls: Call[] = [];
-  addCalls(steps, 'parent', calls);
-  const child = calls.push(END);
-  addCalls(steps, 'child', calls);
+  let all = ([] as Call[]).concat(...callsOf(steps, 'parent'), END);
+  const child = all.length;
+  all = all.concat(...callsOf(steps, 'child'));
+  const notified = callsOf(steps, 'notifier');
   let notifier = child;
-  if (steps.some(({ actor }) => actor === 'notifier')) {
-    notifier = calls.push(END);
-    addCalls(steps, 'notifier', calls);
+  if (notified.length > 0) {
+    notifier = all.push(END);
+    all = all.concat(...notified);
   }
   // A child that has been made by an earlier batch plays a batch of its own from the first record on.
-  if (child === 1 && calls.length > 1) calls.shift();
-  return { calls, child, notifier };
+  if (child === 1 && all.length > 1) all.shift();
+  return { calls: all, child, notifier };
 }

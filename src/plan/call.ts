@@ -65,6 +65,8 @@ export interface Call {
   readonly tolerate?: readonly number[];
   /** Repeated (bounded) at EINTR and EAGAIN. */
   readonly retry?: boolean;
+  /** No argument points to a place for results: the encoder need not look. */
+  readonly plain?: true;
 }
 
 /** Modifiers that every call takes. */
@@ -138,9 +140,17 @@ export function memoryLength(memory: Memory): number {
 export const DECIMAL_ROOM = 24;
 
 export function call(name: Call['name'], args: readonly Arg[], options?: CallOptions): Call {
-  if (options === undefined) return { name, args };
+  return options === undefined ? { name, args } : modified({ name, args }, options);
+}
+
+/** A call whose pointers are to text and constants alone. */
+export function plain(name: Call['name'], args: readonly Arg[], options?: CallOptions): Call {
+  const made = { name, args, plain: true } as const;
+  return options === undefined ? made : modified(made, options);
+}
+
+function modified(made: { -readonly [K in keyof Call]: Call[K] }, options: CallOptions): Call {
   const { result, tolerate, retry } = options;
-  const made: { -readonly [K in keyof Call]: Call[K] } = { name, args };
   if (result !== undefined) made.result = result;
   if (tolerate !== undefined) made.tolerate = tolerate;
   if (retry === true) made.retry = true;

@@ -44,6 +44,7 @@ const PSEUDO: Readonly<Record<string, number>> = {
 const RECORD_WORDS = RECORD_SIZE / 4;
 const ARGUMENT_WORD = RECORD.arg / 4;
 const MIN_DATA = 4096;
+const INT_MAX = 0x7fffffff;
 /** Beyond any text: offsets from here on are behind it. */
 const SCRATCH = 2 ** 28;
 
@@ -117,8 +118,9 @@ class Encoder {
   reserveReplies(calls: readonly Call[]): Memory[] {
     const structures: Memory[] = [];
     for (let c = 0; c < calls.length; c++) {
-      const { result, args } = calls[c] as Call;
+      const { result, args, plain } = calls[c] as Call;
       if (result?.reply === true && !this.slots.has(result)) this.slots.set(result, this.reserve(8));
+      if (plain) continue;
       for (let i = 0; i < args.length; i++) {
         const arg = args[i] as Arg;
         if (arg.kind !== 'memory' || arg.memory.kind === 'string') continue;
@@ -246,46 +248,35 @@ class Encoder {
     return at;
   }
 
-  /** Adds the record of `call`; `child` is the index of the child's first record. */
+  /** Adds the record of `call`; `child` is the index of the child's first record. What is usual takes no call. */
   record(call: Call, child: number): void {
     const { name, args, tolerate, result } = call;
-    if (args.length > 6) throw new Error(`${name} has more arguments than a record holds`);
-    const { words } = this;
+    const { words, slots, known } = this;
+    const count = args.length;
+    if (count > 6) throw new Error(`${name} has more arguments than a record holds`);
     const first = this.recorded + ARGUMENT_WORD;
     this.recorded += RECORD_WORDS;
     words[first - 4] = this.numbers[name] ?? this.number(name);
     if (tolerate !== undefined) words[first - 1] = packErrnos(tolerate);
-    let kinds = this.arguments(args, first);
-    if (call.retry === true) kinds |= WIRE.FLAG_RETRY << 16;
+    let kinds = call.retry === true ? WIRE.FLAG_RETRY << 16 : 0;
     if (result === undefined) {
       words[first - 2] = -1;
     } else {
-      words[first - 2] = this.slots.get(result) ?? this.slotOffset(result);
+      words[first - 2] = slots.get(result) ?? this.slotOffset(result);
       if (result.width === 4) kinds |= WIRE.FLAG_DEST32 << 16;
     }
-    if (name === 'FORK') words[first + 4] = child;
-    if (name === 'DEC') {
-      this.decimal(first, args[1]);
-      kinds &= ~0x3c;
-    }
-    words[first - 3] = kinds;
-  }
-
-  /** Writes arguments into the words from `at` on; the result is their kinds. What is usual takes no call. */
-  private arguments(args: readonly Arg[], first: number): number {
-    const { words, slots, strings, known, translates } = this;
-    let kinds = 0;
-    let at = first;
-    for (let i = 0; i < args.length; i++) {
+    for (let i = 0, at = first; i < count; i++, at += 2) {
       const arg = args[i] as Arg;
-      if (arg.kind === 'number') {
+      const { kind } = arg;
+      if (kind === 'number') {
         const { value } = arg;
-        if (typeof value === 'number' && value >= 0 && value < 2 ** 31 && !translates) words[at] = value;
+        if (typeof value === 'number' && value >= 0 && value <= INT_MAX && !this.translates)
+          words[at] = value;
         else this.immediate(at, value, arg.format);
-      } else if (arg.kind === 'memory') {
+      } else if (kind === 'memory') {
         const { memory } = arg;
         if (memory.kind === 'string') {
-          words[at] = strings.get(memory.bytes) ?? this.addText(memory.bytes);
+          words[at] = this.strings.get(memory.bytes) ?? this.addText(memory.bytes);
           this.wordsIntoText.push(at);
         } else {
           this.pointer(at, memory);
@@ -293,16 +284,20 @@ class Encoder {
         kinds |= WIRE.KIND_PTR << (2 * i);
       } else {
         const value = known?.(arg);
-        if (value !== undefined) {
-          this.immediate(at, value, 'dec');
-        } else {
+        if (value === undefined) {
           words[at] = slots.get(arg) ?? this.slotOffset(arg);
           kinds |= (arg.width === 4 ? WIRE.KIND_LOAD32 : WIRE.KIND_LOAD64) << (2 * i);
+        } else {
+          this.immediate(at, value, 'dec');
         }
       }
-      at += 2;
     }
-    return kinds;
+    if (name === 'FORK') words[first + 4] = child;
+    if (name === 'DEC') {
+      this.decimal(first, args[1]);
+      kinds &= ~0x3c;
+    }
+    words[first - 3] = kinds;
   }
 
   private number(name: Call['name']): number {

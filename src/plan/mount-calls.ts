@@ -9,6 +9,7 @@ import {
   type Field,
   NULL,
   number,
+  plain,
   pointer,
   string,
   struct,
@@ -26,32 +27,32 @@ const CREATE = number(6, F.FSCONFIG_COMMANDS);
 const NONE = number(0);
 
 export const openTree = (dir: Fd, name: Bytes, flags: number, options?: CallOptions): Call =>
-  call('open_tree', [descriptor(dir), path(name), number(flags, F.OPEN_TREE_FLAGS)], options);
+  plain('open_tree', [descriptor(dir), path(name), number(flags, F.OPEN_TREE_FLAGS)], options);
 
 export const fsopen = (type: Bytes, flags: number, options?: CallOptions): Call =>
-  call('fsopen', [string(type), number(flags, F.FSOPEN_FLAGS)], options);
+  plain('fsopen', [string(type), number(flags, F.FSOPEN_FLAGS)], options);
 
 export const fsconfigFlag = (context: Fd, key: Bytes, options?: CallOptions): Call =>
-  call('fsconfig', [descriptor(context), SET_FLAG, string(key), NULL, NONE], options);
+  plain('fsconfig', [descriptor(context), SET_FLAG, string(key), NULL, NONE], options);
 
 export const fsconfigString = (context: Fd, key: Bytes, text: Bytes, options?: CallOptions): Call =>
-  call('fsconfig', [descriptor(context), SET_STRING, string(key), string(text), NONE], options);
+  plain('fsconfig', [descriptor(context), SET_STRING, string(key), string(text), NONE], options);
 
 export const fsconfigFd = (context: Fd, key: Bytes, from: Fd, options?: CallOptions): Call =>
-  call('fsconfig', [descriptor(context), SET_FD, string(key), NULL, descriptor(from)], options);
+  plain('fsconfig', [descriptor(context), SET_FD, string(key), NULL, descriptor(from)], options);
 
 export const fsconfigCreate = (context: Fd, options?: CallOptions): Call =>
-  call('fsconfig', [descriptor(context), CREATE, NULL, NULL, NONE], options);
+  plain('fsconfig', [descriptor(context), CREATE, NULL, NULL, NONE], options);
 
 export const fsmount = (context: Fd, flags: number, attributes: number, options?: CallOptions): Call =>
-  call(
+  plain(
     'fsmount',
     [descriptor(context), number(flags, F.FSMOUNT_FLAGS), number(attributes, F.MOUNT_ATTR_FLAGS)],
     options,
   );
 
 export const moveMount = (from: Fd, to: Fd, flags: number, options?: CallOptions, toPath: Bytes = ''): Call =>
-  call(
+  plain(
     'move_mount',
     [descriptor(from), ITSELF, descriptor(to), path(toPath), number(flags, F.MOVE_MOUNT_FLAGS)],
     options,

@@ -9,6 +9,7 @@ import {
   NULL,
   number,
   type OutBuffer,
+  plain,
   pointer,
   type Slot,
   string,
@@ -30,7 +31,7 @@ function counted(bytes: Bytes | Uint8Array, lengthAt: number, secret = false) {
 // Files: open(2), openat2(2), read(2), write(2), close(2), fcntl(2)
 
 export const openat = (dir: Fd, path: Bytes | Memory, flags: number, mode = 0, options?: CallOptions): Call =>
-  call(
+  (typeof path === 'string' ? plain : call)(
     'openat',
     [
       fd(dir),
@@ -66,12 +67,12 @@ export const openat2 = (
   options?: CallOptions,
   mode = 0,
 ): Call =>
-  call('openat2', [fd(dir), string(path), pointer(openHow(flags, mode, resolve), 3), number(24)], {
+  plain('openat2', [fd(dir), string(path), pointer(openHow(flags, mode, resolve), 3), number(24)], {
     ...options,
     retry: true,
   });
 
-export const close = (from: Fd, options?: CallOptions): Call => call('close', [fd(from)], options);
+export const close = (from: Fd, options?: CallOptions): Call => plain('close', [fd(from)], options);
 
 export const closeRange = (first: number, last: number, flags: number): Call =>
   call('close_range', [number(first), number(last), number(flags, F.CLOSE_RANGE_FLAGS)]);
@@ -126,13 +127,13 @@ export const pipe2 = (readEnd: Slot, writeEnd: Slot, flags: number): Call =>
 // Directories and nodes: mkdir(2), mknod(2), symlink(2), unlink(2), chmod(2), chown(2)
 
 export const mkdirat = (dir: Fd, path: Bytes, mode: number, options?: CallOptions): Call =>
-  call('mkdirat', [fd(dir), string(path), number(mode, F.PERMISSIONS)], options);
+  plain('mkdirat', [fd(dir), string(path), number(mode, F.PERMISSIONS)], options);
 
 export const mknodat = (dir: Fd, path: Bytes, mode: number, device = 0, options?: CallOptions): Call =>
-  call('mknodat', [fd(dir), string(path), number(mode, F.MODE), number(device, 'hex')], options);
+  plain('mknodat', [fd(dir), string(path), number(mode, F.MODE), number(device, 'hex')], options);
 
 export const symlinkat = (target: Bytes, dir: Fd, path: Bytes, options?: CallOptions): Call =>
-  call('symlinkat', [string(target), fd(dir), string(path)], options);
+  plain('symlinkat', [string(target), fd(dir), string(path)], options);
 
 export const linkat = (
   fromDir: Fd,
@@ -142,13 +143,13 @@ export const linkat = (
   flags: number,
   options?: CallOptions,
 ): Call =>
-  call('linkat', [fd(fromDir), string(from), fd(dir), string(path), number(flags, F.AT_FLAGS)], options);
+  plain('linkat', [fd(fromDir), string(from), fd(dir), string(path), number(flags, F.AT_FLAGS)], options);
 
 export const unlinkat = (dir: Fd, path: Bytes, flags: number, options?: CallOptions): Call =>
-  call('unlinkat', [fd(dir), string(path), number(flags, F.AT_FLAGS)], options);
+  plain('unlinkat', [fd(dir), string(path), number(flags, F.AT_FLAGS)], options);
 
 export const fchmodat = (dir: Fd, path: Bytes, mode: number, options?: CallOptions): Call =>
-  call('fchmodat', [fd(dir), string(path), number(mode, F.PERMISSIONS)], options);
+  plain('fchmodat', [fd(dir), string(path), number(mode, F.PERMISSIONS)], options);
 
 export const fchownat = (
   dir: Fd,
@@ -158,7 +159,7 @@ export const fchownat = (
   flags: number,
   options?: CallOptions,
 ): Call =>
-  call('fchownat', [fd(dir), string(path), number(uid), number(gid), number(flags, F.AT_FLAGS)], options);
+  plain('fchownat', [fd(dir), string(path), number(uid), number(gid), number(flags, F.AT_FLAGS)], options);
 
 export const fchmod = (file: Fd, mode: number, options?: CallOptions): Call =>
   call('fchmod', [fd(file), number(mode, 'oct')], options);
@@ -231,16 +232,16 @@ export const statx = (
     options,
   );
 
-export const fchdir = (dir: Fd): Call => call('fchdir', [fd(dir)]);
+export const fchdir = (dir: Fd): Call => plain('fchdir', [fd(dir)]);
 
-export const chdir = (path: Bytes, options?: CallOptions): Call => call('chdir', [string(path)], options);
+export const chdir = (path: Bytes, options?: CallOptions): Call => plain('chdir', [string(path)], options);
 
 export const chroot = (path: Bytes, options?: CallOptions): Call => call('chroot', [string(path)], options);
 
 export const getcwd = (buffer: OutBuffer, options?: CallOptions): Call =>
   call('getcwd', [out(buffer, 1), number(buffer.length)], options);
 
-export const umask = (mask: number): Call => call('umask', [number(mask, 'oct')]);
+export const umask = (mask: number): Call => plain('umask', [number(mask, 'oct')]);
 
 // Processes and namespaces: clone3(2), unshare(2), setns(2), execve(2), waitid(2), pidfd_open(2)
 
