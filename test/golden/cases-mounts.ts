@@ -1,6 +1,6 @@
 // Golden cases: mounts, devices, masks, root, terminal.
 import type { Mount, Spec } from '../../src/spec/runtime-spec.ts';
-import { all, mountOptions, onlyMounts, withLinux, withMounts, withProcess, withUserNamespace } from './fixtures.ts';
+import { all, mountOptions, onlyMounts, withLinux, withMounts, withNamespace, withProcess, withUserNamespace } from './fixtures.ts';
 import type { GoldenCase } from './golden-case.ts';
 import { hostImage } from './host-image.ts';
 
@@ -46,6 +46,8 @@ export const MOUNT_CASES: readonly GoldenCase[] = [
   { name: 'bind-missing', purpose: 'a source that is not there is taken for a directory; open_tree says ENOENT', change: withMounts(bind('/x', '/no/such')) },
   { name: 'bind-cpuinfo', purpose: 'a file of /proc that only informs', change: withMounts(bind('/proc/cpuinfo', '/etc/hosts')) },
   { name: 'bind-idmapped', purpose: 'mapped before it is attached', options: idmapped, change: withMounts({ ...bind('/data', '/srv/data', 'idmap'), ...mappings }) },
+  { name: 'bind-idmapped-twice', purpose: 'each mount has a descriptor of the namespace that both share', options: { idmapped: new Map([['/mounts/7', 78], ['/mounts/8', 78]]) }, change: withMounts({ ...bind('/data', '/srv/data', 'idmap'), ...mappings }, { ...bind('/more', '/srv/data', 'idmap'), ...mappings }) },
+  { name: 'bind-joined-user', purpose: 'opened before the launcher joins the user namespace', options: idmapped, change: all(withMounts({ ...bind('/data', '/srv/data', 'rbind', 'idmap'), ...mappings }), withNamespace('user', '/proc/77/ns/user')) },
   { name: 'bind-idmapped-recursive', purpose: 'ridmap', options: idmapped, change: withMounts({ ...bind('/data', '/srv/data', 'rbind', 'ridmap'), ...mappings }) },
 
   { name: 'devices-more', purpose: 'a character device with owner, a block device, a fifo', change: withLinux({ devices: [{ path: '/dev/fuse', type: 'c', major: 10, minor: 229, fileMode: 0o660, uid: 1000, gid: 1000 }, { path: '/dev/sdz', type: 'b', major: 8, minor: 400, fileMode: 0o600 }, { path: '/dev/pipe', type: 'p' }, { path: '/dev/u', type: 'u', major: 1, minor: 11 }] }) },

@@ -78,8 +78,8 @@ export class Context {
   readonly options: CompileOptions;
   readonly namespaces: ReadonlyMap<LinuxNamespaceType, NamespaceMode>;
   readonly steps: Step[] = [];
-  /** User namespaces for id-mapped mounts that the launcher has opened, by process. */
-  readonly idmapNamespaces = new Map<number, Slot>();
+  /** User namespaces for id-mapped mounts that the launcher has opened, by the mount's pointer. */
+  readonly idmapNamespaces = new Map<Pointer, Slot>();
   /** Directories below the root that are open already, by path without the leading slash. */
   readonly directories = new Map<Bytes, Slot>();
   /** Sources of shared binds that are open already, by the mount's pointer. */

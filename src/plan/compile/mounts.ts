@@ -218,8 +218,7 @@ function attributes(mounted: Slot, options: MountOptions): Call[] {
 /** Set before the mount is attached, as the kernel demands, and with the rights of the first user namespace. */
 function idmap(c: Context, mount: Mount, options: MountOptions, mounted: Slot, cause: Pointer): Call[] {
   if (!isIdMapped(mount, options)) return [];
-  const holder = c.options.idmapped?.get(cause);
-  const userns = holder === undefined ? undefined : c.idmapNamespaces.get(holder);
+  const userns = c.idmapNamespaces.get(cause);
   if (userns === undefined) {
     throw unsupported(
       `mount on ${mount.destination}: id-mapped mounts need root of the first user namespace`,
@@ -246,12 +245,15 @@ export function isIdMapped(mount: Mount, options: Pick<MountOptions, 'idmap'>): 
   );
 }
 
-/** Opens the user namespaces that carry the mappings, before the fork, so that the child has them too. */
+/**
+ * Opens the user namespaces that carry the mappings, before the fork, so that the child has them too: one descriptor
+ * for each mount, for a result is stored in one place.
+ */
 export function openIdMaps(c: Context): void {
   for (const [cause, pid] of c.options.idmapped ?? []) {
-    if (c.idmapNamespaces.has(pid)) continue;
-    const userns = slot(`idmap_${pid}`);
-    c.idmapNamespaces.set(pid, userns);
+    const before = c.idmapNamespaces.size;
+    const userns = slot(before === 0 ? `idmap_${pid}` : `idmap_${pid}_${before}`);
+    c.idmapNamespaces.set(cause, userns);
     c.parent('idmap-namespace', 'open the user namespace of an id-mapped mount', cause, [
       sys.openat(sys.AT_FDCWD, `/proc/${pid}/ns/user`, O_RDONLY | O_CLOEXEC, 0, { result: userns }),
     ]);

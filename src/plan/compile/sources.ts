@@ -3,7 +3,10 @@
 // In a user namespace made by root the child is nobody on the host: a source below a directory of mode 0700 (state,
 // /root) is closed to it. The launcher, still privileged, enters the child's mount namespace (so that the kernel lets
 // the child attach what was opened there: fact G9), clones each tree, and passes the descriptors over a socket.
-import { O_CLOEXEC, O_RDONLY } from '../../linux/constants/open.ts';
+// Into a user namespace that is joined the launcher goes itself, before the fork: it clones the trees before that, and
+// the child inherits the descriptors.
+import { MS_SLAVE } from '../../linux/constants/mount.ts';
+import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_RDONLY } from '../../linux/constants/open.ts';
 import { CLONE_NEWNS } from '../../linux/constants/process.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from '../../linux/constants/socket.ts';
 import { ERRNO } from '../../linux/errno.ts';
@@ -67,7 +70,11 @@ function receive(clone: Call, index: number, passage: Passage): Call[] {
 
 /** Moves the opening of sources from the child to the launcher, where the child could not do it. */
 export function openSourcesOutside(c: Context, pidfd: Slot): void {
-  if (!c.isNew('user') || !c.isNew('mount') || !c.facts.privileged) return;
+  if (!c.inUserNamespace || !c.isNew('mount') || !c.facts.privileged) return;
+  if (!c.isNew('user')) {
+    openBeforeJoining(c);
+    return;
+  }
   const passage: Passage = {
     parent: slot('sources_parent', { width: 4 }),
     child: slot('sources_child', { width: 4 }),
@@ -93,6 +100,38 @@ export function openSourcesOutside(c: Context, pidfd: Slot): void {
     return { ...each, calls };
   });
   if (count > 0) c.steps.splice(0, c.steps.length, ...insert(steps, { opened, sent }, passage, pidfd));
+}
+
+/**
+ * Each tree is made a slave, as all mounts are that a new mount namespace copies for another user namespace
+ * (mount_namespaces(7)): what the container mounts never reaches the host. Its flags are not locked as those are:
+ * root of a container that keeps CAP_SYS_ADMIN could make a read-only source writable, so that it gets only what it
+ * can open itself.
+ */
+function openBeforeJoining(c: Context): void {
+  if (c.spec.process?.capabilities?.bounding?.includes('CAP_SYS_ADMIN')) return;
+  const opened: Step[] = [];
+  let count = 0;
+  const steps = c.steps.map((each): Step => {
+    if (each.actor !== 'child' || !each.calls.some(clonesHostTree)) return each;
+    const idmap = each.calls.find(setsIdMap);
+    const opens: Call[] = [];
+    const calls = each.calls.flatMap((inner) => {
+      if (inner === idmap) return [];
+      if (!clonesHostTree(inner)) return [inner];
+      const tree = slot(`source_${count++}`);
+      const slave = { set: 0, clear: 0, propagation: MS_SLAVE };
+      opens.push({ ...inner, result: tree }, sys.mountSetattr(tree, '', AT_EMPTY_PATH | AT_RECURSIVE, slave));
+      if (idmap !== undefined) opens.push({ ...idmap, args: [value(tree), ...idmap.args.slice(1)] });
+      return inner.result === undefined
+        ? []
+        : [sys.check(tree, 'GE', 0, ERRNO.EBADF, { result: inner.result })];
+    });
+    opened.push(step('parent', 'open-source', `open for the child: ${each.title}`, each.provenance, opens));
+    return { ...each, calls };
+  });
+  const join = steps.findIndex(({ id }) => id === 'join-user');
+  c.steps.splice(0, c.steps.length, ...steps.slice(0, join), ...opened, ...steps.slice(join));
 }
 
 interface Outside {
