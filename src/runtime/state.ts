@@ -69,12 +69,21 @@ export function checkId(id: Bytes): void {
 
 /** `/run/caisson` for root, below XDG_RUNTIME_DIR or /tmp for others. */
 export function defaultStateRoot(port: Port): Bytes {
-  if (port.uid === 0) return '/run/caisson';
-  const entry = port.environment.find((name) => name.startsWith('XDG_RUNTIME_DIR='));
-  const directory = entry?.slice('XDG_RUNTIME_DIR='.length);
+  const variable = (name: Bytes) =>
+    port.environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
+  // Root of a user namespace may be an ordinary user outside, who makes nothing in /run (runc's rule: rootless podman).
+  const isRoot = port.uid === 0 && (!inUserNamespace(port) || variable('USER') === 'root');
+  if (isRoot) return '/run/caisson';
+  const directory = variable('XDG_RUNTIME_DIR');
   return directory?.startsWith('/') && port.stat(directory)?.uid === port.uid
     ? `${directory}/caisson`
     : `/tmp/caisson-${port.uid}`;
+}
+
+/** Whether not all ids are mapped to themselves (user_namespaces(7)). */
+function inUserNamespace(port: Port): boolean {
+  const map = port.readFile('/proc/self/uid_map')?.trim().split(/\s+/).join(' ');
+  return map !== undefined && map !== '0 0 4294967295';
 }
 
 export function identify(port: Port, pid: number): ProcessIdentity {
