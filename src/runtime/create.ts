@@ -3,6 +3,7 @@
 // runtime-spec runtime.md, Create and Lifecycle steps 1 to 5.
 import type { Channel, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { ALL_CPUS } from '../plan/compile/scheduling.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
 import { endProcess } from './abandoned.ts';
@@ -101,6 +102,7 @@ export async function prepareOci(
       idmapped: idMaps.pids,
       agent: { bundle: options.bundle, status: 'creating' },
       cgroupsAsRunc: true,
+      affinity: ALL_CPUS,
     });
     for (const warning of prepared.warnings) options.warn(warning);
     return { prepared, release: idMaps.close };

@@ -4,13 +4,14 @@
 import { DEVPTS_SUPER_MAGIC } from '../../linux/constants/filesystem.ts';
 import { O_CLOEXEC, O_NOCTTY, O_RDWR, RESOLVE_NO_MAGICLINKS } from '../../linux/constants/open.ts';
 import { TIOCGPTPEER, TIOCSCTTY, TIOCSPTLCK } from '../../linux/constants/terminal.ts';
-import { CPU_LIMIT, cpuMask, parseCpuList } from '../../linux/cpulist.ts';
+import { cpuMask, parseCpuList } from '../../linux/cpulist.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import { type Call, call, number, pointer, type Slot, slot, struct, value } from '../call.ts';
 import * as sys from '../syscalls.ts';
 import type { Context } from './context.ts';
 import { sendDescriptor } from './descriptor.ts';
 import { windowSize } from './devices.ts';
+import { everyCpu } from './scheduling.ts';
 import { lineFeeds } from './terminal-modes.ts';
 
 /**
@@ -61,9 +62,10 @@ export function stdioOwner(c: Context): void {
   );
 }
 
-function setAffinity(bytes: Uint8Array | string, tolerate: readonly number[] = []): Call {
+function setAffinity(cpus: string): Call {
+  const bytes = cpuMask(parseCpuList(cpus));
   const mask = pointer({ kind: 'buffer', bytes, text: `/* ${bytes.length} bytes */` }, 1);
-  return call('sched_setaffinity', [number(0), number(bytes.length), mask], { tolerate });
+  return call('sched_setaffinity', [number(0), number(bytes.length), mask]);
 }
 
 /**
@@ -73,20 +75,17 @@ function setAffinity(bytes: Uint8Array | string, tolerate: readonly number[] = [
 export function affinityOf(c: Context): { initial(): void; final(): void } {
   const { initial = '', final = '' } = c.spec.process?.execCPUAffinity ?? {};
   const cause = '/process/execCPUAffinity';
-  const masked = (cpus: string) => setAffinity(cpuMask(parseCpuList(cpus)));
   return {
     initial() {
       if (initial === '') return;
       c.parent('affinity', `run on the CPUs ${initial} until the cgroups are joined`, `${cause}/initial`, [
-        masked(initial),
+        setAffinity(initial),
       ]);
     },
     final() {
-      if (final !== '') c.child('affinity', `run on the CPUs ${final}`, `${cause}/final`, [masked(final)]);
-      else if (initial === '')
-        c.child('affinity', 'run on all CPUs of the cpuset', 'default: the CPUs of the caller are its own', [
-          setAffinity('\xff'.repeat(CPU_LIMIT / 8), [ERRNO.EINVAL, ERRNO.EPERM]),
-        ]);
+      if (final !== '')
+        c.child('affinity', `run on the CPUs ${final}`, `${cause}/final`, [setAffinity(final)]);
+      else if (initial === '') everyCpu(c);
     },
   };
 }

@@ -23,7 +23,8 @@ import {
   PER_LINUX,
   PER_LINUX32,
 } from '../../linux/constants/process.ts';
-import { cpuMask, parseCpuList } from '../../linux/cpulist.ts';
+import { CPU_LIMIT, cpuMask, parseCpuList } from '../../linux/cpulist.ts';
+import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
 import { call, NULL, number, pointer, struct } from '../call.ts';
 import type { Context } from './context.ts';
@@ -48,6 +49,9 @@ const SCHEDULER_FLAGS = {
   SCHED_FLAG_UTIL_CLAMP_MAX: 0x40,
 };
 
+/** The `affinity` option of what runs wherever its cpuset allows. */
+export const ALL_CPUS = 'all';
+
 export function scheduling(c: Context): void {
   affinity(c);
   scheduler(c);
@@ -60,9 +64,23 @@ export function scheduling(c: Context): void {
 function affinity(c: Context): void {
   const cpus = c.options.affinity;
   if (cpus === undefined) return;
+  if (cpus === ALL_CPUS) {
+    everyCpu(c);
+    return;
+  }
   const bytes = cpuMask(parseCpuList(cpus));
   c.child('affinity', `run on the CPUs ${cpus}`, 'option: --cpu-affinity', [
     call('sched_setaffinity', [number(0), number(bytes.length), pointer({ kind: 'buffer', bytes }, 1)]),
+  ]);
+}
+
+/** Every CPU that the cpuset has, whatever the caller was bound to, as in runc. */
+export function everyCpu(c: Context): void {
+  const bytes = '\xff'.repeat(CPU_LIMIT / 8);
+  const mask = pointer({ kind: 'buffer', bytes, text: `/* ${bytes.length} bytes */` }, 1);
+  const tolerate = [ERRNO.EINVAL, ERRNO.EPERM];
+  c.child('affinity', 'run on all CPUs of the cpuset', 'default: the CPUs of the caller are its own', [
+    call('sched_setaffinity', [number(0), number(bytes.length), mask], { tolerate }),
   ]);
 }
 
