@@ -85,13 +85,17 @@ async function rootDirectory(
   return target;
 }
 
-/** Compiles a run. Files that it refers to (hosts, resolv.conf) are not written yet. */
+/**
+ * Compiles a run. Files that it refers to (hosts, resolv.conf) are not written yet. `stateRoot`: the plan is to be played,
+ * beside others of this state directory.
+ */
 export async function compileDockerRun(
   port: Port,
   channel: Channel,
   run: DockerRun,
   stateDirectory: Bytes,
   signals?: HeldSignals,
+  stateRoot?: Bytes,
 ): Promise<CompiledDockerRun> {
   const { id, choice } = run;
   const rootfs = await rootDirectory(port, run, stateDirectory, signals);
@@ -107,6 +111,7 @@ export async function compileDockerRun(
     idMaps = await holdIdMaps(port, new Player(port, channel), spec);
     const prepared = prepare(port, spec, {
       id,
+      ...(stateRoot === undefined ? {} : { stateRoot }),
       idmapped: idMaps.pids,
       ...affinityOf(spec),
       root: rootOf ?? hostImageRoot(port, spec, settings.upper),
@@ -194,11 +199,15 @@ async function runHeld(
   });
   const { stateRoot } = options;
   const stateDirectory = `${stateRoot}/${run.id}`;
-  claim(port, stateRoot, recordOf(port, { id: run.id, cgroups: [] }, { stateRoot }, channel.pid));
+  claim(
+    port,
+    stateRoot,
+    recordOf(port, { id: run.id, cgroups: [], madeParents: [] }, { stateRoot }, channel.pid),
+  );
   let close: (() => Promise<void>) | undefined;
   let cgroups: readonly Cgroup[] = [];
   try {
-    const made = await compileDockerRun(port, channel, run, stateDirectory, signals);
+    const made = await compileDockerRun(port, channel, run, stateDirectory, signals, stateRoot);
     cgroups = made.prepared.cgroups;
     for (const warning of [...made.compiled.warnings, ...made.prepared.warnings]) options.warn(warning);
     close = made.close;

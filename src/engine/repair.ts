@@ -86,7 +86,7 @@ async function clearDead(
   const taken = cgroupsInUse(port, stateRoot);
   for (const record of records.filter((one) => !isKept(port, one))) {
     try {
-      await clear(port, player, record, { stateRoot, taken, rehearsal: dryRun }, tell);
+      await clear(port, player, record, { stateRoot, taken, locked: true, rehearsal: dryRun }, tell);
     } catch (error) {
       if (!(error instanceof CaissonError)) throw error;
       tell(`${record.id}: left for the next time: ${error.message}`);

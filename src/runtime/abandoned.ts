@@ -11,6 +11,7 @@ import { call, number, slot, value } from '../plan/call.ts';
 import { slotValue } from '../plan/encode.ts';
 import { step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
+import { removeParents } from './parents.ts';
 import type { Player } from './player.ts';
 import { processesInside, removeCgroups, sleep } from './removal.ts';
 import { bootId, type ContainerRecord, isAlive, keptRecord, type ProcessIdentity } from './state.ts';
@@ -80,6 +81,8 @@ export interface ClearOptions {
   readonly stateRoot: Bytes;
   /** `cgroupsInUse` */
   readonly taken: readonly Bytes[];
+  /** By `lockStateRoot`, in this launcher. */
+  readonly locked?: boolean;
   /** Nothing is done, only told. */
   readonly rehearsal?: boolean;
 }
@@ -113,7 +116,10 @@ export async function clear(
   const cgroups = named.filter((cgroup) => !isTaken(cgroup, taken));
   const present = cgroups.filter(({ directory }) => port.stat(directory) !== undefined);
   const inside = processesInside(port, present);
-  if (!rehearsal) await removeCgroups(port, player, cgroups);
+  if (!rehearsal) {
+    await removeCgroups(port, player, cgroups);
+    await removeParents(port, player, stateRoot, { ...record, cgroups }, options.locked);
+  }
   if (inside.length > 0) say(`${does('kill', 'killed')} process ${inside.join(', ')}`);
   for (const described of describeCgroups(present)) say(`${does('remove', 'removed')} cgroup ${described}`);
   if (!rehearsal) port.remove(`${stateRoot}/${record.id}`);

@@ -10,6 +10,7 @@ import type { CgroupPlan } from '../plan/compile/context.ts';
 import type { HostFacts } from '../plan/facts.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxDeviceCgroup, LinuxResources, Spec } from '../spec/runtime-spec.ts';
+import { guardOf } from './parents.ts';
 import { processesInside } from './removal.ts';
 
 /** What every container may use, as runc allows it: nodes may be made, the harmless ones opened. */
@@ -60,7 +61,16 @@ export function hostLayout(port: Port, mounts: readonly MountEntry[]): CgroupLay
 export interface ContainerCgroups {
   readonly plan: CgroupPlan;
   readonly cgroups: readonly Cgroup[];
+  /** Ancestors of them that are not there yet. */
+  readonly madeParents: readonly Bytes[];
   readonly warnings: readonly string[];
+}
+
+/** Whose cgroups, where, and who else may be tidying there. */
+interface Placement {
+  readonly id: Bytes;
+  readonly asRunc?: boolean;
+  readonly stateRoot?: Bytes;
 }
 
 /** Plans the cgroups of a container. Throws CaissonError naming the resource that this host cannot limit. */
@@ -69,7 +79,7 @@ export function planCgroups(
   spec: Spec,
   facts: HostFacts,
   layout: CgroupLayout,
-  { id, asRunc = false }: { readonly id: Bytes; readonly asRunc?: boolean },
+  { id, asRunc = false, stateRoot }: Placement,
 ): ContainerCgroups {
   const path = cgroupPath(spec.linux?.cgroupsPath, id, { rootless: !facts.privileged, asRunc });
   const known = new Map<Bytes, Bytes | undefined>();
@@ -91,6 +101,7 @@ export function planCgroups(
     cgroups: wanted,
     files: known,
     absent,
+    ...(stateRoot === undefined ? {} : { guard: guardOf(stateRoot) }),
     leaf: present.length > 0 ? 'empty' : 'new',
     deviceProvenance: deviceProvenance(spec, defaults),
     devices: facts.privileged && facts.initialUserNamespace ? 'enforce' : 'skip',
@@ -104,6 +115,7 @@ export function planCgroups(
   return {
     plan: made.intoCgroup === undefined ? plan : { ...plan, intoCgroup: made.intoCgroup },
     cgroups: made.cgroups,
+    madeParents: [...absent],
     warnings: made.ignored.map(({ provenance, reason }) => `${provenance}: ${reason}`),
   };
 }

@@ -1,8 +1,10 @@
 // An attached run from claim to clean-up: record, start, wait, and taking back whatever the start has made.
+import type { Cgroup } from '../cgroups/path.ts';
 import type { Channel, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { outOfMemory } from './oom.ts';
+import { removeParents } from './parents.ts';
 import { Player } from './player.ts';
 import type { Prepared } from './prepare.ts';
 import { processLimit } from './process-limit.ts';
@@ -40,7 +42,7 @@ export interface RunOptions {
 /** The record of a container that is about to be started. */
 export function recordOf(
   port: Port,
-  prepared: Pick<Prepared, 'id' | 'cgroups'>,
+  prepared: Pick<Prepared, 'id' | 'cgroups' | 'madeParents'>,
   options: RunOptions,
   launcher: number,
 ): ContainerRecord {
@@ -51,6 +53,7 @@ export function recordOf(
     keeper: identify(port, port.pid),
     launcher: identify(port, launcher),
     cgroups: prepared.cgroups,
+    ...(prepared.madeParents.length === 0 ? {} : { madeParents: prepared.madeParents }),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.bundle === undefined ? {} : { bundle: options.bundle }),
   };
@@ -89,16 +92,21 @@ export async function runAttached(
       ...(events.hooks === undefined ? {} : { hooks: events.hooks }),
     });
     await begin(running, events);
-    const exit = await running.wait();
-    const oom = await outOfMemory(player, cgroups, exit);
-    const processes = await processLimit(player, cgroups, exit);
-    return {
-      ...exit,
-      ...(oom === undefined ? {} : { oom }),
-      ...(processes === undefined ? {} : { processes }),
-    };
+    return await explained(player, cgroups, await running.wait());
   } finally {
     await takeBack(port, player, cgroups);
+    await removeParents(port, player, options.stateRoot, record);
     port.remove(`${options.stateRoot}/${id}`);
   }
+}
+
+/** The end of a container with what its cgroups, which must be there still, tell of it. */
+export async function explained(player: Player, cgroups: readonly Cgroup[], exit: Exit): Promise<Exit> {
+  const oom = await outOfMemory(player, cgroups, exit);
+  const processes = await processLimit(player, cgroups, exit);
+  return {
+    ...exit,
+    ...(oom === undefined ? {} : { oom }),
+    ...(processes === undefined ? {} : { processes }),
+  };
 }

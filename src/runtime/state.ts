@@ -22,6 +22,8 @@ export interface ContainerRecord {
   /** Ends when the keeper does, a moment later, in which it may still make what the record names. */
   readonly launcher: ProcessIdentity;
   readonly cgroups: readonly Cgroup[];
+  /** Ancestors of them that were not there before. */
+  readonly madeParents?: readonly Bytes[];
   readonly name?: Bytes;
   readonly bundle?: Bytes;
   /** What the OCI runtime's commands need; absent for a container of `caisson run`. */
@@ -224,9 +226,10 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function isRecord(value: unknown): value is ContainerRecord {
   if (!isObject(value)) return false;
-  const { id, bootId: boot, keeper, launcher, cgroups, oci } = value;
+  const { id, bootId: boot, keeper, launcher, cgroups, madeParents = [], oci } = value;
   if (typeof id !== 'string' || typeof boot !== 'string') return false;
   if (oci !== undefined && !isOci(oci)) return false;
+  if (!isList(madeParents)) return false;
   return isIdentity(keeper) && isIdentity(launcher) && Array.isArray(cgroups) && cgroups.every(isCgroup);
 }
 
