@@ -22,6 +22,16 @@ const PATTERNS: readonly (readonly [code: string, pattern: RegExp, text: Bytes])
   ['ENOBUNDLE', /\/config\.json: no such file/, 'JSON specification file config.json not found'],
 ];
 
+/** What runc begins the refusal of a field with, of which tests and people look for the words. */
+const REFUSALS: readonly (readonly [pattern: RegExp, words: Bytes])[] = [
+  [/^config\.json: \/linux\/memoryPolicy\/mode/, 'invalid memory policy mode'],
+  [/^config\.json: \/linux\/memoryPolicy\/flags/, 'invalid memory policy flag'],
+  [/^config\.json: \/linux\/memoryPolicy\/nodes/, 'invalid memory policy nodes'],
+  [/^connect to the agent at /, 'failed to connect with seccomp agent specified in the seccomp profile'],
+  [/^mount proc at .*\((?:ELOOP|ENOTDIR)\)/, 'filesystem "proc" must be mounted on ordinary directory'],
+  [/^mount sysfs at .*\((?:ELOOP|ENOTDIR)\)/, 'filesystem "sysfs" must be mounted on ordinary directory'],
+];
+
 /** The text of any error, one line of bytes. */
 export function errorText(error: unknown): Bytes {
   if (!(error instanceof CaissonError)) {
@@ -51,5 +61,7 @@ function described({ syscall, message, provenance, sources, details }: CaissonEr
   const circumstance = syscall === undefined ? '' : `${START}error during container init: `;
   const fields = [...sources, ...provenance].filter((each) => each !== '' && !message.includes(each));
   const causes = fields.length === 0 ? '' : ` (${fields.slice(0, 5).join(', ')})`;
-  return `${circumstance}${message}${causes}${details.map((detail) => `; ${detail}`).join('')}`;
+  const words = REFUSALS.find(([pattern]) => pattern.test(message))?.[1];
+  const refusal = words === undefined ? '' : `${words}: `;
+  return `${circumstance}${refusal}${message}${causes}${details.map((detail) => `; ${detail}`).join('')}`;
 }

@@ -1,6 +1,7 @@
 // Checks of the `linux` object (config-linux.md) but for what has a file of its own.
 
 import type { Bytes } from '../linux/bytes.ts';
+import { parseCpuList } from '../linux/cpulist.ts';
 import { type Check, type Fields, quote } from './check.ts';
 import { checkDevice, checkNetDevices } from './device-check.ts';
 import type {
@@ -84,18 +85,32 @@ function checkIntelRdt(rdt: Fields, c: Check): void {
   c.boolean(rdt, 'enableMonitoring');
 }
 
+/** Nodes end up in a bit mask, so that a range cannot be as large as it likes. */
+function nodesRule(text: Bytes): string | undefined {
+  try {
+    parseCpuList(text);
+    return numberListRule(text);
+  } catch (error) {
+    return (error as RangeError).message;
+  }
+}
+
 /** set_mempolicy(2): which modes take nodes, and which flags exclude each other. */
 function checkMemoryPolicy(policy: Fields, c: Check): void {
   c.require(policy, 'mode');
   const mode = c.oneOf(policy, 'mode', MEMORY_MODES, 'a memory policy');
-  const nodes = c.textOrNothing(policy, 'nodes', numberListRule);
+  const nodes = c.textOrNothing(policy, 'nodes', nodesRule);
   const flags = c.someOf(policy, 'flags', MEMORY_FLAGS, 'a flag of a memory policy') ?? [];
   if (flags.includes('MPOL_F_RELATIVE_NODES') && flags.includes('MPOL_F_STATIC_NODES')) {
     c.fail('flags', 'MPOL_F_RELATIVE_NODES and MPOL_F_STATIC_NODES exclude each other');
   }
   if (mode === undefined || mode === 'MPOL_PREFERRED') return;
   const withoutNodes = mode === 'MPOL_DEFAULT' || mode === 'MPOL_LOCAL';
-  if (withoutNodes && nodes !== undefined) c.fail('nodes', `${mode} takes no nodes`);
+  if (withoutNodes && nodes !== undefined) {
+    // In runc's words.
+    const count = parseCpuList(nodes).length;
+    c.fail('nodes', `${mode}: a memory policy of this mode requires 0 nodes but got ${count}`);
+  }
   if (!withoutNodes && policy.nodes === undefined) c.fail('nodes', `is required for ${mode}`);
 }
 

@@ -41,11 +41,17 @@ function checkDeviceRule(rule: Fields, c: Check): void {
   // -1 is any, as an absent number (runc and crun agree).
   c.integer(rule, 'major', -1, MAJOR_MAX);
   c.integer(rule, 'minor', -1, MINOR_MAX);
-  c.textOrNothing(rule, 'access', accessRule);
+  const access = c.textOrNothing(rule, 'access', accessRule);
+  if (access === undefined || isMadeOf(access, ACCESSES)) return;
+  // runc takes the letters that it knows.
+  c.warn('access', `${quote(access)}: letters other than r, w and m are ignored`);
+  rule.access = [...access].filter((letter) => ACCESSES.includes(letter)).join('');
 }
 
+const ACCESSES = 'rwm';
+
 function accessRule(access: Bytes): string | undefined {
-  return access !== '' && isMadeOf(access, 'rwm')
+  return [...access].some((letter) => ACCESSES.includes(letter))
     ? undefined
     : `${quote(access)} is not made of r (read), w (write) and m (mknod)`;
 }

@@ -100,7 +100,10 @@ function checkRule(rule: Fields, c: Check): LinuxSeccompAction | undefined {
   const action = c.oneOf(rule, 'action', ACTIONS, 'a seccomp action');
   // The descriptor is sent by write(2) or sendmsg(2) under the filter; runc refuses write for this reason.
   if (action === 'SCMP_ACT_NOTIFY' && names?.includes('write')) {
-    c.fail('names', 'write cannot have SCMP_ACT_NOTIFY: the notification itself is written');
+    c.fail(
+      'names',
+      'SCMP_ACT_NOTIFY cannot be used for the write syscall: the notification itself is written',
+    );
   }
   checkErrno(rule, 'errnoRet', action, c);
   c.objects(rule, 'args', checkArgument);
