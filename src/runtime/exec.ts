@@ -6,6 +6,7 @@ import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { ERRNO } from '../linux/errno.ts';
 import { SIGNALS } from '../linux/signals.ts';
+import type { StartPlan } from '../plan/compile.ts';
 import { compileExec, type ExecOptions as PlanOptions } from '../plan/compile-exec.ts';
 import type { HostFacts } from '../plan/facts.ts';
 import { CaissonError } from '../spec/error.ts';
@@ -38,6 +39,8 @@ export interface ExecOptions {
   readonly cgroup?: readonly Bytes[];
   readonly ignorePaused?: boolean;
   readonly noNewKeyring?: boolean;
+  /** Called with the plan before it is played. */
+  readonly compiled?: (plan: StartPlan) => void;
 }
 
 /** runc's exit code where exec itself fails. */
@@ -166,12 +169,12 @@ async function verified(
 }
 
 function stopped(): CaissonError {
-  return new CaissonError('cannot exec in a stopped container', { code: 'ENOTRUNNING' });
+  return new CaissonError('cannot exec in a stopped container', { code: 'ESTATUS' });
 }
 
 function paused(): CaissonError {
   return new CaissonError('cannot exec in a paused container (use --ignore-paused to override)', {
-    code: 'EPAUSED',
+    code: 'ESTATUS',
   });
 }
 
@@ -205,6 +208,7 @@ async function begin(
     agent: { bundle: container.record.bundle, status: 'running', pid: init.pid },
     ...(cgroup === undefined ? {} : { cgroup }),
   });
+  options.compiled?.(plan);
   try {
     const pauses = options.detach ?? false;
     return { running: await start(port, player, { spec: { ...spec, process }, plan }, { pauses }), process };
@@ -254,7 +258,7 @@ function explained(port: Port, player: Player, error: CaissonError, init: Proces
   const { errno, syscall, provenance } = error;
   if (error.code === 'ESYSCALL' && !isAlive(port, init)) {
     return new CaissonError(`cannot exec in a stopped container: it ended meanwhile`, {
-      code: 'ENOTRUNNING',
+      code: 'ESTATUS',
       cause: error,
     });
   }
