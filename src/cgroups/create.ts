@@ -35,8 +35,8 @@ export interface CgroupOptions {
   readonly leaf?: 'new' | 'empty';
   /** Ancestors that the caller found missing: undo takes them away again. */
   readonly absent?: ReadonlySet<Bytes>;
-  /** Played around the making of directories where there are ancestors. */
-  readonly guard?: { readonly take: Step; readonly release: Step };
+  /** Played when the directories are there: until then nobody takes the ancestors away. */
+  readonly release?: Step;
   /** `skip` where devices cannot be ruled: in a user namespace, or without CAP_BPF and CAP_NET_ADMIN. */
   readonly devices?: 'enforce' | 'skip';
   /** Provenance of each device rule, where it is not `/linux/resources/devices/N` (the default rules). */
@@ -114,12 +114,10 @@ export function cgroupSteps(
   });
   const into = doors.find(({ enter }) => enter === 'clone');
   const context: Context = { layout, path, options, known: options.files ?? new Map(), limits };
-  const guard = path.components.length > 1 ? options.guard : undefined;
   const steps = [
-    ...(guard === undefined ? [] : [guard.take]),
     ...parentsStep(doors, context),
     ...doors.flatMap((door) => makeSteps(door, context)),
-    ...(guard === undefined ? [] : [guard.release]),
+    ...(options.release === undefined ? [] : [options.release]),
     openStep(doors, context),
     ...limits.map(({ cgroup, limit }) => limitStep(cgroup.directory, limit)),
     ...deviceSteps(resources, doors, options),

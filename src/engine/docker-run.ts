@@ -8,6 +8,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { attach } from '../runtime/attach.ts';
 import { type HeldSignals, holdSignals } from '../runtime/held-signals.ts';
 import { holdIdMaps, type IdMapHolders } from '../runtime/idmap.ts';
+import { holdParents } from '../runtime/parents.ts';
 import { Player } from '../runtime/player.ts';
 import { type Prepared, prepare } from '../runtime/prepare.ts';
 import { type RunOptions, recordOf, runAttached } from '../runtime/run.ts';
@@ -109,9 +110,12 @@ export async function compileDockerRun(
   let idMaps: IdMapHolders | undefined;
   try {
     idMaps = await holdIdMaps(port, new Player(port, channel), spec);
+    const path = { text: spec.linux?.cgroupsPath, asRunc: false };
+    const guard =
+      stateRoot === undefined ? undefined : await holdParents(new Player(port, channel), stateRoot, path);
     const prepared = prepare(port, spec, {
       id,
-      ...(stateRoot === undefined ? {} : { stateRoot }),
+      ...(guard === undefined ? {} : { guard }),
       idmapped: idMaps.pids,
       ...affinityOf(spec),
       root: rootOf ?? hostImageRoot(port, spec, settings.upper),

@@ -10,7 +10,7 @@ import type { CgroupPlan } from '../plan/compile/context.ts';
 import type { HostFacts } from '../plan/facts.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { LinuxDeviceCgroup, LinuxResources, Spec } from '../spec/runtime-spec.ts';
-import { guardOf } from './parents.ts';
+import { releaseStep } from './parents.ts';
 import { processesInside } from './removal.ts';
 
 /** What every container may use, as runc allows it: nodes may be made, the harmless ones opened. */
@@ -66,11 +66,11 @@ export interface ContainerCgroups {
   readonly warnings: readonly string[];
 }
 
-/** Whose cgroups, where, and who else may be tidying there. */
+/** Whose cgroups, where, and what `holdParents` gave. */
 interface Placement {
   readonly id: Bytes;
   readonly asRunc?: boolean;
-  readonly stateRoot?: Bytes;
+  readonly guard?: number;
 }
 
 /** Plans the cgroups of a container. Throws CaissonError naming the resource that this host cannot limit. */
@@ -79,7 +79,7 @@ export function planCgroups(
   spec: Spec,
   facts: HostFacts,
   layout: CgroupLayout,
-  { id, asRunc = false, stateRoot }: Placement,
+  { id, asRunc = false, guard }: Placement,
 ): ContainerCgroups {
   const path = cgroupPath(spec.linux?.cgroupsPath, id, { rootless: !facts.privileged, asRunc });
   const known = new Map<Bytes, Bytes | undefined>();
@@ -101,7 +101,7 @@ export function planCgroups(
     cgroups: wanted,
     files: known,
     absent,
-    ...(stateRoot === undefined ? {} : { guard: guardOf(stateRoot) }),
+    ...(guard === undefined ? {} : { release: releaseStep(guard) }),
     leaf: present.length > 0 ? 'empty' : 'new',
     deviceProvenance: deviceProvenance(spec, defaults),
     devices: facts.privileged && facts.initialUserNamespace ? 'enforce' : 'skip',

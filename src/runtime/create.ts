@@ -18,7 +18,7 @@ import {
 import { withHome } from './home.ts';
 import { runContainerHooks, runHostHooks } from './hooks.ts';
 import { holdIdMaps } from './idmap.ts';
-import { removeParents } from './parents.ts';
+import { holdParents, releaseParents, removeParents } from './parents.ts';
 import { Player } from './player.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { takeBack } from './removal.ts';
@@ -40,6 +40,8 @@ export interface CreateOptions extends Target {
   readonly noNewKeyring?: boolean;
   /** As in PrepareOptions. */
   readonly rootless?: boolean;
+  /** What the caller's environment adds to the configuration. */
+  readonly amend?: (spec: Spec) => Spec;
   readonly warn: (message: string) => void;
   /** Told of each poststop hook that fails (runtime.md, Lifecycle 13). */
   readonly warnOfHook?: (message: string) => void;
@@ -68,7 +70,7 @@ export async function createContainer(port: Port, options: CreateOptions): Promi
 }
 
 /** The bundle of a container that is to run a program. Throws CaissonError EINVALIDSPEC where there is none. */
-export function readOciBundle(port: Port, options: Pick<CreateOptions, 'bundle' | 'warn'>): Bundle {
+export function readOciBundle(port: Port, options: Pick<CreateOptions, 'bundle' | 'warn' | 'amend'>): Bundle {
   const bundle = readBundle(port, options.bundle);
   if (bundle.spec.process?.args === undefined) {
     throw new CaissonError('config.json has no process to run', {
@@ -77,7 +79,7 @@ export function readOciBundle(port: Port, options: Pick<CreateOptions, 'bundle' 
     });
   }
   for (const warning of bundle.warnings) options.warn(warning);
-  return bundle;
+  return options.amend === undefined ? bundle : { ...bundle, spec: options.amend(bundle.spec) };
 }
 
 /** What a plan of the OCI runtime is compiled with, whether it has a barrier or not. */
@@ -96,7 +98,10 @@ export async function prepareOci(
   const spec = await withHome(player, bundle.spec);
   const idMaps = await holdIdMaps(port, player, spec);
   try {
+    const text = spec.linux?.cgroupsPath;
+    const guard = await holdParents(player, options.stateRoot, { text, asRunc: true });
     const prepared = prepare(port, spec, {
+      ...(guard === undefined ? {} : { guard }),
       ...options,
       ...lifecycle,
       idmapped: idMaps.pids,
@@ -211,6 +216,7 @@ async function createFrom(
       });
       await finish(port, player, record, pid, options);
     } catch (error) {
+      await releaseParents(player, prepared.guard);
       await takeBack(port, player, prepared.cgroups);
       await removeParents(port, player, stateRoot, record);
       await runStopHooks(port, spec, record, options);

@@ -15,7 +15,7 @@ import {
 } from './create.ts';
 import { holdSignals } from './held-signals.ts';
 import { runHostHooks } from './hooks.ts';
-import { removeParents } from './parents.ts';
+import { releaseParents, removeParents } from './parents.ts';
 import { Player } from './player.ts';
 import { takeBack } from './removal.ts';
 import { explained } from './run.ts';
@@ -65,6 +65,9 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
       const running = await start(port, player, ready.prepared, {
         hooks: (child) => runCreateHooks(port, ready.prepared, record, child, options),
         startHooks: (child) => runStartHooks(port, ready.prepared, record, child, options),
+      }).catch(async (error: unknown) => {
+        await releaseParents(player, ready.prepared.guard);
+        throw error;
       });
       try {
         const init = identify(port, running.pid);

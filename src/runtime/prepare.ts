@@ -32,8 +32,8 @@ export interface PrepareOptions {
   readonly noNewKeyring?: boolean;
   /** Cgroups where runc has them, and refusals as runc's; else below /caisson. */
   readonly cgroupsAsRunc?: boolean;
-  /** Where the records are: parents that a start makes are removed by who is the last below them. */
-  readonly stateRoot?: Bytes;
+  /** From `holdParents`. */
+  readonly guard?: number;
   /** Of runc's `--rootless`: whether cgroups that cannot be made are done without; absent: not for the machine's root. */
   readonly rootless?: boolean;
   readonly barrier?: CompileOptions['barrier'];
@@ -56,6 +56,8 @@ export interface Prepared {
   readonly cgroups: readonly Cgroup[];
   /** Ancestors of the cgroups that this start makes. */
   readonly madeParents: readonly Bytes[];
+  /** Of the launcher, until the plan has been played: see `holdParents`. */
+  readonly guard?: number;
   readonly warnings: readonly string[];
 }
 
@@ -89,6 +91,7 @@ export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepa
     },
     cgroups: cgroups?.cgroups ?? [],
     madeParents: cgroups?.madeParents ?? [],
+    ...(options.guard === undefined ? {} : { guard: options.guard }),
     warnings,
   };
 }
@@ -167,7 +170,7 @@ function cgroupsOf(
   const made = planCgroups(port, spec, facts, layout, {
     id,
     asRunc,
-    ...(options.stateRoot === undefined ? {} : { stateRoot: options.stateRoot }),
+    ...(options.guard === undefined ? {} : { guard: options.guard }),
   });
   warnings.push(...made.warnings);
   return made;

@@ -4,7 +4,7 @@ import type { Channel, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { outOfMemory } from './oom.ts';
-import { removeParents } from './parents.ts';
+import { releaseParents, removeParents } from './parents.ts';
 import { Player } from './player.ts';
 import type { Prepared } from './prepare.ts';
 import { processLimit } from './process-limit.ts';
@@ -90,6 +90,9 @@ export async function runAttached(
     const running = await start(port, player, prepared, {
       ...(options.trace === undefined ? {} : { trace: options.trace }),
       ...(events.hooks === undefined ? {} : { hooks: events.hooks }),
+    }).catch(async (error: unknown) => {
+      await releaseParents(player, prepared.guard);
+      throw error;
     });
     await begin(running, events);
     return await explained(player, cgroups, await running.wait());
