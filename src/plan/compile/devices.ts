@@ -86,7 +86,8 @@ function node(c: Context, device: LinuxDevice): Call[] {
   const cut = name.lastIndexOf('/');
   const { calls, fd } = resolveDirectory(c, cut < 0 ? '' : name.slice(0, cut));
   const base = name.slice(cut + 1);
-  const create = c.inUserNamespace ? bindNode(fd, base, device) : makeNode(c.spec, fd, base, device);
+  const bound = c.inUserNamespace || !c.facts.initialUserNamespace;
+  const create = bound ? bindNode(fd, base, device) : makeNode(c.spec, fd, base, device);
   return [...calls, ...create];
 }
 
