@@ -27,7 +27,10 @@ export function makedev(major: number, minor: number): number {
 /** Whether the device lies in a tmpfs that this plan has mounted, in which there is nothing yet. */
 function isInNewTmpfs(spec: Spec, path: Bytes): boolean {
   const name = relative(path);
-  const below = (spec.mounts ?? []).filter(({ destination }) => name.startsWith(`${relative(destination)}/`));
+  // A mount at the very path has made it: engines bind the host's nodes where they may not make any.
+  const below = (spec.mounts ?? []).filter(({ destination }) =>
+    `${name}/`.startsWith(`${relative(destination)}/`),
+  );
   return below.length > 0 && below.every(({ type }) => type === 'tmpfs');
 }
 
