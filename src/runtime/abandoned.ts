@@ -71,6 +71,26 @@ export function cgroupsInUse(port: Port, stateRoot: Bytes): Bytes[] {
     .map(({ directory }) => directory);
 }
 
+/**
+ * The cgroups of a start that failed, without those that another container has: two that are created at once with the
+ * same path both see it empty, and the one that comes too late must not kill the other's processes.
+ */
+export function ownCgroups(
+  port: Port,
+  stateRoot: Bytes,
+  { id, cgroups }: Pick<ContainerRecord, 'id' | 'cgroups'>,
+): Cgroup[] {
+  const others = port.list(stateRoot).filter((other) => other !== id);
+  const taken = others.flatMap((other) => keptRecord(port, stateRoot, other)?.cgroups ?? []);
+  return cgroups.filter(
+    (cgroup) =>
+      !isTaken(
+        cgroup,
+        taken.map(({ directory }) => directory),
+      ),
+  );
+}
+
 /** Whether the cgroup, or one below it, belongs to a container that lives. */
 function isTaken({ directory }: Cgroup, taken: readonly Bytes[]): boolean {
   return taken.some((other) => other === directory || other.startsWith(`${directory}/`));

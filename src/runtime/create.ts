@@ -6,7 +6,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { ALL_CPUS } from '../plan/compile/scheduling.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
-import { endProcess } from './abandoned.ts';
+import { endProcess, ownCgroups } from './abandoned.ts';
 import { type Bundle, readBundle } from './bundle.ts';
 import {
   claimContainer,
@@ -217,7 +217,7 @@ async function createFrom(
       await finish(port, player, record, pid, options);
     } catch (error) {
       await releaseParents(player, prepared.guard);
-      await takeBack(port, player, prepared.cgroups);
+      await takeBack(port, player, ownCgroups(port, stateRoot, record));
       await removeParents(port, player, stateRoot, record);
       await runStopHooks(port, spec, record, options);
       port.remove(directory);

@@ -1,6 +1,8 @@
 // `run` of the OCI runtime: a bundle from create to the end of its process, or detached to its start.
+import type { Cgroup } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import { SIGNALS } from '../linux/signals.ts';
+import { ownCgroups } from './abandoned.ts';
 import { attach } from './attach.ts';
 import { claimContainer, ociState } from './container.ts';
 import {
@@ -61,11 +63,13 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
     const record = ociRecord(port, player, spec, ready.prepared, options);
     await claimContainer(port, player, stateRoot, record, { configuration: bundle.text });
     let kept = false;
+    let mine: readonly Cgroup[] = cgroups;
     try {
       const running = await start(port, player, ready.prepared, {
         hooks: (child) => runCreateHooks(port, ready.prepared, record, child, options),
         startHooks: (child) => runStartHooks(port, ready.prepared, record, child, options),
       }).catch(async (error: unknown) => {
+        mine = ownCgroups(port, stateRoot, record);
         await releaseParents(player, ready.prepared.guard);
         throw error;
       });
@@ -85,7 +89,7 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
       return exit;
     } finally {
       if (!kept) {
-        await takeBack(port, player, cgroups);
+        await takeBack(port, player, mine);
         await removeParents(port, player, options.stateRoot, record);
         port.remove(`${stateRoot}/${id}`);
         await runStopHooks(port, spec, record, options);
