@@ -6,7 +6,7 @@ import { freezerRequestFile, thawStep } from '../cgroups/freezer.ts';
 import type { Port } from '../host/port.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { CaissonError } from '../spec/error.ts';
-import { type Container, type Target, withContainer } from './container.ts';
+import { type Container, containerSpec, type Target, withContainer } from './container.ts';
 import type { Player } from './player.ts';
 import { containerProcesses } from './processes.ts';
 import { killInside } from './removal.ts';
@@ -24,7 +24,8 @@ export function notRunning(): CaissonError {
  */
 export async function killContainer(port: Port, target: Target, signal: number, all: boolean): Promise<void> {
   await withContainer(port, target, 'shared', async ({ player, container }) => {
-    if (!all && (container.status === 'stopped' || container.status === 'creating')) throw notRunning();
+    const ended = container.status === 'stopped' || container.status === 'creating';
+    if (!all && ended && !(signal === SIGNALS.SIGKILL && isLeftBehind(port, target))) throw notRunning();
     await signalContainer(port, player, target, container, signal, all);
   });
 }
@@ -40,16 +41,15 @@ export async function signalContainer(
 ): Promise<void> {
   const { record } = container;
   const { init } = record.oci;
-  if (signal === SIGNALS.SIGKILL && (all || sharesProcesses(port, container))) {
-    await killInside(port, player, record.cgroups);
-  }
+  const everything = signal === SIGNALS.SIGKILL && (all || sharesProcesses(port, container));
+  if (everything) await killInside(port, player, record.cgroups);
   if (all && signal !== SIGNALS.SIGKILL) {
     for (const pid of containerProcesses(port, target))
       await signalProcess(port, player, identify(port, pid), signal);
     return;
   }
   const sent = init !== undefined && (await signalProcess(port, player, init, signal));
-  if (!sent && !all) throw notRunning();
+  if (!sent && !all && !everything) throw notRunning();
   // A frozen process of cgroup v1 dies only when it is thawed.
   if (
     signal === SIGNALS.SIGKILL &&
@@ -57,6 +57,14 @@ export async function signalContainer(
     freezerRequestFile(record.cgroups) !== undefined
   )
     await player.play([thawStep(record.cgroups)]);
+}
+
+/** Whether the first process has ended and others have not, which a pid namespace of their own would have ended. */
+function isLeftBehind(port: Port, target: Target): boolean {
+  const own = containerSpec(port, target).linux?.namespaces?.some(
+    ({ type, path }) => type === 'pid' && (path ?? '') === '',
+  );
+  return own !== true && containerProcesses(port, target).length > 0;
 }
 
 /** Without a pid namespace of its own the others live on when the first process dies. */
