@@ -105,6 +105,28 @@ for (const runtime of RUNTIMES) {
     harness.assertNothingLeft();
   });
 
+  test(`${name}: of containers created at once with one path, one runs and the others harm nobody`, {
+    skip,
+  }, async () => {
+    const quiet = ['sh', '-c', 'exec "$@" > /dev/null 2>&1 < /dev/null', 'sh'];
+    for (let round = 0; round < 4; round++) {
+      const ids = [harness.newId(), harness.newId(), harness.newId()];
+      const directory = bundle(`/${harness.cgroup}-race/box`);
+      const runs = ids.map((id) =>
+        harness.start(['oci', 'run', '-d', '-b', directory, id], { prefix: quiet }),
+      );
+      const codes = await Promise.all(runs.map(async (each) => (await each.end()).code));
+      const alive = ids.filter((_, index) => codes[index] === 0);
+      assert.ok(alive.length <= 1, codes.join(' '));
+      for (const id of alive) {
+        assert.equal(harness.stateOf(id).status, 'running');
+        harness.succeed(['delete', '--force', id]);
+      }
+      assert.deepEqual(present(`/${harness.cgroup}-race`), []);
+    }
+    harness.assertNothingLeft();
+  });
+
   test(`${name}: paths that are no paths of cgroups`, { skip }, () => {
     refused('system.slice:docker:box', /slice:prefix:name/);
     refused('/', /root cgroup/);
