@@ -6,6 +6,7 @@ import { alreadyExists } from '../runtime/container.ts';
 import { checkId } from '../runtime/state.ts';
 import { CaissonError } from '../spec/error.ts';
 import { absolute, type Invocation, usageError } from './command.ts';
+import { amendment, listenFds } from './inherited.ts';
 
 export const BUNDLE: Flag = value('bundle', 'Directory of the bundle (default: the current one)', {
   short: 'b',
@@ -75,9 +76,13 @@ export function createOptions(invocation: Invocation) {
   const target = invocation.target();
   checkId(target.id);
   if (port.stat(`${target.stateRoot}/${target.id}`) !== undefined) throw alreadyExists(target.id);
+  const amend = amendment(port, target);
+  const given = handover(invocation);
   return {
     ...target,
-    ...handover(invocation),
+    ...given,
+    preserveFds: listenFds(port) + (given.preserveFds ?? 0),
+    ...(amend === undefined ? {} : { amend }),
     bundle: bundleOf(invocation),
     noPivot: parsed.on('no-pivot'),
     noNewKeyring: parsed.on('no-new-keyring'),

@@ -3,6 +3,7 @@
 import { createContainer } from '../../runtime/create.ts';
 import type { OciCommand } from '../command.ts';
 import { CREATE_FLAGS, createOptions } from '../create-options.ts';
+import { besideSocket } from '../readiness.ts';
 
 export const command: OciCommand = {
   name: 'create',
@@ -14,7 +15,9 @@ a name of your choice: letters, digits, "_", "+", "-" and ".".`,
   arguments: [1, 1],
   failure: 'runc create failed: ',
   run: async (invocation) => {
-    await createContainer(invocation.port, createOptions(invocation));
+    const { port } = invocation;
+    const options = createOptions(invocation);
+    await besideSocket(port, options, () => createContainer(port, options));
     return 0;
   },
 };

@@ -3,6 +3,7 @@
 import { boolean } from '../../frontends/flag.ts';
 import { deleteContainer } from '../../runtime/delete.ts';
 import type { OciCommand } from '../command.ts';
+import { notifyDirectory } from '../inherited.ts';
 
 export const command: OciCommand = {
   name: 'delete',
@@ -11,7 +12,10 @@ export const command: OciCommand = {
   flags: [boolean('force', 'Kill the container first when it still runs (SIGKILL)', { short: 'f' })],
   arguments: [1, 1],
   run: async ({ port, parsed, target, log }) => {
-    await deleteContainer(port, target(), parsed.on('force'), (message) => log.warn(message));
+    const container = target();
+    await deleteContainer(port, container, parsed.on('force'), (message) => log.warn(message));
+    const directory = notifyDirectory(container);
+    if (port.stat(directory) !== undefined) port.remove(directory);
     return 0;
   },
 };

@@ -1,11 +1,13 @@
 // `run`: a container from its creation to its end.
 
 import { boolean } from '../../frontends/flag.ts';
-import { runAttachedOci, runContainer } from '../../runtime/oci-run.ts';
+import type { Port } from '../../host/port.ts';
+import { type OciRunOptions, runAttachedOci, runContainer } from '../../runtime/oci-run.ts';
 import { describeOutOfMemory } from '../../runtime/oom.ts';
 import { describeProcessLimit } from '../../runtime/process-limit.ts';
 import type { OciCommand } from '../command.ts';
 import { CREATE_FLAGS, createOptions } from '../create-options.ts';
+import { besideSocket, untilReady, whileReady } from '../readiness.ts';
 
 export const command: OciCommand = {
   name: 'run',
@@ -25,11 +27,21 @@ program's, or 128 and the number of the signal that killed it. The id is a name 
   run: async (invocation) => {
     const { port, parsed, log } = invocation;
     const options = { ...createOptions(invocation), keep: parsed.on('keep') };
-    if (parsed.on('detach')) return runContainer(port, { ...options, detach: true });
-    const { code, oom, processes } = await runAttachedOci(port, options);
+    if (parsed.on('detach')) return detached(port, options);
+    const { code, oom, processes } = await whileReady(
+      port,
+      options,
+      () => runAttachedOci(port, options),
+      (message) => log.warn(message),
+    );
     // What runc leaves to the reader of the exit code.
     if (oom !== undefined) log.warn(describeOutOfMemory(oom));
     if (processes !== undefined) log.warn(describeProcessLimit(processes));
     return code;
   },
 };
+
+function detached(port: Port, options: OciRunOptions): Promise<number> {
+  const run = (): Promise<number> => runContainer(port, { ...options, detach: true });
+  return besideSocket(port, options, () => untilReady(port, options, run));
+}

@@ -2,6 +2,7 @@
 
 import { startContainer } from '../../runtime/start-created.ts';
 import type { OciCommand } from '../command.ts';
+import { untilReady } from '../readiness.ts';
 
 export const command: OciCommand = {
   name: 'start',
@@ -10,7 +11,8 @@ export const command: OciCommand = {
   flags: [],
   arguments: [1, 1],
   run: async ({ port, target, log }) => {
-    await startContainer(port, target(), (message) => log.warn(message));
+    const container = target();
+    await untilReady(port, container, () => startContainer(port, container, (message) => log.warn(message)));
     return 0;
   },
 };

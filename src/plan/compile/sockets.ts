@@ -10,26 +10,29 @@ import { type Call, call, number, pointer, type Slot, slot, value } from '../cal
 import * as sys from '../syscalls.ts';
 import { O_DIRECTORY } from './destination.ts';
 
-/** Connects `socket` to a path of the host. */
-export function connectCalls(path: Bytes, socket: Slot): Call[] {
-  return inDirectory(path, socket, 'connect');
+/** Connects `socket` to a path of the host, or to an abstract name, which begins with a NUL (unix(7)). */
+export function connectCalls(path: Bytes, socket: Slot, type = SOCK_STREAM): Call[] {
+  return inDirectory(path, socket, type, 'connect');
 }
 
 /** Binds `socket` to a path of the host. */
-export function bindCalls(path: Bytes, socket: Slot): Call[] {
-  return inDirectory(path, socket, 'bind');
+export function bindCalls(path: Bytes, socket: Slot, type = SOCK_STREAM): Call[] {
+  return inDirectory(path, socket, type, 'bind');
 }
 
-function inDirectory(path: Bytes, socket: Slot, name: 'bind' | 'connect'): Call[] {
+function inDirectory(path: Bytes, socket: Slot, type: number, name: 'bind' | 'connect'): Call[] {
+  const made = call(
+    'socket',
+    [number(AF_UNIX, F.ADDRESS_FAMILIES), number(type | SOCK_CLOEXEC, F.SOCKET_TYPES), number(0)],
+    { result: socket },
+  );
+  if (path.startsWith('\0'))
+    return [made, call(name, [value(socket), ...address(path, '')], { retry: true })];
   const cut = path.lastIndexOf('/');
   const back = slot('working_directory');
   const directory = cut < 0 ? '.' : path.slice(0, cut + 1);
   return [
-    call(
-      'socket',
-      [number(AF_UNIX, F.ADDRESS_FAMILIES), number(SOCK_STREAM | SOCK_CLOEXEC, F.SOCKET_TYPES), number(0)],
-      { result: socket },
-    ),
+    made,
     sys.openat(sys.AT_FDCWD, '.', O_PATH | O_DIRECTORY | O_CLOEXEC, 0, { result: back }),
     sys.chdir(directory),
     call(name, [value(socket), ...address(path.slice(cut + 1))], { retry: true }),
@@ -38,9 +41,9 @@ function inDirectory(path: Bytes, socket: Slot, name: 'bind' | 'connect'): Call[
   ];
 }
 
-/** struct sockaddr_un, little-endian, and its length, the NUL included. */
-function address(name: Bytes) {
-  const bytes = `${String.fromCharCode(AF_UNIX)}\0${name}\0`;
+/** struct sockaddr_un, little-endian, and its length, the NUL that ends a path included. */
+function address(name: Bytes, end = '\0') {
+  const bytes = `${String.fromCharCode(AF_UNIX)}\0${name}${end}`;
   const text = `{sun_family=AF_UNIX, sun_path="${name}"}`;
   return [pointer({ kind: 'buffer', bytes, text }, 2), number(bytes.length)] as const;
 }
