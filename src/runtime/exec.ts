@@ -16,6 +16,7 @@ import { type Container, type Held, readContainer, type Target, withContainer } 
 import { preparedEnvironment } from './environment.ts';
 import { type Approach, approach, homeFound, pidfdFound, sameProcess } from './exec-approach.ts';
 import { execCgroups, foreignStdio, maySetGroups, otherNamespaces } from './exec-target.ts';
+import { interpreterMissing } from './execution.ts';
 import { processFacts } from './facts.ts';
 import { type HeldSignals, holdSignals } from './held-signals.ts';
 import type { Player } from './player.ts';
@@ -213,7 +214,8 @@ async function begin(
     const pauses = options.detach ?? false;
     return { running: await start(port, player, { spec: { ...spec, process }, plan }, { pauses }), process };
   } catch (error) {
-    throw error instanceof CaissonError ? explained(port, player, error, init) : error;
+    if (!(error instanceof CaissonError)) throw error;
+    throw interpreterMissing(port, `/proc/${init.pid}/root`, explained(port, player, error, init));
   }
 }
 
@@ -231,7 +233,7 @@ function planOptions(
     ownStdio: foreignStdio(port, process),
     ...(user === undefined ? {} : { mayCallSetgroups: maySetGroups(port, user) }),
     ...(lends ? { ownOomScore: Number(port.readFile('/proc/self/oom_score_adj')) } : {}),
-    ...(consoleSocket === undefined ? {} : { consoleSocket }),
+    ...(consoleSocket === undefined ? { plainLineFeeds: port.terminal === undefined } : { consoleSocket }),
     ...(pidfdSocket === undefined ? {} : { pidfdSocket }),
     ...(preserveFds === undefined ? {} : { preserveFds }),
     ...(noNewKeyring === undefined ? {} : { noNewKeyring }),

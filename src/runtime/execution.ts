@@ -1,5 +1,6 @@
 // A program that cannot be executed: what engines look for in the message, and the exit codes that a shell gives.
 
+import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { ERRNO, errnoName, errnoText } from '../linux/errno.ts';
 import type { Slot } from '../plan/call.ts';
@@ -59,4 +60,18 @@ export function programErrno(tries: readonly Slot[], batch: Batch, answer: Answe
 /** Rejects where there is no such program: `create` tells what otherwise only `start` would find out. */
 export async function requireProgram(program: Bytes, errno: number): Promise<void> {
   if (errno !== 0) throw executionError(program, errno);
+}
+
+/**
+ * What runc prints when execve(2) finds the program and no interpreter for it: both are ENOENT. `root` is the host path
+ * below which the program is; any other error is left as it is.
+ */
+export function interpreterMissing(port: Port, root: Bytes, error: unknown): unknown {
+  if (!(error instanceof CaissonError) || error.syscall !== 'execve' || error.errno !== ERRNO.ENOENT)
+    return error;
+  const { message, provenance, exitCode, errno } = error;
+  const program = /^execute (\/[\s\S]*): /.exec(message)?.[1];
+  if (program === undefined || port.stat(`${root}${program}`)?.type !== 'file') return error;
+  const text = `exec ${program}: ${errnoText(errno)}`;
+  return new CaissonError(text, { code: 'EINTERPRETER', provenance, exitCode, errno, cause: error });
 }

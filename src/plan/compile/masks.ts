@@ -63,7 +63,7 @@ export function masks(c: Context): void {
   const paths = c.spec.linux?.maskedPaths ?? [];
   const present = paths
     .map((path, index) => ({ path, index, kind: kindOf(c, path) }))
-    .filter(({ kind }) => kind !== 'absent');
+    .filter(({ path, index, kind }) => kind !== 'absent' && paths.indexOf(path) === index);
   if (present.length > 0) {
     const empty = slot('empty_tmpfs');
     const none = slot('null');
