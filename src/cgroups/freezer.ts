@@ -47,9 +47,12 @@ function freezerOf(cgroups: readonly Cgroup[]): Freezer | undefined {
 function required(cgroups: readonly Cgroup[]): Freezer {
   const freezer = freezerOf(cgroups);
   if (freezer !== undefined) return freezer;
-  throw new CaissonError('pausing needs cgroup v2 or the freezer controller, and the container has neither', {
-    code: 'EUNSUPPORTED',
-  });
+  throw new CaissonError(
+    'cannot toggle freezer: the container has neither cgroup v2 nor the freezer controller',
+    {
+      code: 'EUNSUPPORTED',
+    },
+  );
 }
 
 /**

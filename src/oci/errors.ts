@@ -27,6 +27,11 @@ const REFUSALS: readonly (readonly [pattern: RegExp, words: Bytes])[] = [
   [/^config\.json: \/linux\/memoryPolicy\/mode/, 'invalid memory policy mode'],
   [/^config\.json: \/linux\/memoryPolicy\/flags/, 'invalid memory policy flag'],
   [/^config\.json: \/linux\/memoryPolicy\/nodes/, 'invalid memory policy nodes'],
+  [
+    /^(?:create (?:the cgroups above|cgroup )|open the cgroups|enable )/,
+    'unable to apply cgroup configuration',
+  ],
+  [/^set [a-z0-9_]+\.\S+ to /, 'error setting cgroup config for procHooks process'],
   [/^connect to the agent at /, 'failed to connect with seccomp agent specified in the seccomp profile'],
   [/^mount proc at .*\((?:ELOOP|ENOTDIR)\)/, 'filesystem "proc" must be mounted on ordinary directory'],
   [/^mount sysfs at .*\((?:ELOOP|ENOTDIR)\)/, 'filesystem "sysfs" must be mounted on ordinary directory'],

@@ -25,6 +25,12 @@ export function updateContainer(port: Port, target: Target, changes: LinuxResour
   return withContainer(port, target, 'exclusive', async ({ player, container }) => {
     const { status, record } = container;
     if (status === 'stopped' || status === 'creating') throw notRunning();
+    if (record.cgroups.length === 0) {
+      throw new CaissonError('cannot set limits: container could not join or create cgroup', {
+        code: 'EUNSUPPORTED',
+        exitCode: 1,
+      });
+    }
     const merged = mergeResources(containerResources(port, target), changes);
     const { limits, ignored } = updateLimits(
       changesOf(changes, merged),
