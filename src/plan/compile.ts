@@ -41,6 +41,7 @@ import {
   PAUSE_STARTED,
   timeNamespace,
 } from './compile/namespaces.ts';
+import { moveNetDevices, openNetDevices, takeNetDevices } from './compile/net-devices.ts';
 import { connectAgent, type Notified, notified, notifies, reapNotifier } from './compile/notify.ts';
 import * as process from './compile/process.ts';
 import { openProcfsEarly, privateProcfs } from './compile/procfs.ts';
@@ -110,6 +111,7 @@ export function begin(spec: Spec, facts: HostFacts, options: CompileOptions): Be
   ]);
   openJoinedNamespaces(c);
   openIdMaps(c);
+  openNetDevices(c);
   c.steps.push(...(options.cgroup?.create ?? []));
   const terminalSocket = terminalSockets(c);
   const pidfd = engineSocket(c, c.options.pidfdSocket, 'pidfd_socket');
@@ -196,6 +198,7 @@ function enterContainer(c: Context): void {
   process.session(c);
   c.child('umask', 'modes are as given', 'default: umask 0 while files are made', [sys.umask(0)]);
   loopback(c);
+  takeNetDevices(c);
 }
 
 /** The rest of what the child does, in order. */
@@ -253,6 +256,7 @@ function buildRoot(c: Context, terminalSocket: Slot | undefined): Slot {
 /** What the launcher does beside the child: it helps, waits for the program or the barrier, and then for the end. */
 function parentAfterFork(c: Context, forked: ForkSlots, sockets: Sockets): ParentPart {
   const { terminal: pair, pidfd, listener } = sockets;
+  moveNetDevices(c, forked.pid);
   const terminal = pair?.parent && receiveTerminal(c, { parent: pair.parent, child: pair.child });
   openSourcesOutside(c, forked.pidfd);
   if (pidfd !== undefined) sendPidfd(c, pidfd, forked.pidfd);

@@ -18,6 +18,7 @@ import {
 import { withHome } from './home.ts';
 import { runContainerHooks, runHostHooks } from './hooks.ts';
 import { holdIdMaps } from './idmap.ts';
+import { hostNetDevices } from './net-devices.ts';
 import { holdParents, releaseParents, removeParents } from './parents.ts';
 import { Player } from './player.ts';
 import { type Prepared, prepare } from './prepare.ts';
@@ -105,6 +106,7 @@ export async function prepareOci(
       ...options,
       ...lifecycle,
       idmapped: idMaps.pids,
+      netDevices: await hostNetDevices(player, spec),
       agent: { bundle: options.bundle, status: 'creating' },
       cgroupsAsRunc: true,
       affinity: ALL_CPUS,

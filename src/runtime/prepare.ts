@@ -41,6 +41,7 @@ export interface PrepareOptions {
   readonly pidfdSocket?: Bytes;
   readonly plainLineFeeds?: boolean;
   readonly agent?: CompileOptions['agent'];
+  readonly netDevices?: CompileOptions['netDevices'];
   readonly preserveFds?: number;
   readonly lock?: number;
 }

@@ -7,6 +7,7 @@ import { CHANNEL } from '../channel.ts';
 import type { HostFacts } from '../facts.ts';
 import { type Actor, type Step, step } from '../step.ts';
 import type { Fd } from '../syscalls.ts';
+import type { HostNetDevice } from './net-devices.ts';
 import type { AgentState } from './notify.ts';
 
 /** How one namespace of the container comes about. */
@@ -63,6 +64,8 @@ export interface CompileOptions {
   readonly preserveFds?: number;
   /** Standard descriptors that are to belong to the process's user. */
   readonly ownStdio?: readonly number[];
+  /** The host's devices of linux.netDevices, by name. */
+  readonly netDevices?: ReadonlyMap<Bytes, HostNetDevice> | undefined;
   /** What an agent of SCMP_ACT_NOTIFY is told. */
   readonly agent?: AgentState;
   /** A descriptor of the launcher that the child must not keep: the lock of the command. */
