@@ -5,6 +5,17 @@ import { cpus, release } from 'node:os';
 import { Calm } from './calm.ts';
 import { type Contestant, runs, starts } from './contestants.ts';
 import { type Bar, barLine, type Series, table } from './figures.ts';
+import {
+  type CommandTimes,
+  commandSeries,
+  commandTable,
+  measureCommands,
+  measureMany,
+  newTimes,
+  OCI_BARS,
+  plainRuns,
+  runtimes,
+} from './oci.ts';
 import { BUN, makeSite, type Site } from './site.ts';
 import { type WarmProgram, warmPrograms } from './warm.ts';
 
@@ -12,11 +23,17 @@ import { type WarmProgram, warmPrograms } from './warm.ts';
 const CALM_BUDGET = 90_000;
 /** Runs of a warm program before anything counts. */
 const WARM_UP = 40;
+/** Containers that run at once. */
+const MANY = 500;
 
 interface Measurements {
   readonly runs: readonly Series[];
   readonly starts: readonly Series[];
   readonly warm: readonly Series[];
+  /** `runc spec`'s bundle as it is, the commands one by one, many containers (issue 3). */
+  readonly plain: readonly Series[];
+  readonly commands: readonly CommandTimes[];
+  readonly many: readonly Series[];
   /** Rounds before which nobody else used the machine. */
   readonly calmRounds: number;
 }
@@ -53,10 +70,11 @@ function rotated<T>(list: readonly T[], by: number): T[] {
 }
 
 async function measureAll(site: Site, warm: readonly WarmProgram[], rounds: number): Promise<Measurements> {
-  const cold = [...runs(site), ...starts(site)].map((contestant) => ({
+  const cold = [...runs(site), ...starts(site), ...plainRuns(site)].map((contestant) => ({
     contestant,
     series: newSeries(contestant),
   }));
+  const commands = runtimes(site).map((runtime) => ({ runtime, times: newTimes(runtime) }));
   const inside = warm.map((program) => ({
     program,
     series: newSeries({ name: program.name, what: 'in one process' }),
@@ -76,13 +94,18 @@ async function measureAll(site: Site, warm: readonly WarmProgram[], rounds: numb
       const took = await program.run();
       if (round >= 0) series.wall.push(took / 1e6);
     }
+    for (const { runtime, times } of rotated(commands, round + 1))
+      await measureCommands(site, runtime, round, round < 0 ? newTimes(runtime) : times);
   }
-  const names = new Set(starts(site).map(({ name }) => name));
-  const all = cold.map(({ series }) => series);
+  const of = (contestants: readonly Contestant[]) =>
+    contestants.flatMap(({ name }) => cold.map(({ series }) => series).filter((one) => one.name === name));
   return {
-    runs: all.filter(({ name }) => !names.has(name)),
-    starts: all.filter(({ name }) => names.has(name)),
+    runs: of(runs(site)),
+    starts: of(starts(site)),
+    plain: of(plainRuns(site)),
     warm: inside.map(({ series }) => series),
+    commands: commands.map(({ times }) => times),
+    many: measureMany(site, MANY),
     calmRounds,
   };
 }
@@ -113,8 +136,9 @@ function versions(): string {
     .join('; ');
 }
 
-function report({ runs: cold, starts: empty, warm, calmRounds }: Measurements, rounds: number): string {
-  const all = [...cold, ...empty, ...warm];
+function report(measured: Measurements, rounds: number): string {
+  const { runs: cold, starts: empty, warm, plain, commands, many, calmRounds } = measured;
+  const all = [...cold, ...empty, ...warm, ...plain, ...many, ...commandSeries(commands)];
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   return `# Results of \`npm run bench\`
 
@@ -142,6 +166,25 @@ ${table(empty, 'empty')}
 ## The bars of issue 2
 
 ${BARS.map((bar) => barLine(bar, all)).join('\n')}
+
+## The OCI runtime
+
+\`runc spec\`'s bundle without a seccomp profile. Where nothing else is said, caisson-oci runs where crun runs: without
+the tree of cgroup v2.
+
+${table(plain, 'plain: crun')}
+
+A container that sleeps, command by command; medians in milliseconds. A cycle is create, start, kill and delete.
+
+${commandTable(commands)}
+
+${MANY} containers that run at once, created one after the other: the first ${many[0]?.wall.length ?? 0} and the last.
+
+${table(many, 'first create')}
+
+## The bars of issue 3
+
+${OCI_BARS.map((bar) => barLine(bar, all)).join('\n')}
 `;
 }
 

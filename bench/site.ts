@@ -11,6 +11,10 @@ export interface Site {
   readonly directory: string;
   readonly rootfs: string;
   readonly bundle: string;
+  /** The same without a seccomp profile. */
+  readonly plain: string;
+  /** As `plain`, with a program that sleeps. */
+  readonly sleeper: string;
   /** Writes a configuration that no earlier run has seen. */
   readonly renew: (name: string) => void;
   readonly filter: string;
@@ -43,6 +47,10 @@ export async function makeSite(): Promise<Site> {
   ]);
   const rootfs = makeRoot(directory);
   const { bundle, spec } = makeBundle(directory, rootfs);
+  const plain = { ...spec, linux: withoutSeccomp(spec) };
+  const sleeper = { ...plain, process: { ...plain.process, args: ['/bin/sleep', '1000'] } };
+  const others = { plain: join(directory, 'plain'), sleeper: join(directory, 'sleeper') };
+  for (const path of Object.values(others)) mkdirSync(path);
   const seccomp = spec.linux?.seccomp;
   if (seccomp === undefined) throw new Error('the configuration has no seccomp profile');
   writeFileSync(join(directory, 'filter'), compileSeccomp(seccomp, arch).program);
@@ -50,8 +58,14 @@ export async function makeSite(): Promise<Site> {
     directory,
     rootfs,
     bundle,
+    ...others,
     renew: (name) => {
-      writeFileSync(join(bundle, 'config.json'), JSON.stringify({ ...spec, hostname: name }, null, '\t'));
+      const write = (path: string, content: object) => {
+        writeFileSync(join(path, 'config.json'), JSON.stringify({ ...content, hostname: name }, null, '\t'));
+      };
+      write(bundle, spec);
+      write(others.plain, plain);
+      write(others.sleeper, sleeper);
     },
     filter: join(directory, 'filter'),
     measure: c('measure'),
@@ -106,7 +120,8 @@ function compileEmpty(directory: string): string {
 function makeRoot(directory: string): string {
   const rootfs = join(directory, 'rootfs');
   for (const name of ['bin', 'dev', 'proc', 'sys']) mkdirSync(join(rootfs, name), { recursive: true });
-  cpSync('/bin/busybox', join(rootfs, 'bin/true'), { dereference: true });
+  for (const name of ['true', 'sleep'])
+    cpSync('/bin/busybox', join(rootfs, 'bin', name), { dereference: true });
   return rootfs;
 }
 
@@ -132,6 +147,10 @@ function makeBundle(directory: string, rootfs: string): { bundle: string; spec: 
     },
   };
   return { bundle, spec };
+}
+
+function withoutSeccomp({ linux = {} }: Spec): NonNullable<Spec['linux']> {
+  return Object.fromEntries(Object.entries(linux).filter(([name]) => name !== 'seccomp'));
 }
 
 function hierarchies(): string[] {
