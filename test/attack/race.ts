@@ -6,6 +6,7 @@ import type { Arena } from './arena.ts';
 
 /** A container in the background, and PID 1 of it as the host sees it. */
 export interface Neighbour {
+  readonly id: string;
   readonly started: Started;
   readonly pid: number;
   /** Ends its standard input, and waits for its end. */
@@ -22,7 +23,8 @@ export async function neighbour(
 ): Promise<Neighbour> {
   const pidFile = `${arena.makeDirectory('pid')}/pid`;
   const bundle = arena.bundle(parts, script);
-  const started = arena.start(['oci', 'run', '--bundle', bundle, '--pid-file', pidFile, arena.newId()], {
+  const id = arena.newId();
+  const started = arena.start(['oci', 'run', '--bundle', bundle, '--pid-file', pidFile, id], {
     ...options,
     stdin: 'pipe',
   });
@@ -31,7 +33,7 @@ export async function neighbour(
     started.child.stdin?.end();
     return (await started.end()).stdout;
   };
-  return { started, pid: Number(readFileSync(pidFile, 'utf8')), end };
+  return { id, started, pid: Number(readFileSync(pidFile, 'utf8')), end };
 }
 
 /** Runs `work` while a program of the host exchanges two names as quickly as it can. */
