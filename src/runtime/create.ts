@@ -9,6 +9,7 @@ import type { Spec } from '../spec/runtime-spec.ts';
 import { endProcess, ownCgroups } from './abandoned.ts';
 import { type Bundle, readBundle } from './bundle.ts';
 import {
+  alreadyExists,
   claimContainer,
   lockDescriptor,
   type OciContainerRecord,
@@ -115,6 +116,8 @@ export async function prepareOci(
     return { prepared, release: idMaps.close };
   } catch (error) {
     await idMaps.close();
+    // What was found in its cgroups may be another one's that has taken the id meanwhile.
+    if (port.stat(`${options.stateRoot}/${options.id}`) !== undefined) throw alreadyExists(options.id);
     throw error;
   }
 }

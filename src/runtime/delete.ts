@@ -45,8 +45,17 @@ export async function deleteContainer(
       deleteLocked(port, player, target, container, { force, warn }),
     );
   } catch (error) {
-    if (force && error instanceof CaissonError && error.code === 'ENOTFOUND') return;
-    throw error;
+    if (!(force && error instanceof CaissonError && error.code === 'ENOTFOUND')) throw error;
+  }
+  if (force) removeUnclaimed(port, target);
+}
+
+/** Records of this id whose command died before it had taken the id. */
+function removeUnclaimed(port: Port, { stateRoot, id }: Target): void {
+  for (const name of port.list(stateRoot)) {
+    if (!name.startsWith(`.${id}.`)) continue;
+    const pid = name.slice(id.length + 2);
+    if (/^[0-9]+$/.test(pid) && port.stat(`/proc/${pid}`) === undefined) port.remove(`${stateRoot}/${name}`);
   }
 }
 
