@@ -7,6 +7,7 @@ import { checkId } from '../runtime/state.ts';
 import { CaissonError } from '../spec/error.ts';
 import { absolute, type Invocation, usageError } from './command.ts';
 import { amendment, listenFds } from './inherited.ts';
+import { logStages } from './stages.ts';
 
 export const BUNDLE: Flag = value('bundle', 'Directory of the bundle (default: the current one)', {
   short: 'b',
@@ -76,6 +77,7 @@ export function createOptions(invocation: Invocation) {
   const target = invocation.target();
   checkId(target.id);
   if (port.stat(`${target.stateRoot}/${target.id}`) !== undefined) throw alreadyExists(target.id);
+  logStages(log, 'create');
   const amend = amendment(port, target);
   const given = handover(invocation);
   return {

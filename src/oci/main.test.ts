@@ -42,6 +42,14 @@ test('the help of each command', async () => {
   }
 });
 
+test('a command of a later issue has help, too', async () => {
+  for (const line of ['checkpoint -h', 'restore --help', 'help restore']) {
+    const { code, stdout } = await run(line);
+    assert.equal(code, 0, line);
+    assert.match(stdout, /^NAME:\n {3}caisson-oci (checkpoint|restore) - Comes in a later issue\n/);
+  }
+});
+
 test('--version, in the lines that engines read', async () => {
   for (const line of ['--version', '-v']) {
     const { code, stdout } = await run(line);

@@ -46,6 +46,7 @@ async function dispatch(session: Session, args: readonly Bytes[]): Promise<numbe
   const [name, ...words] = rest;
   if (name === undefined || parsed.on('help')) return showHelp(session, name);
   if (name === 'help' || name === 'h') return showHelp(session, words[0]);
+  if (LATER_COMMANDS.includes(name) && /^--?h(?:elp)?$/.test(words[0] ?? '')) return showHelp(session, name);
   refuseLater(parsed, name);
   const command = await load(name);
   const line = await orHelp(session, command, () => parseCommandLine(command, words));

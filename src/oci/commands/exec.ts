@@ -13,6 +13,7 @@ import { absolute, type Invocation, type OciCommand } from '../command.ts';
 import { HANDOVER_FLAGS, handover } from '../create-options.ts';
 import { goQuote } from '../go-quote.ts';
 import type { Parsed } from '../grammar.ts';
+import { logStages } from '../stages.ts';
 
 export const command: OciCommand = {
   name: 'exec',
@@ -47,7 +48,8 @@ killed it; 255 when it could not be started.`,
   failure: 'exec failed: ',
   failureCode: 255,
   run: (invocation) => {
-    const { port, parsed, target } = invocation;
+    const { port, parsed, target, log } = invocation;
+    logStages(log, 'exec');
     const options: ExecOptions = {
       ...handover(invocation),
       process: processOf(invocation),
