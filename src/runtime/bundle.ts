@@ -36,20 +36,29 @@ export function parseBundleConfiguration(text: Bytes, directory: Bytes): Pick<Bu
   const given = spec.root?.path ?? 'rootfs';
   const absolute = given.startsWith('/') ? given : `${directory}/${given}`;
   return {
-    spec: { ...spec, root: { ...spec.root, path: absolute }, ...relativeMounts(spec, directory) },
+    spec: { ...spec, root: { ...spec.root, path: absolute }, ...relativeMounts(spec, directory, absolute) },
     warnings: warnings.map(({ pointer, message }) => `${pointer}: ${message}`),
   };
 }
 
-/** Sources of bind mounts are relative to the bundle too (config.md, Mounts). */
-function relativeMounts(spec: Spec, directory: Bytes): { mounts?: Spec['mounts'] } {
+/**
+ * Sources of bind mounts are relative to the bundle too (config.md, Mounts). A destination that begins with the root's
+ * own path on the host is what is behind it, as in runc.
+ */
+function relativeMounts(spec: Spec, directory: Bytes, root: Bytes): { mounts?: Spec['mounts'] } {
   if (spec.mounts === undefined) return {};
   const isBind = (options: readonly Bytes[] = []) => options.includes('bind') || options.includes('rbind');
   return {
-    mounts: spec.mounts.map((mount) =>
-      mount.source !== undefined && isBind(mount.options) && !mount.source.startsWith('/')
-        ? { ...mount, source: `${directory}/${mount.source}` }
-        : mount,
-    ),
+    mounts: spec.mounts.map((mount) => {
+      const { source, options, destination } = mount;
+      const relative = source !== undefined && isBind(options) && !source.startsWith('/');
+      const doubled = root !== '/' && destination.startsWith(`${root}/`);
+      if (!relative && !doubled) return mount;
+      return {
+        ...mount,
+        ...(relative ? { source: `${directory}/${source}` } : {}),
+        ...(doubled ? { destination: destination.slice(root.length) } : {}),
+      };
+    }),
   };
 }

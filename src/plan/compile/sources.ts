@@ -5,6 +5,7 @@
 // the child attach what was opened there: fact G9), clones each tree, and passes the descriptors over a socket.
 // Into a user namespace that is joined the launcher goes itself, before the fork: it clones the trees before that, and
 // the child inherits the descriptors.
+import type { Bytes } from '../../linux/bytes.ts';
 import { MS_SLAVE } from '../../linux/constants/mount.ts';
 import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_RDONLY } from '../../linux/constants/open.ts';
 import { CLONE_NEWNS } from '../../linux/constants/process.ts';
@@ -23,8 +24,17 @@ interface Passage {
   readonly child: Slot;
 }
 
-/** Whether a call clones a tree of the host by an absolute path. */
-function clonesHostTree({ name, args }: Call): boolean {
+/**
+ * Whether a call of a step clones a tree of the host by an absolute path. Below the root there are the container's own
+ * mounts, of which the child sees those that it has made by then: only an id map makes it the launcher's.
+ */
+function clonesHostTree(c: Context, calls: readonly Call[]): (call: Call) => boolean {
+  const root = c.spec.root?.path ?? '';
+  const own = root === '' || root === '/' || calls.some(setsIdMap) ? undefined : `${root}/`;
+  return (each) => clonesTree(each, own);
+}
+
+function clonesTree({ name, args }: Call, own: Bytes | undefined): boolean {
   const [directory, path] = args;
   return (
     name === 'open_tree' &&
@@ -32,7 +42,8 @@ function clonesHostTree({ name, args }: Call): boolean {
     directory.value === sys.AT_FDCWD &&
     path?.kind === 'memory' &&
     path.memory.kind === 'string' &&
-    path.memory.bytes.startsWith('/')
+    path.memory.bytes.startsWith('/') &&
+    (own === undefined || !path.memory.bytes.startsWith(own))
   );
 }
 
@@ -83,12 +94,13 @@ export function openSourcesOutside(c: Context, pidfd: Slot): void {
   const sent: Call[] = [];
   let count = 0;
   const steps = c.steps.map((each): Step => {
-    if (each.actor !== 'child' || !each.calls.some(clonesHostTree)) return each;
+    const isOutside = clonesHostTree(c, each.calls);
+    if (each.actor !== 'child' || !each.calls.some(isOutside)) return each;
     const idmap = each.calls.find(setsIdMap);
     const opens: Call[] = [];
     const calls = each.calls.flatMap((inner) => {
       if (inner === idmap) return [];
-      if (!clonesHostTree(inner)) return [inner];
+      if (!isOutside(inner)) return [inner];
       // Of the launcher's end no copy may stay here, or the launcher's death would never end the wait.
       const begin = count === 0 ? [sys.close(passage.parent)] : [];
       const { open, send } = openAndSend(inner, idmap, count, passage);
@@ -113,12 +125,13 @@ function openBeforeJoining(c: Context): void {
   const opened: Step[] = [];
   let count = 0;
   const steps = c.steps.map((each): Step => {
-    if (each.actor !== 'child' || !each.calls.some(clonesHostTree)) return each;
+    const isOutside = clonesHostTree(c, each.calls);
+    if (each.actor !== 'child' || !each.calls.some(isOutside)) return each;
     const idmap = each.calls.find(setsIdMap);
     const opens: Call[] = [];
     const calls = each.calls.flatMap((inner) => {
       if (inner === idmap) return [];
-      if (!clonesHostTree(inner)) return [inner];
+      if (!isOutside(inner)) return [inner];
       const tree = slot(`source_${count++}`);
       const slave = { set: 0, clear: 0, propagation: MS_SLAVE };
       opens.push({ ...inner, result: tree }, sys.mountSetattr(tree, '', AT_EMPTY_PATH | AT_RECURSIVE, slave));
