@@ -28,9 +28,13 @@ const WRITTEN: Readonly<Record<string, readonly number[]>> = {
 /** Commands of ioctl(2) whose third argument the kernel fills: `_IOR` ones say so in their two highest bits. */
 const IOCTL_READS = 2;
 
+/** Numbered before there was a system to it (netdevice(7)). */
+export const SIOCGIFINDEX = 0x8933;
+
 /** The indices of the arguments of `call` that the kernel fills. clone3's `pidfd` is a pointer inside its structure. */
 export function writtenArguments(call: Call): readonly number[] {
   if (call.name !== 'ioctl') return WRITTEN[call.name] ?? [];
   const command = call.args[1];
+  if (command?.kind === 'number' && command.value === SIOCGIFINDEX) return [2];
   return command?.kind === 'number' && Number(command.value) >>> 30 === IOCTL_READS ? [2] : [];
 }

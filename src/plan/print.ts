@@ -15,6 +15,7 @@ export interface PrintOptions extends CallTextOptions {
 
 const HEADINGS: Readonly<Record<Section, string>> = {
   before: 'parent: the launcher, up to the clone',
+  notifier: 'notifier: clones the container, hands the listener of its filter over',
   child: 'child: becomes the container',
   after: 'parent: the launcher, beside the child',
 };

@@ -41,7 +41,7 @@ export function step(
 }
 
 /** Where in a start a step is played: before the fork, in the child, or in the launcher beside the child. */
-export type Section = 'before' | 'child' | 'after';
+export type Section = 'before' | 'notifier' | 'child' | 'after';
 
 /** The steps in the order in which they are counted and read: parent up to the fork, child, parent after it. */
 export function readingOrder(plan: Plan): readonly { readonly step: Step; readonly section: Section }[] {
@@ -51,7 +51,10 @@ export function readingOrder(plan: Plan): readonly { readonly step: Step; readon
   return [
     ...parent.slice(0, cut).map((step) => ({ step, section: 'before' as const })),
     ...plan.steps
-      .filter(({ actor }) => actor !== 'parent')
+      .filter(({ actor }) => actor === 'notifier')
+      .map((step) => ({ step, section: 'notifier' as const })),
+    ...plan.steps
+      .filter(({ actor }) => actor === 'child')
       .map((step) => ({ step, section: 'child' as const })),
     ...parent.slice(cut).map((step) => ({ step, section: 'after' as const })),
   ];

@@ -72,6 +72,29 @@ const CREATED = plan(
   { dieWithParent: false, barrier: { socket: '/run/x/start' }, lock: 100 },
 );
 
+const HOOK = { path: '/bin/true' };
+const DEVICES = new Map([['eth0', { index: 7, addresses: [] }]]);
+
+/** Hooks, an agent and a network device. */
+const COMPANY = plan(
+  (spec) => ({
+    ...spec,
+    hooks: { createRuntime: [HOOK], startContainer: [HOOK] },
+    ...(spec.root ? { root: { ...spec.root, readonly: true } } : {}),
+    linux: {
+      ...spec.linux,
+      netDevices: { eth0: {} },
+      seccomp: {
+        defaultAction: 'SCMP_ACT_ALLOW',
+        listenerPath: '/run/agent.sock',
+        syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_NOTIFY' }],
+      },
+    },
+  }),
+  {},
+  { netDevices: DEVICES },
+);
+
 /** Nearly everything: labels, sysctls, offsets, limits, a user, a directory, a bind. */
 const FULL = plan((spec) => ({
   ...namespaces({ type: 'time' }, { type: 'cgroup' })(spec),
@@ -281,6 +304,14 @@ const BREAKAGES: readonly (readonly [string, Plan, Change])[] = [
       ),
     ),
   ],
+  ['create-hooks-before-root', COMPANY, swap('hooks', 'pivot-root')],
+  ['own-pid-on-the-host', COMPANY, swap('own-pid', 'execute')],
+  ['start-hooks-in-the-root', COMPANY, swap('start-hooks', 'own-pid')],
+  ['listener-announced', COMPANY, add('listener', sys.umask(0))],
+  ['notifier-waits', COMPANY, reversed('notifier-send')],
+  ['notifier-ends', COMPANY, without('executed', 'wait4')],
+  ['devices-after-namespace', COMPANY, swap('net-device-free', 'net-devices-await')],
+  ['devices-before-addresses', COMPANY, swap('net-devices-await', 'net-device-up')],
   ['descriptors-closed-by-execve', FULL, add('session', sys.openat(sys.AT_FDCWD, '/', 0))],
 ];
 

@@ -1,6 +1,7 @@
 // Checks that a plan keeps every constraint of order and memory; each stands once, with its reason (docs/order.md).
 import type { Plan } from './step.ts';
 import { BARRIER_ORDER } from './verify/barrier-order.ts';
+import { COMPANY_ORDER } from './verify/company-order.ts';
 import type { Constraint, Violation } from './verify/constraint.ts';
 import { JOIN_ORDER } from './verify/join-order.ts';
 import { MEMORY_RULES } from './verify/memory.ts';
@@ -17,6 +18,7 @@ export const CONSTRAINTS: Readonly<Record<string, readonly Constraint[]>> = {
   'Mounts and root': MOUNT_ORDER,
   'The process': PROCESS_ORDER,
   'The start barrier': BARRIER_ORDER,
+  'Hooks, agents and network devices': COMPANY_ORDER,
   'Arguments and memory': MEMORY_RULES,
 };
 

@@ -64,5 +64,4 @@ export const PROCESS_CASES: readonly GoldenCase[] = [
   { name: 'refused-mounts-without-namespace', purpose: 'mounts would be the host\'s', refused: true, change: withoutNamespace('mount') },
   { name: 'refused-terminal-without-namespace', purpose: 'a terminal needs a devpts', refused: true, change: all(withoutMounts, withoutNamespace('mount'), withProcess({ terminal: true })) },
   { name: 'refused-masks-without-namespace', purpose: 'masks would be the host\'s', refused: true, change: all(onlyMounts(), withoutNamespace('mount')) },
-  { name: 'refused-notify', purpose: 'a filter that asks a supervisor', refused: true, change: withLinux({ seccomp: { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_NOTIFY' }] } }) },
 ];

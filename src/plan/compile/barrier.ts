@@ -3,7 +3,7 @@
 // runtime-spec runtime.md, Lifecycle: `create` ends before the program runs. The launcher binds the socket, because
 // the path is the host's; the child listens, so that the socket dies with it, and with it everybody's hope to start it.
 
-import { F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC } from '../../linux/constants/open.ts';
+import { CLOSE_RANGE_UNSHARE, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC } from '../../linux/constants/open.ts';
 import { P_PIDFD, PR_SET_PDEATHSIG, WEXITED, WNOHANG, WNOWAIT } from '../../linux/constants/process.ts';
 import { SOCK_CLOEXEC } from '../../linux/constants/socket.ts';
 import * as F from '../../linux/flags.ts';
@@ -12,7 +12,7 @@ import { call, NULL, number, type OutBuffer, outBuffer, pointer, type Slot, slot
 import * as sys from '../syscalls.ts';
 import type { Context } from './context.ts';
 import { type ForkSlots, PAUSE_START, PAUSE_STARTED } from './namespaces.ts';
-import { reapNotifier } from './notify.ts';
+import { notifies, reapNotifier } from './notify.ts';
 import { parentLives } from './process.ts';
 import { bindCalls } from './sockets.ts';
 
@@ -65,7 +65,8 @@ export function waitForStart(c: Context, forked: ForkSlots, listener: Slot | und
     ...parentLives(forked),
     deathSignal(0),
     sys.fcntl(listener, F_DUPFD_CLOEXEC, beyond(c), { result: kept }),
-    sys.closeRange(c.channel + 1, beyond(c) - 1, 0),
+    // The notifier may still have to send a listener that is in the table which the two share.
+    sys.closeRange(c.channel + 1, beyond(c) - 1, notifies(c) ? CLOSE_RANGE_UNSHARE : 0),
   ]);
   c.child('await-start', 'wait for start', BARRIER, [
     call('accept4', [value(kept), NULL, NULL, number(SOCK_CLOEXEC, F.SOCKET_TYPES)], {

@@ -36,6 +36,7 @@ import {
   struct,
   value,
 } from '../call.ts';
+import { SIOCGIFINDEX } from '../kernel-writes.ts';
 import * as sys from '../syscalls.ts';
 import { type Context, unsupported } from './context.ts';
 
@@ -203,9 +204,6 @@ const GIVEN_INDEX = 1 << 16;
 function givenIndex({ newName, host }: Moved): number | undefined {
   return newName.includes('%d') ? GIVEN_INDEX + host.index : undefined;
 }
-
-/** SIOCGIFINDEX of netdevice(7). */
-const SIOCGIFINDEX = 0x8933;
 
 /** Asks for the number of a device by its name: struct ifreq of 40 bytes. `found` is a negative errno that is tolerated. */
 export function interfaceIndex(

@@ -178,7 +178,7 @@ function awaitNumber(c: Context, made: Notifier, pidfd: Slot): void {
       'recvfrom',
       [
         value(made.inner),
-        pointer(cell(made.listener), 'fixed'),
+        pointer(cell(made.listener), 2),
         number(4),
         number(MSG_DONTWAIT, F.MESSAGE_FLAGS),
         NULL,

@@ -135,6 +135,8 @@ function unset(time: Timeline): Finding[] {
     }
   };
   play(time.parent, known);
+  // Between the two a notifier may be forked, which forks the child.
+  play(time.notifier, new Set(inherited));
   play(time.child, new Set(inherited));
   return findings;
 }

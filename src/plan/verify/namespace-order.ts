@@ -9,6 +9,7 @@ import {
   CLONE_NEWTIME,
   CLONE_NEWUSER,
   CLONE_NEWUTS,
+  CLONE_PIDFD,
 } from '../../linux/constants/process.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import { before, type Constraint, describe, every, needs, never } from './constraint.ts';
@@ -37,8 +38,9 @@ function closesFirst(time: Timeline) {
 
 function oneFork(time: Timeline) {
   const forks = time.all.filter(({ call }) => call.name === 'FORK');
-  const [fork] = forks;
-  if (forks.length === 1 && fork?.actor === 'parent') return [];
+  const [fork, second] = forks;
+  const wanted = time.notifier.length === 0 ? undefined : 'notifier';
+  if (forks.length <= 2 && fork?.actor === 'parent' && second?.actor === wanted) return [];
   return [{ message: `${forks.length} forks`, ...(fork ? { moment: fork } : {}) }];
 }
 
@@ -82,12 +84,12 @@ export const NAMESPACE_ORDER: readonly Constraint[] = [
   },
   {
     id: 'pid-before-fork',
-    order: 'setns(CLONE_NEWPID) by the parent, before clone3',
+    order: 'setns(CLONE_NEWPID) by the parent, before the clone3 of the child',
     reason: 'it changes only the namespace of children to come',
     source: 'I1; setns(2)',
     check: every(
       never(is.both(is.child, is.joins(CLONE_NEWPID))),
-      before(is.joins(CLONE_NEWPID), is.named('FORK')),
+      before(is.joins(CLONE_NEWPID), is.both(is.named('FORK'), is.enters(CLONE_PIDFD))),
     ),
   },
   {

@@ -22,16 +22,22 @@ interface Edge {
 export class Timeline {
   readonly parent: readonly Moment[];
   readonly child: readonly Moment[];
-  /** Every moment, the parent's first. */
+  /** In no order with the others that these constraints know of. */
+  readonly notifier: readonly Moment[];
+  /** Every moment, the parent's first, the child's last. */
   readonly all: readonly Moment[];
   /** Where the parent forks; the child comes after everything up to there. */
   readonly forkAt: number;
+  /** Where the notifier forks the child, which comes after that. */
+  private readonly notifierForkAt: number;
   private readonly edges: readonly Edge[];
 
   constructor(plan: Plan) {
     this.parent = moments(plan, 'parent');
     this.child = moments(plan, 'child');
-    this.all = [...this.parent, ...this.child];
+    this.notifier = moments(plan, 'notifier');
+    this.all = [...this.parent, ...this.notifier, ...this.child];
+    this.notifierForkAt = this.notifier.findIndex(({ call }) => call.name === 'FORK');
     const fork = this.parent.findIndex(({ call }) => call.name === 'FORK');
     this.forkAt = fork < 0 ? this.parent.length : fork;
     this.edges = edges(this.parent, this.child);
@@ -41,6 +47,7 @@ export class Timeline {
   precedes(first: Moment, second: Moment): boolean {
     if (first.actor === second.actor) return first.at < second.at;
     if (first.actor === 'parent' && first.at <= this.forkAt) return true;
+    if (first.actor === 'notifier') return second.actor === 'child' && first.at <= this.notifierForkAt;
     if (second.actor === 'parent' && second.at <= this.forkAt) return false;
     return this.edges.some(
       ({ cause, effect }) =>
