@@ -80,7 +80,7 @@ export const INTENDED: readonly Difference[] = [
     ours: /^\/sys\/fs\/cgroup\/\S+ ro,nosuid,nodev,noexec,relatime : \S+ : cgroup cgroup rw,/,
     theirs: /^\/sys\/fs\/cgroup\/\S+ ro,nosuid,nodev,noexec,relatime(?:,nosymfollow)? : \S+ : cgroup \S+ rw,/,
     reason:
-      'without cgroupsPath the cgroup is below /caisson; sources are words without meaning; crun adds nosymfollow',
+      'sources are words without meaning; crun adds nosymfollow, and has another cgroup without cgroupsPath',
   },
   {
     section: 'mounts',
@@ -99,9 +99,10 @@ export const INTENDED: readonly Difference[] = [
   },
   {
     section: 'cgroups',
-    ours: /^\S*:\/caisson\/ID$/,
-    theirs: /^\S*:(?:\/\S+)?\/ID$/,
-    reason: 'without cgroupsPath the cgroup is below /caisson; runc puts it below its own',
+    peer: 'crun',
+    ours: /^\S*:\/\S+\/ID$/,
+    theirs: /^\S*:\/ID$/,
+    reason: 'without cgroupsPath the cgroup is below the own one, as with runc; crun puts it below the root',
   },
   {
     section: 'devices',
