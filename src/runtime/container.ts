@@ -67,6 +67,8 @@ export interface Held {
 export interface HeldOptions extends ChannelOptions {
   /** Steps of the same batch, played once the lock is held, from the record as it was before. They may fail. */
   readonly also?: (container: Container, lock: Slot) => readonly Step[];
+  /** Called while that batch is played. */
+  readonly meanwhile?: () => void;
 }
 
 function directoryOf({ stateRoot, id }: Target): Bytes {
@@ -164,7 +166,10 @@ export async function withContainer<T>(
   const channel = await port.openChannel(options);
   try {
     const player = new Player(port, channel);
-    const held = await lockContainer(port, player, target, lock, (opened) => options.also?.(before, opened));
+    const held = await lockContainer(port, player, target, lock, {
+      also: (opened) => options.also?.(before, opened) ?? [],
+      ...(options.meanwhile && { meanwhile: options.meanwhile }),
+    });
     return await work({ player, channel, ...held, container: readContainer(port, target) });
   } finally {
     await channel.close();
@@ -177,14 +182,15 @@ async function lockContainer(
   player: Player,
   target: Target,
   lock: 'shared' | 'exclusive',
-  also: (lock: Slot) => readonly Step[] | undefined,
+  options: { readonly also: (lock: Slot) => readonly Step[]; readonly meanwhile?: () => void },
 ): Promise<Pick<Held, 'lock' | 'played'>> {
   const directory = directoryOf(target);
   const opened = slot('container', { reply: true });
   const taken = step('parent', 'lock', `lock ${directory}`, 'default: one change at a time', [
     ...lockCalls(directory, opened, lock === 'shared' ? LOCK_SH : LOCK_EX),
   ]);
-  const batch = await player.send([taken, ...(also(opened) ?? [])]);
+  const batch = await player.send([taken, ...options.also(opened)]);
+  options.meanwhile?.();
   // Not brief: another command may hold it for as long as its hooks take.
   const answer = await player.receive(false);
   if (answer.kind !== 'done' && batch.records[answer.index]?.step === taken) throw doesNotExist(target.id);

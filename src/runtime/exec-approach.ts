@@ -1,6 +1,5 @@
 // The first batch of `exec`, played with the lock: a pidfd of the container's first process, and its passwd for HOME.
 
-import type { Port } from '../host/port.ts';
 import { homeLookup } from '../image/passwd-lookup.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { LOCK_UN } from '../linux/constants/open.ts';
@@ -10,20 +9,21 @@ import { call, number, type Slot, slot, value } from '../plan/call.ts';
 import { bufferBytes, slotValue } from '../plan/encode.ts';
 import { type Step, step } from '../plan/step.ts';
 import type { Process, Spec } from '../spec/runtime-spec.ts';
-import { type Container, containerSpec, type Target } from './container.ts';
+import type { Container } from './container.ts';
 import { hasHome } from './environment.ts';
 import { homeOf, readPasswd } from './home.ts';
 import type { Played, Player } from './player.ts';
 import type { ProcessIdentity } from './state.ts';
 
 export interface Approach {
-  readonly spec: Spec;
-  readonly process: Process;
   readonly init: ProcessIdentity;
   readonly steps: readonly Step[];
   readonly pidfd: Slot;
   readonly passwd: ReturnType<typeof homeLookup>['passwd'] | undefined;
 }
+
+/** More of passwd is read in a batch of its own: what is usual comes with the first answer, and in one piece. */
+const ROOM = 3 << 10;
 
 /**
  * Undefined where the container has no first process. `lock` is released at once: what changes the container from here
@@ -31,16 +31,12 @@ export interface Approach {
  * waiting (a file system of its own making), but must not keep `delete --force` waiting.
  */
 export function approach(
-  port: Port,
-  target: Target,
   container: Container,
   given: Process | ((spec: Spec) => Process),
   lock?: Slot,
 ): Approach | undefined {
   const { init } = container.record.oci;
   if (init === undefined) return undefined;
-  const spec = containerSpec(port, target, container);
-  const process = typeof given === 'function' ? given(spec) : given;
   const pidfd = slot('container_pidfd', { reply: true });
   const calls = [
     call('pidfd_open', [number(init.pid), number(0)], {
@@ -50,15 +46,10 @@ export function approach(
     ...(lock === undefined ? [] : [call('flock', [value(lock), number(LOCK_UN, LOCK_OPERATIONS)])]),
   ];
   const open = step('parent', 'open-container', `open process ${init.pid}`, 'default: exec joins it', calls);
-  const lookup = hasHome(process.env ?? []) ? undefined : homeLookup(rootOf(init), '/process/user');
-  return {
-    spec,
-    process,
-    init,
-    pidfd,
-    steps: [open, ...(lookup?.steps ?? [])],
-    passwd: lookup?.passwd,
-  };
+  // Whether it is needed is not known yet where the process is made of the configuration.
+  const knowsHome = typeof given !== 'function' && hasHome(given.env ?? []);
+  const lookup = knowsHome ? undefined : homeLookup(rootOf(init), '/process/user', ROOM);
+  return { init, pidfd, steps: [open, ...(lookup?.steps ?? [])], passwd: lookup?.passwd };
 }
 
 const rootOf = ({ pid }: ProcessIdentity): Bytes => `/proc/${pid}/root`;
@@ -75,10 +66,11 @@ export function pidfdFound({ pidfd }: Approach, { batch, answer }: Played): numb
 /** The home directory of the process's user; `/` where passwd has none, is missing, or is no regular file. */
 export async function homeFound(
   player: Player,
-  { passwd, process, init }: Approach,
+  { passwd, init }: Approach,
   { batch, answer }: Played,
+  process: Process,
 ): Promise<Bytes> {
-  if (passwd === undefined || answer.kind !== 'done') return '/';
+  if (passwd === undefined || answer.kind !== 'done' || hasHome(process.env ?? [])) return '/';
   const length = slotValue(batch, answer, passwd.length);
   if (length <= 0) return '/';
   const whole = length >= slotValue(batch, answer, passwd.size);

@@ -6,43 +6,20 @@ import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { ERRNO } from '../linux/errno.ts';
 import { SIGNALS } from '../linux/signals.ts';
-import type { StartPlan } from '../plan/compile.ts';
-import { compileExec, type ExecOptions as PlanOptions } from '../plan/compile-exec.ts';
-import type { HostFacts } from '../plan/facts.ts';
+import type { Slot } from '../plan/call.ts';
+import { compileExec } from '../plan/compile-exec.ts';
 import { CaissonError } from '../spec/error.ts';
-import type { Process, Spec } from '../spec/runtime-spec.ts';
+import type { Process } from '../spec/runtime-spec.ts';
 import { attach } from './attach.ts';
 import { type Container, type Held, readContainer, type Target, withContainer } from './container.ts';
 import { preparedEnvironment } from './environment.ts';
 import { type Approach, approach, homeFound, pidfdFound, sameProcess } from './exec-approach.ts';
-import { execCgroups, foreignStdio, maySetGroups, otherNamespaces } from './exec-target.ts';
+import { type ExecOptions, type Preparation, prepareExec } from './exec-preparation.ts';
 import { interpreterMissing } from './execution.ts';
-import { processFacts } from './facts.ts';
 import { type HeldSignals, holdSignals } from './held-signals.ts';
-import type { Player } from './player.ts';
+import type { Played, Player } from './player.ts';
 import { type Running, start } from './start.ts';
 import { isAlive, type ProcessIdentity } from './state.ts';
-import { withConsoleSize } from './terminal.ts';
-
-export interface ExecOptions {
-  /** The process, or what makes it of the container's configuration (flags of a command line). */
-  readonly process: Process | ((spec: Spec) => Process);
-  /** Returns once the program runs. */
-  readonly detach?: boolean;
-  /** Gets the process id, in decimal. */
-  readonly pidFile?: Bytes;
-  /** Unix sockets of the caller that get the terminal's master, and a pidfd of the process (SCM_RIGHTS). */
-  readonly consoleSocket?: Bytes;
-  readonly pidfdSocket?: Bytes;
-  /** So many descriptors from 3 on are passed to the process. */
-  readonly preserveFds?: number;
-  /** `[controller[,controller]:]path` below the container's cgroups. */
-  readonly cgroup?: readonly Bytes[];
-  readonly ignorePaused?: boolean;
-  readonly noNewKeyring?: boolean;
-  /** Called with the plan before it is played. */
-  readonly compiled?: (plan: StartPlan) => void;
-}
 
 /** runc's exit code where exec itself fails. */
 const FAILED = 255;
@@ -84,7 +61,7 @@ async function inContainer(
 ): Promise<number> {
   const keep = options.preserveFds ?? 0;
   checkPreserved(port, keep);
-  let first: Approach | undefined;
+  let first: Beginning | undefined;
   return await withContainer(
     port,
     target,
@@ -92,7 +69,7 @@ async function inContainer(
     async (held) => {
       const { player } = held;
       const found = await verified(port, target, held, first, options);
-      const { running, process } = await begin(port, player, found, options, target.id);
+      const { running, process } = await begin(port, player, found, options);
       await noteProcess(port, player, running, options);
       if (options.detach) return 0;
       const detach = attach(port, running, signals, {
@@ -108,8 +85,16 @@ async function inContainer(
     {
       keep,
       also: (container, lock) => {
-        first = approach(port, target, container, options.process, lock);
-        return first?.steps ?? [];
+        first = beginning(port, target, container, options, lock);
+        return first?.approach.steps ?? [];
+      },
+      meanwhile: () => {
+        try {
+          first?.prepared();
+        } catch (error) {
+          // Told again, once it is known that the container can have a process at all.
+          if (!(error instanceof CaissonError)) throw error;
+        }
       },
     },
   );
@@ -126,10 +111,34 @@ function checkPreserved(port: Port, keep: number): void {
   }
 }
 
-/** A container whose first process the launcher holds by a pidfd that has been proven to be it. */
-interface Found {
-  readonly container: Container;
+/** What is begun while the lock is taken: for the container as it is found, or as it turns out to be. */
+interface Beginning {
   readonly approach: Approach;
+  /** Throws what is wrong with the process; a container that cannot have one is told first. */
+  readonly prepared: () => Preparation;
+}
+
+function beginning(
+  port: Port,
+  target: Target,
+  container: Container,
+  options: ExecOptions,
+  lock?: Slot,
+): Beginning | undefined {
+  const found = approach(container, options.process, lock);
+  if (found === undefined) return undefined;
+  let made: Preparation | undefined;
+  const prepared = () => {
+    made ??= prepareExec(port, target, container, found.init.pid, options);
+    return made;
+  };
+  return { approach: found, prepared };
+}
+
+/** A first process that the launcher holds by a pidfd, which has been proven to be it. */
+interface Found {
+  readonly prepared: Preparation;
+  readonly init: ProcessIdentity;
   readonly pidfd: number;
   readonly home: Bytes;
   readonly lock: number;
@@ -139,34 +148,34 @@ interface Found {
 async function verified(
   port: Port,
   target: Target,
-  held: Held,
-  first: Approach | undefined,
+  { player, container, played, lock }: Held,
+  first: Beginning | undefined,
   options: ExecOptions,
 ): Promise<Found> {
-  checkStatus(held.container, options);
-  const { init } = held.container.record.oci;
-  if (first !== undefined && sameProcess(first.init, init)) {
-    // Its status was read after the pidfd had been opened, start time and all.
-    const pidfd = pidfdFound(first, held.played);
-    if (pidfd < 0) throw stopped();
-    const home = await homeFound(held.player, first, held.played);
-    return { container: held.container, approach: first, pidfd, home, lock: held.lock };
-  }
-  // The container came to life, or is another one, while this command waited for the lock.
-  const again = approach(port, target, held.container, options.process);
-  if (again === undefined) throw stopped();
-  const played = await held.player.attempt(again.steps);
-  const container = readContainer(port, target);
   checkStatus(container, options);
-  const pidfd = pidfdFound(again, played);
-  if (pidfd < 0 || !sameProcess(again.init, container.record.oci.init)) throw stopped();
-  return {
-    container,
-    approach: again,
-    pidfd,
-    home: await homeFound(held.player, again, played),
-    lock: held.lock,
-  };
+  // Its status was read after the pidfd had been opened, start time and all.
+  if (first !== undefined && sameProcess(first.approach.init, container.record.oci.init))
+    return foundBy(player, first, played, lock);
+  // The container came to life, or is another one, while this command waited for the lock.
+  const again = beginning(port, target, container, options);
+  if (again === undefined) throw stopped();
+  const playedAgain = await player.attempt(again.approach.steps);
+  const now = readContainer(port, target);
+  checkStatus(now, options);
+  if (!sameProcess(again.approach.init, now.record.oci.init)) throw stopped();
+  return foundBy(player, again, playedAgain, lock);
+}
+
+async function foundBy(
+  player: Player,
+  { approach: { init }, approach: found, prepared: make }: Beginning,
+  played: Played,
+  lock: number,
+): Promise<Found> {
+  const pidfd = pidfdFound(found, played);
+  if (pidfd < 0) throw stopped();
+  const prepared = make();
+  return { prepared, init, pidfd, lock, home: await homeFound(player, found, played, prepared.given) };
 }
 
 function stopped(): CaissonError {
@@ -187,28 +196,13 @@ function checkStatus({ status }: Container, { ignorePaused = false }: ExecOption
 async function begin(
   port: Port,
   player: Player,
-  { container, approach: { spec, process: given, init }, pidfd, home, lock }: Found,
+  { prepared, init, pidfd, home, lock }: Found,
   options: ExecOptions,
-  id: Bytes,
 ): Promise<{ readonly running: Running; readonly process: Process }> {
-  checkProcess(given, options);
-  const env = preparedEnvironment(given.env ?? [], home);
-  const sized =
-    options.consoleSocket === undefined ? withConsoleSize(port, { ...spec, process: given }) : undefined;
-  const process = { ...(sized?.process ?? given), env };
-  const facts = processFacts(port, { ...spec, process });
-  const namespaces = otherNamespaces(port, spec, init.pid);
-  const cgroup = execCgroups(port, container.record.cgroups, init.pid, {
-    frozen: options.ignorePaused ?? false,
-    ...(options.cgroup === undefined ? {} : { given: options.cgroup }),
-  });
-  const plan = compileExec(spec, process, facts, {
-    ...planOptions(port, process, facts, options, namespaces.includes('user') ? init.pid : undefined),
-    id,
-    target: { init: init.pid, pidfd, namespaces, lock },
-    agent: { bundle: container.record.bundle, status: 'running', pid: init.pid },
-    ...(cgroup === undefined ? {} : { cgroup }),
-  });
+  const { spec, given, facts } = prepared;
+  const process = { ...given, env: preparedEnvironment(given.env ?? [], home) };
+  const target = { init: init.pid, pidfd, namespaces: prepared.namespaces, lock };
+  const plan = compileExec(spec, process, facts, { ...prepared.options, target });
   options.compiled?.(plan);
   try {
     const pauses = options.detach ?? false;
@@ -217,42 +211,6 @@ async function begin(
     if (!(error instanceof CaissonError)) throw error;
     throw interpreterMissing(port, `/proc/${init.pid}/root`, explained(port, player, error, init));
   }
-}
-
-/** `user` is a process of the user namespace that is joined. */
-function planOptions(
-  port: Port,
-  process: Process,
-  facts: HostFacts,
-  options: ExecOptions,
-  user: number | undefined,
-): Omit<PlanOptions, 'id' | 'target'> {
-  const { consoleSocket, pidfdSocket, preserveFds, noNewKeyring } = options;
-  const lends = !facts.privileged && process.oomScoreAdj !== undefined;
-  return {
-    ownStdio: foreignStdio(port, process),
-    ...(user === undefined ? {} : { mayCallSetgroups: maySetGroups(port, user) }),
-    ...(lends ? { ownOomScore: Number(port.readFile('/proc/self/oom_score_adj')) } : {}),
-    ...(consoleSocket === undefined ? { plainLineFeeds: port.terminal === undefined } : { consoleSocket }),
-    ...(pidfdSocket === undefined ? {} : { pidfdSocket }),
-    ...(preserveFds === undefined ? {} : { preserveFds }),
-    ...(noNewKeyring === undefined ? {} : { noNewKeyring }),
-  };
-}
-
-/** In runc's words (validateProcessSpec, checkTerminal). */
-function checkProcess({ cwd, args = [], terminal = false }: Process, options: ExecOptions): void {
-  const { detach = false, consoleSocket } = options;
-  const refuse = (message: string, cause: string): never => {
-    throw new CaissonError(message, { code: 'EUSAGE', provenance: [cause] });
-  };
-  if (cwd === '') refuse('Cwd property must not be empty', '/process/cwd');
-  if (!cwd.startsWith('/')) refuse('Cwd must be an absolute path', '/process/cwd');
-  if (args.length === 0) refuse('args must not be empty', '/process/args');
-  if (detach && terminal && consoleSocket === undefined)
-    refuse('cannot allocate tty if runc will detach without setting console socket', '/process/terminal');
-  if ((!detach || !terminal) && consoleSocket !== undefined)
-    refuse('cannot use console socket if runc will not detach or allocate tty', '/process/terminal');
 }
 
 /** What a failed step means, where that is not what it says. */

@@ -284,7 +284,7 @@ for (const runtime of RUNTIMES) {
 
   test(`${name}: exec -t has a terminal of the container's`, { skip }, () => {
     const { id, end } = container();
-    assert.equal(shell(id, 'tty; ls -l /proc/self/fd/0', '-t').split('\r\n')[0], '/dev/pts/0');
+    assert.equal(shell(id, 'tty; ls -l /proc/self/fd/0', '-t').split(/\r?\n/)[0], '/dev/pts/0');
     assert.match(shell(id, 'ls -ln $(tty)', '-t', '-u', '1000:1001'), / 1000 /);
     end();
     // What the container has in place of its devpts is not used, and gets nothing.
