@@ -51,6 +51,20 @@ const NOT_IN_ROOT: Patch = {
 };
 
 const PATCHES = {
+  "hooks with the container's environment": [
+    {
+      file: 'src/runtime/hooks.ts',
+      fragment: "kind === 'startContainer' ? (spec.process?.env ?? []) : []",
+      replacement: 'spec.process?.env ?? []',
+    },
+  ],
+  'hooks of start with all privileges': [
+    {
+      file: 'src/plan/compile/hooks.ts',
+      fragment: '  if (asProcess) becomeProcess(c);\n',
+      replacement: '',
+    },
+  ],
   'a launcher that is not sealed': NOT_SEALED,
   'descriptors of the caller': DESCRIPTORS_LEAK,
   'a working directory by path': [
