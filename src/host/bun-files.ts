@@ -141,6 +141,12 @@ export function removeEmpty(path: Bytes): boolean {
   return syscall('unlinkat', AT_FDCWD, cstring(path), AT_REMOVEDIR) === 0 || errno() === ERRNO.ENOENT;
 }
 
+export function readLink(path: Bytes): Bytes | undefined {
+  const buffer = new Uint8Array(PATH_MAX);
+  const length = syscall('readlinkat', AT_FDCWD, cstring(path), buffer, PATH_MAX);
+  return length > 0 ? bytesOf(buffer, 0, length) : undefined;
+}
+
 export function workingDirectory(): Bytes {
   const buffer = new Uint8Array(PATH_MAX);
   const length = syscall('readlinkat', AT_FDCWD, cstring('/proc/self/cwd'), buffer, PATH_MAX);

@@ -235,6 +235,7 @@ export function bunPort(programs: Programs): Port {
     stat: files.stat,
     list: files.list,
     entries: nodeFiles.entries,
+    readLink: files.readLink,
     readChunks: nodeFiles.readChunks,
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,

@@ -52,6 +52,14 @@ function kernelDevice(device: number): number {
   return makedev((device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00));
 }
 
+export function readLink(path: Bytes): Bytes | undefined {
+  try {
+    return fs().readlinkSync(nodePath(path), { encoding: 'latin1' });
+  } catch {
+    return undefined;
+  }
+}
+
 export function stat(path: Bytes): FileStat | undefined {
   try {
     const stats = fs().statSync(nodePath(path), { throwIfNoEntry: false });

@@ -128,6 +128,7 @@ export function nodePort(programs: ProgramPaths = builtPrograms()): Port {
     stat: files.stat,
     list: files.list,
     entries: files.entries,
+    readLink: files.readLink,
     readChunks: files.readChunks,
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,

@@ -110,6 +110,8 @@ export interface Port {
   list(path: Bytes): readonly Bytes[];
   /** What is in a host directory; undefined when it cannot be read. */
   entries(path: Bytes): readonly DirectoryEntry[] | undefined;
+  /** Where a symbolic link of the host leads (readlink(2)); undefined for what is none. A host may leave this out. */
+  readLink?(path: Bytes): Bytes | undefined;
   /** The content of a host file of any size, piece by piece. */
   readChunks(path: Bytes): AsyncIterable<Uint8Array>;
   /** Makes a host directory, its parents too, mode 0700; false when it was there already. */

@@ -19,6 +19,7 @@ import {
 import { withHome } from './home.ts';
 import { runContainerHooks, runHostHooks } from './hooks.ts';
 import { holdIdMaps } from './idmap.ts';
+import { withMountPoints } from './mount-points.ts';
 import { hostNetDevices } from './net-devices.ts';
 import { holdParents, releaseParents, removeParents } from './parents.ts';
 import { Player } from './player.ts';
@@ -97,7 +98,7 @@ export async function prepareOci(
     readonly lock?: number;
   },
 ): Promise<{ readonly prepared: Prepared; readonly release: () => Promise<void> }> {
-  const spec = await withHome(player, bundle.spec);
+  const spec = withMountPoints(port, await withHome(player, bundle.spec));
   const idMaps = await holdIdMaps(port, player, spec);
   try {
     const text = spec.linux?.cgroupsPath;

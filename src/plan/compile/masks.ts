@@ -23,6 +23,7 @@ import { type Context, relative } from './context.ts';
 import { lookUp } from './destination.ts';
 import { detachedFileSystem, ONTO } from './file-system.ts';
 import { labelOptions } from './mount-label.ts';
+import { readonlyLater } from './readonly-later.ts';
 
 const NULL_MAJOR = 1;
 const NULL_MINOR = 3;
@@ -165,6 +166,7 @@ function readonlyPaths(c: Context): void {
 
 /** `root.readonly`: the root mount alone; what is mounted below keeps its own flags. */
 export function readonlyRoot(c: Context): void {
+  readonlyLater(c);
   if (!c.spec.root?.readonly) return;
   const flags = { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 };
   c.child('readonly-root', 'make the root read-only', '/root/readonly', [

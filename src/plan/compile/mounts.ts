@@ -24,6 +24,7 @@ import { copyUp } from './copy-up.ts';
 import { covered, resolveDirectory, resolveFile } from './destination.ts';
 import { detachedFileSystem, ONTO } from './file-system.ts';
 import { labelOptions, refuseMountLabel } from './mount-label.ts';
+import { isFilledLater } from './readonly-later.ts';
 import { lookAtMode, TMPFS_MODE, takeMode } from './tmpfs-mode.ts';
 
 /** Destinations below /proc that may be mounted over: files that only inform (as runc allows; CVE-2025-52881). */
@@ -94,7 +95,9 @@ function fileSystemMount(c: Context, mount: Mount, options: MountOptions, cause:
   const bare = type === 'tmpfs' && !layered && !options.data.some((option) => option.startsWith('mode='));
   const mode = slot(`mode of ${mount.destination}`, { width: 4 });
   const { calls, fd } = resolveDirectory(c, mount.destination, bare ? TMPFS_MODE : undefined);
-  const attributes = bare ? options.attrSet & ~MOUNT_ATTR_RDONLY : options.attrSet;
+  const late = isFilledLater(c.spec, mount, options);
+  const wanted = late ? options.attrSet & ~MOUNT_ATTR_RDONLY : options.attrSet;
+  const attributes = bare ? wanted & ~MOUNT_ATTR_RDONLY : wanted;
   const data = [...options.superFlags, ...options.data.filter((option) => keepData(c, type, option))];
   data.push(...labelOptions(c, type, data));
   const source = mount.source === undefined || mount.source === '' ? type : mount.source;
@@ -102,7 +105,7 @@ function fileSystemMount(c: Context, mount: Mount, options: MountOptions, cause:
     ...checkDestination(mount.destination, fd),
     ...(bare ? [lookAtMode(fd, mode)] : []),
     ...detachedFileSystem(type, type === 'mqueue' ? '' : source, data, attributes, mounted),
-    ...(bare ? takeMode(mounted, mode, options.attrSet) : []),
+    ...(bare ? takeMode(mounted, mode, wanted) : []),
     sys.moveMount(mounted, fd, ONTO),
     ...(layered ? copyUp(c, fd, mounted, options.data, options.attrSet, top) : []),
     ...propagate(top, options.propagation),
