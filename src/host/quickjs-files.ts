@@ -147,7 +147,8 @@ function lookAt(prefix: Bytes, name: Bytes): DirectoryEntry | undefined {
   return target === undefined ? undefined : { ...entry, readable: true, target };
 }
 
-function readLink(path: Bytes): Bytes | undefined {
+/** Where a link leads: port.ts. */
+export function readLink(path: Bytes): Bytes | undefined {
   const buffer = room();
   const length = call('readlinkat', AT_FDCWD, path, buffer, buffer.length);
   return length < 0 ? undefined : engine.string(buffer, 0, length);

@@ -56,6 +56,7 @@ export function quickjsPort(): Port {
     stat: files.stat,
     list: files.list,
     entries: files.entries,
+    readLink: files.readLink,
     readChunks: files.readChunks,
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,
