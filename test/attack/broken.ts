@@ -51,6 +51,13 @@ const NOT_IN_ROOT: Patch = {
 };
 
 const PATCHES = {
+  'ids that begin with a dot': [
+    {
+      file: 'src/runtime/state.ts',
+      fragment: "id.length <= 255 && !id.startsWith('.') && isMadeOf",
+      replacement: 'id.length <= 255 && isMadeOf',
+    },
+  ],
   "hooks with the container's environment": [
     {
       file: 'src/runtime/hooks.ts',
