@@ -16,7 +16,7 @@ import {
   startSocket,
   waitForStart,
 } from './compile/barrier.ts';
-import { type CompileOptions, Context } from './compile/context.ts';
+import { type CompileOptions, Context, unsupported } from './compile/context.ts';
 import { receiveDescriptor, sendDescriptor } from './compile/descriptor.ts';
 import { devices, terminal, terminalOwner } from './compile/devices.ts';
 import {
@@ -105,6 +105,7 @@ export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): 
  */
 export function begin(spec: Spec, facts: HostFacts, options: CompileOptions): Beginning {
   const c = new Context(spec, facts, options);
+  refuseResctrl(c);
   c.parent('launcher', 'close-on-exec everything, block signals', 'default: nothing leaks (CVE-2024-21626)', [
     sys.closeRange(3, 0xffffffff, CLOSE_RANGE_CLOEXEC),
     signalMask(-1n),
@@ -126,6 +127,15 @@ export function begin(spec: Spec, facts: HostFacts, options: CompileOptions): Be
     return { context: c, forked, sockets, early: undefined, parent: undefined };
   const parent = parentAfterFork(c, forked, sockets);
   return { context: c, forked, sockets, early: [...c.steps], parent };
+}
+
+/** config-linux.md, IntelRdt: an error where there is no resctrl; with one, nothing here writes to it. */
+function refuseResctrl(c: Context): void {
+  if (c.spec.linux?.intelRdt === undefined) return;
+  throw unsupported(
+    'intelRdt is specified in config, but Intel RDT is not enabled: nothing is done with resctrl',
+    '/linux/intelRdt',
+  );
 }
 
 /** The rest of the start. Throws CaissonError where the host or the configuration cannot have it. */

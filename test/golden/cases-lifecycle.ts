@@ -35,5 +35,6 @@ export const LIFECYCLE_CASES: readonly GoldenCase[] = [
   { name: 'agent-join-pid', purpose: 'the notifier joins the pid namespace, the launcher stays outside', options: { dieWithParent: true, agent }, change: all(withAgent, withNamespace('pid', '/proc/77/ns/pid')) },
   { name: 'agent-user', purpose: 'identity maps are written by the number that the notifier tells', options: { dieWithParent: true, agent }, change: all(withAgent, withUserNamespace) },
   { name: 'net-devices', purpose: 'moved by the launcher, named and given their addresses by the child', options: { netDevices }, change: withDevices },
+  { name: 'refused-intel-rdt', purpose: 'classes of service of resctrl', refused: true, change: withLinux({ intelRdt: { closID: 'guaranteed' } }) },
   { name: 'net-devices-absent', purpose: 'a device that the host does not have', refused: true, change: withDevices },
 ];
