@@ -63,10 +63,11 @@ export async function endProcess(port: Port, player: Player, identity: ProcessId
     await sleep(port, PAUSE);
 }
 
-/** The cgroups of containers that live: a later run may have been given the path of a dead one. */
-export function cgroupsInUse(port: Port, stateRoot: Bytes): Bytes[] {
+/** The cgroups of other containers that live: a later one may have been given the path of a dead one. */
+export function cgroupsInUse(port: Port, stateRoot: Bytes, except?: Bytes): Bytes[] {
   return port
     .list(stateRoot)
+    .filter((id) => id !== except)
     .flatMap((id) => keptRecord(port, stateRoot, id)?.cgroups ?? [])
     .map(({ directory }) => directory);
 }
@@ -80,15 +81,8 @@ export function ownCgroups(
   stateRoot: Bytes,
   { id, cgroups }: Pick<ContainerRecord, 'id' | 'cgroups'>,
 ): Cgroup[] {
-  const others = port.list(stateRoot).filter((other) => other !== id);
-  const taken = others.flatMap((other) => keptRecord(port, stateRoot, other)?.cgroups ?? []);
-  return cgroups.filter(
-    (cgroup) =>
-      !isTaken(
-        cgroup,
-        taken.map(({ directory }) => directory),
-      ),
-  );
+  const taken = cgroupsInUse(port, stateRoot, id);
+  return cgroups.filter((cgroup) => !isTaken(cgroup, taken));
 }
 
 /** Whether the cgroup, or one below it, belongs to a container that lives. */
@@ -138,7 +132,7 @@ export async function clear(
   const inside = processesInside(port, present);
   if (!rehearsal) {
     await removeCgroups(port, player, cgroups);
-    await removeParents(port, player, stateRoot, { ...record, cgroups }, options.locked);
+    await removeParents(port, player, stateRoot, { ...record, cgroups: named }, options.locked);
   }
   if (inside.length > 0) say(`${does('kill', 'killed')} process ${inside.join(', ')}`);
   for (const described of describeCgroups(present)) say(`${does('remove', 'removed')} cgroup ${described}`);

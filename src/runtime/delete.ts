@@ -1,6 +1,7 @@
 // `delete` of the OCI runtime: takes away what create has made, in every state that a dead command can have left.
 //
 // runtime-spec runtime.md, Delete; Lifecycle steps 12 and 13.
+import type { Cgroup } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { SIGNALS } from '../linux/signals.ts';
@@ -11,6 +12,7 @@ import {
   type Container,
   containerSpec,
   doesNotExist,
+  type OciContainerRecord,
   ociState,
   readContainer,
   type Target,
@@ -18,9 +20,10 @@ import {
 } from './container.ts';
 import { runHostHooks } from './hooks.ts';
 import { signalContainer } from './kill.ts';
+import { removeParents } from './parents.ts';
 import type { Player } from './player.ts';
 import { sleep } from './removal.ts';
-import { checkId, checkStateRoot, isAlive, load } from './state.ts';
+import { bootId, checkId, checkStateRoot, isAlive, load } from './state.ts';
 
 /** How long a killed process is given to die, and the keeper of an attached container to clean up, in milliseconds. */
 const PATIENCE = 10_000;
@@ -82,19 +85,26 @@ export async function deleteLocked(
     await awaitDeath(port, container);
     if (await keeperCleans(port, target, container)) return;
   }
-  await clear(
-    port,
-    player,
-    record,
-    {
-      stateRoot: target.stateRoot,
-      taken: cgroupsInUse(port, target.stateRoot).filter(
-        (directory) => !record.cgroups.some((own) => own.directory === directory),
-      ),
-    },
-    () => undefined,
-  );
+  await takeAway(port, player, target, record);
   await runHostHooks(port, 'poststop', spec?.hooks, ociState({ record, status: 'stopped' }), { warn });
+}
+
+/** Mostly the cgroups are empty, and then nobody else's: only else the records of all other containers are read. */
+async function takeAway(
+  port: Port,
+  player: Player,
+  { stateRoot, id }: Target,
+  record: OciContainerRecord,
+): Promise<void> {
+  const plain = record.oci.init !== undefined && record.bootId === bootId(port);
+  const removed = ({ directory }: Cgroup) => port.removeEmpty?.(directory) === true;
+  if (plain && record.cgroups.every(removed)) {
+    await removeParents(port, player, stateRoot, record);
+    port.remove(`${stateRoot}/${id}`);
+    return;
+  }
+  const taken = cgroupsInUse(port, stateRoot, id);
+  await clear(port, player, record, { stateRoot, taken }, () => undefined);
 }
 
 /** A container without its configuration can be deleted all the same; its poststop hooks are lost. */
