@@ -152,6 +152,11 @@ test('statistics of v2, in the units and under the names of v1', () => {
   assert.deepEqual(found.hugetlb, { '2MB': { usage: 2097152, max: 0, failcnt: 3 } });
 });
 
+test('processes are counted where no controller counts them', () => {
+  const procs = new Map([['/sys/fs/cgroup/c/cgroup.procs', '7\n9\n']]);
+  assert.deepEqual(statistics(cgroupsAt(unifiedHost(), AT), procs).pids, { current: 2, limit: 0 });
+});
+
 test('the cgroups of a process and all of their ancestors', () => {
   const found = processCgroups(hybridHost(), '8:pids:/x\n4:memory:/a/b\n1:cpu:/\n0::/../u\n');
   assert.deepEqual(

@@ -100,7 +100,7 @@ const V2: readonly (readonly [controller: Bytes, files: readonly Bytes[]])[] = [
       ...['memory.swap.current', 'memory.swap.max', 'memory.swap.events', 'memory.pressure'],
     ],
   ],
-  ['pids', ['pids.current', 'pids.max']],
+  ['pids', ['pids.current', 'pids.max', 'cgroup.procs']],
   ['io', ['io.stat', 'io.pressure']],
 ];
 
@@ -157,7 +157,7 @@ export function statistics(
       flags: cpusetFlags(cpuset.read),
     },
     memory: memory.version === 1 ? memoryV1(memory.read) : memoryV2(memory.read),
-    pids: { current: parseNumber(pids('pids.current')) ?? 0, limit: limit === MAX ? 0 : limit },
+    pids: { current: processCount(pids), limit: limit === MAX ? 0 : limit },
     blkio: io.version === 1 ? blkioV1(io.read) : blkioV2(io.read),
     hugetlb: Object.fromEntries(
       pageSizes.flatMap((size) => {
@@ -166,6 +166,12 @@ export function statistics(
       }),
     ),
   };
+}
+
+/** On v2 the controller may not be handed down to the container: the processes themselves are there. */
+function processCount(read: Reader): Int64 {
+  const lines = read('cgroup.procs')?.split('\n').length ?? 1;
+  return parseNumber(read('pids.current')) ?? lines - 1;
 }
 
 function cpuList(text: Bytes | undefined): number[] {
