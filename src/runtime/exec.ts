@@ -216,8 +216,9 @@ async function begin(
 /** What a failed step means, where that is not what it says. */
 function explained(port: Port, player: Player, error: CaissonError, init: ProcessIdentity): CaissonError {
   const { errno, syscall, provenance } = error;
-  if (error.code === 'ESYSCALL' && !isAlive(port, init)) {
-    return new CaissonError(`cannot exec in a stopped container: it ended meanwhile`, {
+  // A process that is ending is no process to setns(2) any more, and still there for procfs.
+  if (error.code === 'ESYSCALL' && (errno === ERRNO.ESRCH || !isAlive(port, init))) {
+    return new CaissonError('cannot exec in a stopped container: it ended meanwhile', {
       code: 'ESTATUS',
       cause: error,
     });
