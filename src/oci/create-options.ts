@@ -89,7 +89,7 @@ export function createOptions(invocation: Invocation) {
     noPivot: parsed.on('no-pivot'),
     noNewKeyring: parsed.on('no-new-keyring'),
     ...(rootless === undefined ? {} : { rootless }),
-    warn: (message: string) => log.debug(message),
+    warn: (message: string) => log.warn(message),
     warnOfHook: (message: string) => log.warn(message),
   };
 }

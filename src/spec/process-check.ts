@@ -93,6 +93,16 @@ function checkCapabilities(capabilities: Fields, c: Check): void {
       c.warn(set, `${quote(name)} is not a capability known here: ignored`);
     }
   }
+  checkAmbient(capabilities, c);
+}
+
+/** Silent where none is inheritable: the ambient ones that older `runc spec` writes have never had an effect. */
+function checkAmbient({ ambient, inheritable }: Fields, c: Check): void {
+  if (!Array.isArray(ambient) || !Array.isArray(inheritable) || inheritable.length === 0) return;
+  for (const name of ambient) {
+    if (typeof name !== 'string' || !isCapability(name) || inheritable.includes(name)) continue;
+    c.warn('ambient', `can't raise ambient capability ${name}: it is not inheritable`);
+  }
 }
 
 function checkRlimits(process: Fields, c: Check): void {

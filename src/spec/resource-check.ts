@@ -123,6 +123,8 @@ function checkWeight(fields: Fields, key: Bytes, c: Check): void {
 }
 
 function checkHugepageLimit(limit: Fields, c: Check): void {
+  // runc reads names of fields in any case, and configurations with this one are about.
+  if (limit.pageSize === undefined && limit.pagesize !== undefined) limit.pageSize = limit.pagesize;
   c.require(limit, 'pageSize');
   c.text(limit, 'pageSize', (size) =>
     /^[1-9][0-9]{0,9}[KMG]B$/.test(size)
