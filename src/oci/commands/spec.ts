@@ -3,6 +3,7 @@
 import { boolean, value } from '../../frontends/flag.ts';
 import { exampleSpec } from '../../spec/defaults.ts';
 import { CaissonError } from '../../spec/error.ts';
+import type { Spec } from '../../spec/runtime-spec.ts';
 import { absolute, type OciCommand } from '../command.ts';
 import { goJson } from '../go-json.ts';
 
@@ -33,7 +34,16 @@ user namespace.`,
       throw new CaissonError('File config.json exists. Remove it first', { code: 'EEXIST' });
     }
     const spec = exampleSpec(parsed.on('rootless') ? { uid: port.uid, gid: port.gid } : undefined);
-    port.replaceFile(path, goJson(spec, '\t'), FILE_MODE);
+    const unified = port.stat('/sys/fs/cgroup/cgroup.controllers') !== undefined;
+    port.replaceFile(path, goJson(unified ? withCgroupNamespace(spec) : spec, '\t'), FILE_MODE);
     return 0;
   },
 };
+
+/** Where the host has cgroup v2 alone, runc's example has a cgroup namespace, before one of users. */
+export function withCgroupNamespace(spec: Spec): Spec {
+  const own = spec.linux?.namespaces ?? [];
+  const namespaces = own.filter(({ type }) => type !== 'user');
+  const user = own.filter(({ type }) => type === 'user');
+  return { ...spec, linux: { ...spec.linux, namespaces: [...namespaces, { type: 'cgroup' }, ...user] } };
+}
