@@ -114,7 +114,9 @@ function isOciRecord(record: ContainerRecord): record is OciContainerRecord {
 function statusOf(port: Port, record: OciContainerRecord): Status {
   const { init, phase } = record.oci;
   if (init === undefined) return isKept(port, record) ? 'creating' : 'stopped';
-  if (record.bootId !== bootId(port) || !isAlive(port, init)) return 'stopped';
+  // Its command is gone, and it dies with that: it may be a moment away.
+  if (!isKept(port, record)) return 'stopped';
+  if (!isAlive(port, init)) return 'stopped';
   if (isPaused(port, record)) return 'paused';
   return phase === 'started' ? 'running' : 'created';
 }

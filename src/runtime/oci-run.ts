@@ -63,6 +63,7 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
     const { spec, cgroups } = ready.prepared;
     const record = ociRecord(port, player, spec, ready.prepared, options);
     await claimContainer(port, player, stateRoot, record, { configuration: bundle.text });
+    let { oci } = record;
     let kept = false;
     let mine: readonly Cgroup[] = cgroups;
     try {
@@ -76,7 +77,8 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
       });
       try {
         const init = identify(port, running.pid);
-        write(port, stateRoot, { ...record, oci: { ...record.oci, phase: 'started', init } });
+        oci = { ...record.oci, phase: 'started', init };
+        write(port, stateRoot, { ...record, oci: { ...oci, attached: true } });
         if (options.pidFile !== undefined) port.replaceFile(options.pidFile, String(running.pid), 0o644);
         detach = attach(port, running, signals, { forwardSignals: true, interactive: true });
         const state = ociState({ record, status: 'running' });
@@ -86,7 +88,11 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
         throw error;
       }
       const exit = await explained(player, cgroups, await running.wait());
-      kept = options.keep === true;
+      if (options.keep === true) {
+        // From here on it is like one that was created: it stays until it is deleted.
+        write(port, stateRoot, { ...record, oci });
+        kept = true;
+      }
       return exit;
     } finally {
       if (!kept) {

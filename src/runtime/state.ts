@@ -45,6 +45,8 @@ export interface OciRecord {
   /** RFC 3339, UTC. */
   readonly created: Bytes;
   readonly annotations?: Readonly<Record<Bytes, Bytes>>;
+  /** The command that started it stays with it to its end, and it dies with that. */
+  readonly attached?: boolean;
   /** The user who made it. */
   readonly uid: number;
 }
@@ -175,11 +177,13 @@ export function keptRecord(port: Port, root: Bytes, id: Bytes): ContainerRecord 
 }
 
 /**
- * Whether this container is not abandoned: somebody keeps it, or it has a first process, dead or alive, and stays
- * until `delete` takes it away.
+ * Whether this container is not abandoned: somebody keeps it, or it has been created, and stays until `delete` takes
+ * it away. One that a command is attached to dies with that.
  */
 export function isKept(port: Port, record: ContainerRecord): boolean {
-  return record.bootId === bootId(port) && (record.oci?.init !== undefined || isAlive(port, record.keeper));
+  if (record.bootId !== bootId(port)) return false;
+  const { oci } = record;
+  return (oci?.init !== undefined && oci.attached !== true) || isAlive(port, record.keeper);
 }
 
 /** `directory` is where the record waits before its id is taken. */

@@ -133,7 +133,7 @@ test('a container that runs is left alone, and deleted by force', { skip }, asyn
   assert.equal(repair(), '');
   const refused = harness.caisson(['oci', 'delete', id]);
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /is running/);
+  assert.match(refused.stderr, /that is not stopped: running/);
   assert.equal(succeeded(harness.caisson(['oci', 'delete', '--force', id])), '');
   assert.ok([137, 125].includes((await run.end()).code), 'killed, or told that its launcher was');
   assert.ok(!existsSync(`${harness.state}/${id}`));
