@@ -12,7 +12,7 @@ struct arena {
     JSRuntime *runtime;
     JSContext *context;
     JSValue program;
-    uint8_t *top, *end;
+    uint8_t *top, *end, *hole, *hole_end;
     uint64_t *free[CLASSES];
 };
 
@@ -38,15 +38,16 @@ static size_t usable(const void *block) { return ((const uint64_t *)block)[-1] -
 
 static uint64_t *fresh(size_t total) {
     struct arena *a = ARENA;
-    if (a->top + total > a->end) {
+    uint8_t **top = a->hole + total <= a->hole_end ? &a->hole : &a->top;
+    if (top == &a->top && a->top + total > a->end) {
         size_t size = total > CHUNK ? (total + 4095) & ~(size_t)4095 : CHUNK;
         uint8_t *chunk = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (!a->loaded || chunk == MAP_FAILED) return 0;
         a->top = chunk;
         a->end = chunk + size;
     }
-    uint64_t *header = (uint64_t *)a->top;
-    a->top += total;
+    uint64_t *header = (uint64_t *)*top;
+    *top += total;
     *header = total;
     return header + 1;
 }
@@ -62,8 +63,15 @@ static void *take(JSMallocState *s, size_t size) {
 
 static void give(JSMallocState *s, void *block) {
     if (!block) return;
-    uint64_t **list = &ARENA->free[class_of(usable(block) + WORD)];
+    size_t size = usable(block) + WORD;
+    uint64_t **list = &ARENA->free[class_of(size)];
     s->malloc_size -= usable(block);
+    if (!ARENA->loaded && size > (size_t)(ARENA->hole_end - ARENA->hole) + SMALL) {
+        // What a growing table leaves behind is filled, so that an image has no holes.
+        ARENA->hole = (uint8_t *)block - WORD;
+        ARENA->hole_end = ARENA->hole + size;
+        return;
+    }
     *(uint64_t **)block = *list;
     *list = block;
 }
@@ -79,9 +87,7 @@ static void *resize(JSMallocState *s, void *block, size_t size) {
 
 static const JSMallocFunctions arena_functions = {take, give, resize, usable};
 
-// Empties the arena, for a new runtime.
 static void clear_arena(void) {
-    if (ARENA->top) memset(arena_start, 0, (size_t)(ARENA->top - arena_start));
     ARENA->top = arena_start + sizeof(struct arena);
     ARENA->end = arena_start + ARENA_SIZE;
 }

@@ -1,8 +1,8 @@
 // The executable around QuickJS: system calls, spawn and byte strings for TypeScript, the loop of jobs, the image.
 //
 // It holds no policy: src/host/quickjs.ts and what it imports decide which call is made with which arguments. As it
-// is linked, it loads a program from its source; an image of what it has then loaded becomes a segment of the
-// executable (scripts/oci-executable.mjs), so that the next start goes on behind the loading.
+// is linked, it loads a compiled module; an image of what it has then loaded becomes a segment of the executable
+// (scripts/oci-executable.mjs), so that the next start goes on behind the loading.
 //
 // QuickJS is included, not linked, for byte strings: it has strings of 8 bits, but its interface hands out UTF-8.
 #include "quickjs.c"
@@ -21,6 +21,7 @@
 #define FUNCTION(name) static JSValue name(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv)
 
 static char **argument, **variable;
+static uint8_t room[64 << 10];
 
 // The bytes of a string whose characters are below 256, with a NUL behind; they live as long as the value does.
 static const char *bytes_of(JSContext *ctx, JSValueConst value, size_t *length) {
@@ -170,49 +171,46 @@ static JSValue content_of(JSContext *ctx, const char *path) {
     return js_new_string8_len(ctx, bytes, (int)size);
 }
 
-static JSContext *new_runtime(int strip) {
-    clear_arena();
-    JSRuntime *rt = JS_NewRuntime2(&arena_functions, 0);
-    JS_SetGCThreshold(rt, (size_t)-1);
-    JS_SetStripInfo(rt, strip);
-    ARENA->runtime = rt;
-    return ARENA->context = JS_NewContext(rt);
-}
-
-// Compiles the module in a runtime of its own, whose litter must not be in an image; evaluates it in a new one.
-static void load(char **programs, const char *script, int strip) {
+// Evaluates a module that quickjs/compile.c has compiled. There is no compiler here: the linker leaves it out.
+static void load(char **programs, const char *module) {
     static const JSCFunctionListEntry functions[] = {
         JS_CFUNC_DEF("syscall", 7, call_kernel), JS_CFUNC_DEF("string", 3, make_string),
         JS_CFUNC_DEF("copy", 3, copy_string),    JS_CFUNC_DEF("words", 1, list_words),
         JS_CFUNC_DEF("spawn", 5, spawn),         JS_PROP_STRING_DEF("arch", ARCH, 0),
     };
-    size_t length, size;
-    JSContext *ctx = new_runtime(strip);
-    const char *text = bytes_of(ctx, content_of(ctx, script), &length);
-    JSValue module = JS_Eval(ctx, text, length, script, JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
-    uint8_t *code = JS_IsException(module) ? 0 : JS_WriteObject(ctx, &size, module, JS_WRITE_OBJ_BYTECODE);
-    if (!code) fail(ctx, script);
-    uint8_t *kept = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    memcpy(kept, code, size);
-    ctx = new_runtime(strip);
+    clear_arena();
+    JSRuntime *rt = ARENA->runtime = JS_NewRuntime2(&arena_functions, 0);
+    JS_SetGCThreshold(rt, (size_t)-1);
+    JSContext *ctx = ARENA->context = JS_NewContextRaw(rt);
+    JS_AddIntrinsicBaseObjects(ctx);
+    JS_AddIntrinsicDate(ctx);
+    JS_AddIntrinsicRegExp(ctx);
+    JS_AddIntrinsicJSON(ctx);
+    JS_AddIntrinsicMapSet(ctx);
+    JS_AddIntrinsicTypedArrays(ctx);
+    JS_AddIntrinsicPromise(ctx);
     JSValue native = JS_NewObject(ctx);
     JS_SetPropertyFunctionList(ctx, native, functions, countof(functions));
     JS_SetPropertyStr(ctx, native, "launcher", content_of(ctx, programs[0]));
     JS_SetPropertyStr(ctx, native, "init", content_of(ctx, programs[1]));
+    JS_SetPropertyStr(ctx, native, "room", JS_NewArrayBuffer(ctx, room, sizeof room, 0, 0, FALSE));
     JS_SetPropertyStr(ctx, ctx->global_obj, "native", native);
-    module = JS_ReadObject(ctx, kept, size, JS_READ_OBJ_BYTECODE);
-    munmap(kept, size);
-    if (JS_IsException(module) || JS_ResolveModule(ctx, module) < 0) fail(ctx, script);
-    JSValue done = JS_EvalFunction(ctx, module);
-    for (JSContext *job; JS_ExecutePendingJob(ARENA->runtime, &job) > 0;) {}
+    JSValue code = content_of(ctx, module);
+    size_t size = JS_VALUE_GET_STRING(code)->len;
+    JSValue function = JS_ReadObject(ctx, JS_VALUE_GET_STRING(code)->u.str8, size, JS_READ_OBJ_BYTECODE);
+    JS_FreeValue(ctx, code);
+    if (JS_IsException(function) || JS_ResolveModule(ctx, function) < 0) fail(ctx, module);
+    JSValue done = JS_EvalFunction(ctx, function);
+    for (JSContext *job; JS_ExecutePendingJob(rt, &job) > 0;) {}
     if (JS_PromiseState(ctx, done) == JS_PROMISE_REJECTED) JS_Throw(ctx, JS_PromiseResult(ctx, done));
-    if (JS_PromiseState(ctx, done) != JS_PROMISE_FULFILLED) fail(ctx, script);
+    if (JS_PromiseState(ctx, done) != JS_PROMISE_FULFILLED) fail(ctx, module);
     JS_FreeValue(ctx, done);
-    JS_RunGC(ARENA->runtime);
+    ARENA->program = JS_GetPropertyStr(ctx, ctx->global_obj, "program");
+    JS_RunGC(rt);
     // Free blocks stay unused: their classes were those of an image, and to touch them costs more than fresh memory.
     memset(ARENA->free, 0, sizeof ARENA->free);
+    ARENA->hole = ARENA->hole_end = 0;
     ARENA->loaded = 1;
-    ARENA->program = JS_GetPropertyStr(ctx, ctx->global_obj, "program");
 }
 
 // The arena by whole pages.
@@ -230,13 +228,13 @@ static void call(JSContext *ctx, const char *method) {
     JS_FreeAtom(ctx, name);
 }
 
-// With an image: caisson-oci ARGUMENTS. Without one: engine [--image OUTPUT] LAUNCHER INIT SCRIPT ARGUMENTS.
+// With an image: caisson-oci ARGUMENTS. Without one: engine [--image OUTPUT] LAUNCHER INIT MODULE ARGUMENTS.
 int main(int argc, char **argv, char **envp) {
     char **from = argv + 1, *image = 0;
     if (!ARENA->loaded) {
         if (argc > 2 && strcmp(argv[1], "--image") == 0) image = argv[2], from += 2;
-        if (argv + argc - from < 3) return dprintf(2, "engine [--image OUTPUT] LAUNCHER INIT SCRIPT\n"), 1;
-        load(from, from[2], image ? JS_STRIP_DEBUG : JS_STRIP_SOURCE);
+        if (argv + argc - from < 3) return dprintf(2, "engine [--image OUTPUT] LAUNCHER INIT MODULE\n"), 1;
+        load(from, from[2]);
         from += 3;
     }
     if (image) write_image(image);

@@ -13,47 +13,62 @@ import { asProgram, bunPath, filesBelow, root, run, stage } from './stage.mjs';
 const ENTRY = 'src/caisson-oci.ts';
 const OUTPUT = 'dist/caisson-oci';
 export const ENGINE = 'build/quickjs/engine';
+const COMPILER = 'build/quickjs/compile';
 const BUNDLE = 'build/quickjs/caisson-oci.mjs';
 const PROGRAMS = ['build/launcher', 'build/init'];
 
 /** engine.c includes quickjs.c. */
-const PARTS = ['cutils.c', 'dtoa.c', 'libregexp.c', 'libunicode.c'];
+const PARTS = ['cutils', 'dtoa', 'libregexp', 'libunicode'];
 /** Where the arena begins: far from the program, whose addresses an image must not move. */
 const ARENA = 0x10000000n;
-const FLAGS = [
+const COMPILE = [
   ...['-O2', '-std=gnu11', '-fwrapv', '-funsigned-char', '-D_GNU_SOURCE', '-DCONFIG_VERSION="2025-04-26"'],
-  ...['-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter'],
-  ...['-ffunction-sections', '-fdata-sections', '-fno-asynchronous-unwind-tables'],
-  // Pointers into the program are part of the image: it cannot be moved.
-  ...['-static', '-no-pie', '-fno-pie', '-s', '-Wl,--gc-sections', '-Wl,--build-id=none'],
-  ...[
-    '-Wl,-z,noexecstack',
-    '-Wl,-z,relro',
-    '-Wl,-z,now',
-    `-Wl,--section-start=.arena=0x${ARENA.toString(16)}`,
-  ],
+  ...['-ffunction-sections', '-fdata-sections', '-fno-asynchronous-unwind-tables', '-fno-pie'],
+  // Jumps that are not aligned: 4 % of the size, and no slower (measured).
+  ...['functions', 'jumps', 'loops', 'labels'].map((what) => `-falign-${what}=1`),
+];
+const WARNINGS = ['-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter'];
+// Pointers into the program are part of the image: it cannot be moved.
+const LINK = [
+  ...['-static', '-no-pie', '-s', '-Wl,--gc-sections', '-Wl,--build-id=none', '-Wl,-z,noexecstack'],
+  ...['-Wl,-z,relro', '-Wl,-z,now', `-Wl,--section-start=.arena=0x${ARENA.toString(16)}`],
 ];
 
-/** The engine without a program: it loads one from its source, for the executable and for tests. */
+/** The engine without a program, and what compiles a module for it: for the executable and for tests. */
 export function makeEngine() {
   makeQuickjs();
   const quickjs = quickjsDirectory();
-  mkdirSync(join(root, 'build/quickjs'), { recursive: true });
+  const directory = join(root, 'build/quickjs');
+  const sources = filesBelow('quickjs', /\.[ch]$/);
+  mkdirSync(directory, { recursive: true });
   stage({
     name: 'quickjs-engine',
-    inputs: [...FLAGS, quickjs, ...filesBelow('quickjs', /\.[ch]$/).map((file) => ({ file }))],
-    outputs: [ENGINE],
+    inputs: [...COMPILE, ...WARNINGS, ...LINK, quickjs, ...sources.map((file) => ({ file }))],
+    outputs: [ENGINE, COMPILER],
     action: () => {
-      // Other people's sources: system headers, of which nobody is warned.
-      const parts = PARTS.map((file) => join(quickjs, file));
-      const objects = parts.map((file) => `${join(root, 'build/quickjs', file.split('/').at(-1) ?? '')}.o`);
-      const own = FLAGS.filter((flag) => !flag.startsWith('-W') && flag !== '-s');
-      parts.forEach((file, index) => {
-        run('musl-gcc', [...own, '-w', '-c', '-o', objects[index] ?? '', file]);
-      });
-      run('musl-gcc', [...FLAGS, '-isystem', quickjs, '-o', ENGINE, 'quickjs/engine.c', ...objects, '-lm']);
+      const compile = (name, source, flags) => {
+        const object = join(directory, `${name}.o`);
+        run('musl-gcc', [...COMPILE, ...flags, '-isystem', quickjs, '-c', '-o', object, source]);
+        return object;
+      };
+      const parts = PARTS.map((name) => compile(name, join(quickjs, `${name}.c`), ['-w']));
+      // The functions of the engine alone, without its main, are what the compiler needs.
+      const whole = compile('engine', 'quickjs/engine.c', WARNINGS);
+      const library = compile('library', join(quickjs, 'quickjs.c'), ['-w', '-O0']);
+      const compiler = compile('compile', 'quickjs/compile.c', WARNINGS);
+      run('musl-gcc', [...LINK, '-o', ENGINE, whole, ...parts, '-lm']);
+      run('musl-gcc', ['-static', '-s', '-o', COMPILER, compiler, library, ...parts, '-lm']);
     },
   });
+}
+
+/**
+ * Compiles a module that the engine can load.
+ * @param {string} script @param {string} output
+ * @param {boolean} strip  without lines and names of variables, which stack traces would show
+ */
+export function compileModule(script, output, strip) {
+  run(join(root, COMPILER), [script, output, ...(strip ? ['strip'] : [])]);
 }
 
 /** The executable, from the Bun that bundles and the launcher and init that were compiled. */
@@ -78,8 +93,9 @@ export function makeOciExecutable(bun) {
     outputs: [OUTPUT],
     action: () => {
       run(bun, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-      const image = `${BUNDLE}.image`;
-      run(join(root, ENGINE), ['--image', image, ...PROGRAMS, BUNDLE], { env: {} });
+      const [module, image] = [`${BUNDLE}.module`, `${BUNDLE}.image`];
+      compileModule(BUNDLE, module, true);
+      run(join(root, ENGINE), ['--image', image, ...PROGRAMS, module], { env: {} });
       mkdirSync(join(root, 'dist'), { recursive: true });
       const temporary = join(root, `${OUTPUT}.new`);
       writeFileSync(temporary, withImage(readFileSync(join(root, ENGINE)), readFileSync(join(root, image))));

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ENGINE, makeEngine } from './oci-executable.mjs';
+import { compileModule, ENGINE, makeEngine } from './oci-executable.mjs';
 import { bunPath, root } from './stage.mjs';
 
 /**
@@ -22,7 +22,8 @@ export function runQuickjs(files, timeout) {
   if (bundled.status !== 0) return [failure('bundle for QuickJS', `${bundled.stdout}${bundled.stderr}`)];
   makeEngine();
   const programs = ['build/launcher', 'build/init'];
-  const ran = spawnSync(join(root, ENGINE), [...programs, bundle], {
+  compileModule(bundle, `${bundle}.module`, false);
+  const ran = spawnSync(join(root, ENGINE), [...programs, `${bundle}.module`], {
     cwd: root,
     encoding: 'utf8',
     timeout,

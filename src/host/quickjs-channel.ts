@@ -19,8 +19,7 @@ import { watch } from './quickjs-loop.ts';
 import { call, callAgain, engine, osError } from './quickjs-native.ts';
 import { collect, makePipe, openNull } from './quickjs-pipes.ts';
 
-/** Answers are short; a longer one takes several reads. */
-const READ_SIZE = 4 << 10;
+const room = new Uint8Array(engine.room);
 const ALL_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 let sealed = -1;
@@ -64,7 +63,7 @@ class QuickjsChannel implements Channel {
 
   send(bytes: Uint8Array): void {
     for (let rest = bytes; rest.length > 0; ) {
-      const put = callAgain('sendto', this.fd, rest, rest.length, MSG_NOSIGNAL, null, 0);
+      const put = callAgain('sendto', this.fd, rest, rest.length, MSG_NOSIGNAL);
       if (put < 0) throw new Error('the launcher is gone (write)');
       rest = rest.subarray(put);
     }
@@ -81,9 +80,8 @@ class QuickjsChannel implements Channel {
 
   /** What is there, at least a byte; false at the end. */
   private read(): boolean {
-    const buffer = new Uint8Array(READ_SIZE);
-    const got = callAgain('read', this.fd, buffer, READ_SIZE);
-    if (got > 0) this.reader.push(buffer.subarray(0, got));
+    const got = callAgain('read', this.fd, room, room.length);
+    if (got > 0) this.reader.push(room.slice(0, got));
     return got > 0;
   }
 

@@ -27,8 +27,6 @@ import { fileStatOf, modeOf, STATX_SIZE, sizeOf } from './statx.ts';
 
 /** Most configuration and proc files are small; nothing that caisson reads is larger. */
 const DEFAULT_LIMIT = 16 << 20;
-/** Room for a small file, nearly all of /proc; a larger one gets more. */
-const ROOM = 16 << 10;
 const LARGE_CHUNK = 256 << 10;
 const PATH_MAX = 4096;
 const { O_DIRECTORY, O_NOFOLLOW } = openFlags(engine.arch);
@@ -38,13 +36,7 @@ const ABSENT: readonly number[] = [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ESRCH, ERR
 
 const isAbsent = (negative: number): boolean => ABSENT.includes(-negative);
 
-let kept: Uint8Array | undefined;
-
-/** One buffer for everything that is read and turned into a string at once. */
-function room(): Uint8Array {
-  kept ??= new Uint8Array(ROOM);
-  return kept;
-}
+const room = new Uint8Array(engine.room);
 
 function open(path: Bytes, flags: number, mode = 0): number {
   return callAgain('openat', AT_FDCWD, pathOf(path), flags | O_CLOEXEC, mode);
@@ -62,7 +54,7 @@ export function readFile(path: Bytes, limit = DEFAULT_LIMIT): Bytes | undefined 
     throw osError(fd, 'open', path);
   }
   try {
-    const buffer = room();
+    const buffer = room;
     let content = '';
     for (;;) {
       const got = callAgain('read', fd, buffer, buffer.length);
@@ -97,7 +89,7 @@ export function stat(path: Bytes): FileStat | undefined {
 function namesIn(path: Bytes, flags = 0): Bytes[] | number {
   const fd = open(path, O_RDONLY | O_DIRECTORY | flags);
   if (fd < 0) return fd;
-  const buffer = room();
+  const buffer = room;
   const names: Bytes[] = [];
   let got = 1;
   while (got > 0) {
@@ -149,7 +141,7 @@ function lookAt(prefix: Bytes, name: Bytes): DirectoryEntry | undefined {
 
 /** Where a link leads: port.ts. */
 export function readLink(path: Bytes): Bytes | undefined {
-  const buffer = room();
+  const buffer = room;
   const length = call('readlinkat', AT_FDCWD, path, buffer, buffer.length);
   return length < 0 ? undefined : engine.string(buffer, 0, length);
 }

@@ -14,6 +14,8 @@ interface Native {
   /** The programs that an executable carries. */
   readonly launcher: Bytes;
   readonly init: Bytes;
+  /** Room for what is read and taken out at once: 64 KiB that cost nothing until they are used. */
+  readonly room: ArrayBuffer;
   syscall(number: number, ...args: Argument[]): number;
   /** Bytes `start..end` of the buffer. Throws RangeError outside. */
   string(buffer: Memory, start: number, end: number): Bytes;
@@ -43,24 +45,35 @@ export const engine: Native = native;
 
 const NUMBERS = syscallNumbers(engine.arch);
 const { syscall: enter } = engine;
+const { EINTR } = ERRNO;
 
-/** The number of a call, looked up once per module that makes it. */
-export function numberOf(name: SyscallName): number {
+/** One system call: its result, or the negative errno. Not `...args`, which would make an array of each call. */
+export function call(
+  name: SyscallName,
+  a: Argument = 0,
+  b: Argument = 0,
+  c: Argument = 0,
+  d: Argument = 0,
+  e: Argument = 0,
+  f: Argument = 0,
+): number {
   const number = NUMBERS[name];
   if (number === undefined) throw new RangeError(`${engine.arch} has no system call named ${name}`);
-  return number;
-}
-
-/** One system call: its result, or the negative errno. */
-export function call(name: SyscallName, ...args: Argument[]): number {
-  return enter(numberOf(name), ...args);
+  return enter(number, a, b, c, d, e, f);
 }
 
 /** The same, again as long as it is interrupted. */
-export function callAgain(name: SyscallName, ...args: Argument[]): number {
+export function callAgain(
+  name: SyscallName,
+  a: Argument = 0,
+  b: Argument = 0,
+  c: Argument = 0,
+  d: Argument = 0,
+  e: Argument = 0,
+): number {
   for (;;) {
-    const result = call(name, ...args);
-    if (result !== -ERRNO.EINTR) return result;
+    const result = call(name, a, b, c, d, e);
+    if (result !== -EINTR) return result;
   }
 }
 

@@ -12,12 +12,16 @@ export function bunPath(): string {
   return existsSync(inside) ? inside : `${ROOT}/node_modules/.bin/bun`;
 }
 
+function run(program: string, args: readonly string[]): void {
+  const { status, stderr, error } = spawnSync(program, args, { cwd: ROOT, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${error?.message ?? stderr}`);
+}
+
 /** The words that run `name` (without `.ts`), to which its arguments are added. */
 export function engineCommand({ directory }: Harness, name: string): string[] {
-  const script = `${directory}/${name}.mjs`;
+  const [script, module] = [`${directory}/${name}.mjs`, `${directory}/${name}.module`];
   const source = `${ROOT}/test/quickjs-run/${name}.ts`;
-  const args = ['build', source, '--target=browser', '--format=esm', `--outfile=${script}`];
-  const { status, stderr, error } = spawnSync(bunPath(), args, { cwd: ROOT, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`bun ${args.join(' ')}: ${error?.message ?? stderr}`);
-  return [...['quickjs/engine', 'launcher', 'init'].map((file) => `${ROOT}/build/${file}`), script];
+  run(bunPath(), ['build', source, '--target=browser', '--format=esm', `--outfile=${script}`]);
+  run(`${ROOT}/build/quickjs/compile`, [script, module]);
+  return [...['quickjs/engine', 'launcher', 'init'].map((file) => `${ROOT}/build/${file}`), module];
 }
