@@ -49,7 +49,11 @@ export function resumeContainer(port: Port, target: Target): Promise<void> {
 }
 
 /** Freezes processes and waits for it; on failure they run on. Throws as `pauseContainer`. */
-export async function freeze(port: Port, player: Player, cgroups: readonly Cgroup[]): Promise<void> {
+export async function freeze(
+  port: Pick<Port, 'readFile' | 'after'>,
+  player: Pick<Player, 'play'>,
+  cgroups: readonly Cgroup[],
+): Promise<void> {
   const ask = freezeStep(cgroups);
   try {
     let pause = FIRST_PAUSE;
@@ -70,7 +74,7 @@ export async function freeze(port: Port, player: Player, cgroups: readonly Cgrou
   }
 }
 
-function stateOf(port: Port, cgroups: readonly Cgroup[]): FreezerState {
+function stateOf(port: Pick<Port, 'readFile'>, cgroups: readonly Cgroup[]): FreezerState {
   const file = freezerStateFile(cgroups);
   return freezerState(file === undefined ? '' : (port.readFile(file) ?? ''));
 }

@@ -138,7 +138,7 @@ function tryRead(port: Port, file: Bytes): Bytes | undefined {
   }
 }
 
-export function sleep(port: Port, milliseconds: number): Promise<void> {
+export function sleep(port: Pick<Port, 'after'>, milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     port.after(milliseconds, resolve);
   });
