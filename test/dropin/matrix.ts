@@ -2,7 +2,7 @@
 
 import { after, test } from 'node:test';
 import { peersMissing } from '../peers/harness.ts';
-import { RUNTIMES, type Runtime } from './runtimes.ts';
+import { LONG, RUNTIMES, type Runtime } from './runtimes.ts';
 
 /** What cases are given: an engine in a room. */
 export interface Engine {
@@ -26,6 +26,16 @@ async function explained<E extends Engine>(engine: E, work: () => Promise<void>)
     if (error instanceof Error) error.message += `\n${engine.log()}`;
     throw error;
   }
+}
+
+/** Declares cases that take their time or are rare, for the long round alone. */
+export function longMatrix<E extends Engine>(
+  subject: string,
+  open: (runtime: Runtime) => Promise<E>,
+  cases: Cases<E>,
+): void {
+  if (LONG) matrix(subject, open, cases);
+  else test(`${subject}: ${Object.keys(cases).length} cases more`, { skip: 'in the long round' });
 }
 
 /**
