@@ -16,7 +16,7 @@ import {
   ociState,
   type Target,
 } from './container.ts';
-import { withHome } from './home.ts';
+import { askEnvironment } from './home.ts';
 import { runContainerHooks, runHostHooks } from './hooks.ts';
 import { holdIdMaps } from './idmap.ts';
 import { withMountPoints } from './mount-points.ts';
@@ -98,7 +98,9 @@ export async function prepareOci(
     readonly lock?: number;
   },
 ): Promise<{ readonly prepared: Prepared; readonly release: () => Promise<void> }> {
-  const spec = withMountPoints(port, await withHome(player, bundle.spec));
+  const asked = await askEnvironment(player, bundle.spec);
+  let environment = bundle.spec.process?.env;
+  const spec = withMountPoints(port, bundle.spec);
   const idMaps = await holdIdMaps(port, player, spec);
   try {
     const text = spec.linux?.cgroupsPath;
@@ -112,7 +114,9 @@ export async function prepareOci(
       agent: { bundle: options.bundle, status: 'creating' },
       cgroupsAsRunc: true,
       affinity: ALL_CPUS,
+      environment: () => environment,
     });
+    environment = await asked();
     for (const warning of prepared.warnings) options.warn(warning);
     return { prepared, release: idMaps.close };
   } catch (error) {

@@ -16,31 +16,42 @@ export function homeOf(passwd: Bytes, uid: number): Bytes {
 
 /** The text of /etc/passwd below `root`, a host path; empty where there is none. Throws CaissonError ESYSCALL for what is no file. */
 export async function readPasswd(player: Player, root: Bytes, room?: number): Promise<Bytes> {
+  return (await askPasswd(player, root, room))();
+}
+
+async function askPasswd(player: Player, root: Bytes, room?: number): Promise<() => Promise<Bytes>> {
   const lookup = homeLookup(root, '/process/user', room);
-  const { batch, answer } = await player.play(lookup.steps);
-  const { size, length, content } = lookup.passwd;
-  const got = slotValue(batch, answer, length);
-  if (room === undefined && got >= 0 && got < slotValue(batch, answer, size))
-    return readPasswd(player, root, PASSWD_LIMIT);
-  return got > 0 ? bufferBytes(batch, answer, content, got) : '';
+  const played = await player.ask(lookup.steps);
+  return async () => {
+    const { batch, answer } = await played();
+    const { size, length, content } = lookup.passwd;
+    const got = slotValue(batch, answer, length);
+    if (room === undefined && got >= 0 && got < slotValue(batch, answer, size))
+      return readPasswd(player, root, PASSWD_LIMIT);
+    return got > 0 ? bufferBytes(batch, answer, content, got) : '';
+  };
 }
 
 /**
- * The specification with the environment that runc and crun prepare: each name once, and HOME, of the user's entry in
- * the root's passwd, else `/`. The runtime specification does not ask for it, and engines leave it to them.
+ * The environment that runc and crun prepare: each name once, and HOME, of the user's entry in the root's passwd, else
+ * `/`. The runtime specification does not ask for it, and engines leave it to them. The lookup is sent, and waited for
+ * by the result: nothing but the program's start needs it, and the launcher has not come up yet.
  */
-export async function withHome(player: Player, spec: Spec): Promise<Spec> {
-  const { process, root } = spec;
-  if (process === undefined || root === undefined) return spec;
+export async function askEnvironment(
+  player: Player,
+  { process, root }: Spec,
+): Promise<() => Promise<readonly Bytes[] | undefined>> {
+  if (process === undefined || root === undefined) return () => Promise.resolve(undefined);
   const env = process.env ?? [];
-  const home = hasHome(env) ? '' : await lookUpHome(player, root.path, process.user.uid);
-  return { ...spec, process: { ...process, env: preparedEnvironment(env, home) } };
+  if (hasHome(env)) return () => Promise.resolve(preparedEnvironment(env, ''));
+  const passwd = await askPasswd(player, root.path);
+  return async () => preparedEnvironment(env, await homeIn(passwd, process.user.uid));
 }
 
-async function lookUpHome(player: Player, root: Bytes, uid: number): Promise<Bytes> {
+async function homeIn(passwd: () => Promise<Bytes>, uid: number): Promise<Bytes> {
   try {
     // No file, no entry: then it is `/`.
-    return homeOf(await readPasswd(player, root), uid);
+    return homeOf(await passwd(), uid);
   } catch (error) {
     // A passwd that cannot be read is no reason not to run: the user is a number here.
     if (!(error instanceof CaissonError)) throw error;

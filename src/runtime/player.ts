@@ -33,7 +33,14 @@ function gone(cause?: unknown): CaissonError {
   return new CaissonError('the launcher has ended unexpectedly', { code: 'ELAUNCHER', cause });
 }
 
+/** A batch whose answer has not been asked for, and that answer once it has come. */
+interface Asked {
+  readonly batch: Batch;
+  answer: Answer | undefined;
+}
+
 export class Player {
+  private readonly asked: Asked[] = [];
   private readonly channel: Channel;
   private readonly arch: Arch;
   private readonly writeBytes: Port['writeBytes'];
@@ -60,8 +67,13 @@ export class Player {
     return batch;
   }
 
-  /** The next answer. Throws CaissonError ELAUNCHER when the launcher has gone. */
+  /** The next answer that nobody was promised. Throws CaissonError ELAUNCHER when the launcher has gone. */
   async receive(brief: boolean): Promise<Answer> {
+    for (const one of this.asked.splice(0)) one.answer = await this.next(true);
+    return this.next(brief);
+  }
+
+  private async next(brief: boolean): Promise<Answer> {
     let raw: RawAnswer | undefined;
     try {
       raw = await this.channel.receive(brief);
@@ -71,6 +83,23 @@ export class Player {
     }
     if (raw === undefined) throw gone();
     return decodeAnswer(raw.frame, raw.data);
+  }
+
+  /**
+   * Sends steps that take no time and goes on; the result waits for their answer, and throws as `play`. A launcher that
+   * has just been started takes a while to listen. Other batches may be sent meanwhile: answers come in their order.
+   */
+  async ask(steps: readonly Step[]): Promise<() => Promise<Played>> {
+    const one: Asked = { batch: await this.send(steps), answer: undefined };
+    this.asked.push(one);
+    return async () => {
+      while (one.answer === undefined) {
+        const first = this.asked.shift() ?? one;
+        first.answer = await this.next(true);
+      }
+      if (one.answer.kind !== 'done') throw failure(one.batch, one.answer);
+      return { batch: one.batch, answer: one.answer };
+    };
   }
 
   /** Plays steps that take no time, up to the first that fails. */

@@ -28,6 +28,7 @@ export interface PrepareOptions {
   readonly ownFiles?: readonly Bytes[];
   /** CPUs of the first process. */
   readonly affinity?: Bytes;
+  readonly environment?: CompileOptions['environment'];
   readonly noPivot?: boolean;
   readonly noNewKeyring?: boolean;
   /** Cgroups where runc has them, and refusals as runc's; else below /caisson. */

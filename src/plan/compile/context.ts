@@ -50,6 +50,8 @@ export interface CompileOptions {
   readonly idmapped?: ReadonlyMap<Pointer, number>;
   /** CPUs of the first process, a list such as `0-3,7`; the specification has affinity for exec only. */
   readonly affinity?: Bytes;
+  /** The program's environment, where it is not the specification's; asked for when the rest of a start is compiled. */
+  readonly environment?: () => readonly Bytes[] | undefined;
   readonly noPivot?: boolean;
   readonly noNewKeyring?: boolean;
   /** The container waits for `start` before it executes, and outlives the launcher. */

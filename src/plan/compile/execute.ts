@@ -142,7 +142,8 @@ export function resetSignals(c: Context): void {
 /** `NAME=value` with the value hidden in everything that is printed. */
 function environmentMemory(c: Context): Memory {
   const secret = c.options.showSecrets !== true;
-  const items = (c.spec.process?.env ?? []).map((bytes): Memory => ({ kind: 'string', bytes, secret }));
+  const env = c.options.environment?.() ?? c.spec.process?.env ?? [];
+  const items = env.map((bytes): Memory => ({ kind: 'string', bytes, secret }));
   return { kind: 'pointers', items };
 }
 
