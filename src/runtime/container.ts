@@ -25,7 +25,6 @@ import type { Spec, State } from '../spec/runtime-spec.ts';
 import { parseBundleConfiguration } from './bundle.ts';
 import { type Played, Player } from './player.ts';
 import {
-  bootId,
   type ContainerRecord,
   checkId,
   checkStateRoot,
