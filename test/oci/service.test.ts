@@ -25,17 +25,17 @@ class Manager {
 for (const runtime of RUNTIMES) {
   const { name, skip } = runtime;
   const harness = new OciHarness(runtime);
-  const program = `${harness.directory}/manager`;
+  const program = `${harness.directory}/sd-notify`;
   after(() => harness.close());
 
   const compile = (): void => {
     if (existsSync(program)) return;
-    const source = `${process.cwd()}/test/oci/manager.c`;
+    const source = `${process.cwd()}/test/oci/sd-notify.c`;
     const { status, stderr } = spawnSync('gcc', ['-O1', '-static', '-o', program, source], {
       encoding: 'utf8',
     });
     assert.equal(status, 0, stderr);
-    copyFileSync(program, `${harness.rootfs}/bin/manager`);
+    copyFileSync(program, `${harness.rootfs}/bin/sd-notify`);
   };
 
   const listening = async (socket: string, count = 3): Promise<Manager> => {
@@ -55,7 +55,7 @@ for (const runtime of RUNTIMES) {
   };
 
   // The manager hears of readiness alone, and not of what else a container may say.
-  const SCRIPT = 'manager tell MAINPID=1 STATUS=busy; sleep 0.2; manager tell READY=1; exec sleep 1000';
+  const SCRIPT = 'sd-notify tell MAINPID=1 STATUS=busy; sleep 0.2; sd-notify tell READY=1; exec sleep 1000';
 
   test(`${name}: start returns when the container is ready`, { skip }, async () => {
     for (const socket of [`${harness.directory}/notify`, `@caisson-test-${process.pid}`]) {
@@ -82,7 +82,7 @@ for (const runtime of RUNTIMES) {
     try {
       const env = { NOTIFY_SOCKET: socket };
       const id = harness.newId();
-      harness.succeed(['run', '-d', '-b', harness.bundle({}, 'manager tell STOPPING=1; exit 1'), id], {
+      harness.succeed(['run', '-d', '-b', harness.bundle({}, 'sd-notify tell STOPPING=1; exit 1'), id], {
         env,
       });
       assert.equal(manager.output, 'listening\n');
@@ -96,7 +96,7 @@ for (const runtime of RUNTIMES) {
     const socket = `${harness.directory}/attached`;
     const manager = await listening(socket);
     try {
-      const bundle = harness.bundle({}, 'manager tell READY=1; sleep 0.5; exit 7');
+      const bundle = harness.bundle({}, 'sd-notify tell READY=1; sleep 0.5; exit 7');
       const run = harness.start(['oci', 'run', '-b', bundle, harness.newId()], {
         env: { NOTIFY_SOCKET: socket },
       });

@@ -1,7 +1,7 @@
 // Both ends of sd_notify(3): a service manager that prints what it is told, and a service that tells it.
 //
-//   manager listen SOCKET COUNT     prints COUNT messages, a line each, and `fd` after those that bring a descriptor
-//   manager tell TEXT...            sends each text to $NOTIFY_SOCKET
+//   sd-notify listen SOCKET COUNT     prints COUNT messages, a line each, and `fd` after those that bring a descriptor
+//   sd-notify tell TEXT...            sends each text to $NOTIFY_SOCKET
 //
 // SOCKET may be a path, or begin with @ (unix(7), abstract sockets).
 #include <stddef.h>
