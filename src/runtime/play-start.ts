@@ -86,11 +86,17 @@ async function sendPlan(player: Player, started: Startable, trace: boolean): Pro
     await endChild(player);
     throw refused;
   }
-  const own = await player.send(plan.steps.slice(early.length), {
-    known: knownSlots(batch, answer),
-    unlike: batch.replyLength,
-  });
-  return { plan, batch, own };
+  try {
+    const own = await player.send(plan.steps.slice(early.length), {
+      known: knownSlots(batch, answer),
+      unlike: batch.replyLength,
+    });
+    return { plan, batch, own };
+  } catch (error) {
+    // The child reads the channel: what cleans up would be played by it.
+    await endChild(player);
+    throw error;
+  }
 }
 
 /** Plays a start plan. Throws CaissonError with provenance when a step fails: the child is then gone. */
