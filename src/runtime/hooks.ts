@@ -101,17 +101,27 @@ export async function runHostHooks(
   if (list.length === 0) return;
   const cwd = port.stat(state.bundle)?.type === 'directory' ? state.bundle : '/';
   const text = stateText(kind, state, options.pid ?? state.pid ?? 0);
-  await withLauncher(port, async (player) => {
-    for (const [index, hook] of list.entries()) {
-      const program = programOf(kind, index, hook, { cwd, env: [], state, text });
-      try {
-        await runOne(port, player, compileHook(program), { kind, index, hook });
-      } catch (error) {
-        if (kind !== 'poststop' || !(error instanceof CaissonError)) throw error;
-        options.warn?.(error.message);
-      }
+  const run = (player: Player, index: number, hook: Hook) =>
+    runOne(port, player, compileHook(programOf(kind, index, hook, { cwd, env: [], state, text })), {
+      kind,
+      index,
+      hook,
+    });
+  if (kind !== 'poststop') {
+    await withLauncher(port, async (player) => {
+      for (const [index, hook] of list.entries()) await run(player, index, hook);
+    });
+    return;
+  }
+  for (const [index, hook] of list.entries()) {
+    try {
+      // A launcher each: one that a hook has killed must not be the next one's.
+      await withLauncher(port, (player) => run(player, index, hook));
+    } catch (error) {
+      if (!(error instanceof CaissonError)) throw error;
+      options.warn?.(error.message);
     }
-  });
+  }
 }
 
 /**

@@ -215,6 +215,22 @@ for (const runtime of RUNTIMES) {
     }
   });
 
+  test(`${name}: a hook that kills its launcher has failed, and the next poststop hook runs`, {
+    skip,
+  }, () => {
+    const file = `${harness.directory}/${newTag()}`;
+    const suicide = shell('kill -KILL $PPID; sleep 1');
+    for (const kind of ['createRuntime', 'createContainer', 'poststart'] as const) {
+      const hooks = { [kind]: [suicide], poststop: [suicide, shell(`echo ${kind} >>${file}`)] };
+      const bundle = harness.bundle({ hooks, linux }, 'exec sleep 1000');
+      const { code, stderr } = harness.call(['run', '--bundle', bundle, harness.newId()]);
+      assert.equal(code, 1, `${kind}: ${stderr}`);
+      assert.ok(readFileSync(file, 'utf8').endsWith(`${kind}\n`), `${kind}: ${stderr}`);
+      assert.deepEqual(readdirSync(harness.state), []);
+      harness.assertNothingLeft();
+    }
+  });
+
   test(`${name}: argv is the configured one, whatever it is`, { skip }, () => {
     const hook = { path: '/bin/busybox', args: ['cat', '/nosuchfile'] };
     const bundle = harness.bundle({ hooks: { startContainer: [hook] }, linux }, 'true');
