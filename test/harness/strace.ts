@@ -36,16 +36,21 @@ export interface Compared {
   readonly lines: number;
 }
 
-/** Compares `calls` with the trace from its line `from`; stops where the process executes a program. */
+/**
+ * Compares `calls` with the trace from its line `from`; stops where the process executes a program. Before the call
+ * number `boundary` the process answers to its first batch and gets another.
+ */
 export function compareTrace(
   calls: readonly Call[],
   trace: readonly string[],
   from: number,
   bound: Bindings,
+  boundary = -1,
 ): Compared {
   const lines = trace.slice(from).filter(isCall);
   let at = 0;
-  for (const call of calls) {
+  for (const [index, call] of calls.entries()) {
+    if (index === boundary) while (isChannel(lines[at] ?? '')) at++;
     if (call.name === 'PAUSE') {
       while (isChannel(lines[at] ?? '')) at++;
       continue;

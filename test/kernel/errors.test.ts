@@ -131,7 +131,8 @@ const KERNEL: readonly Row[] = [
     name: 'a device where another one is',
     parts: linux({ devices: [{ path: '/dev/pts', type: 'c', major: 1, minor: 3 }] }),
     field: '/linux/devices/0',
-    kernel: ['mknodat', 'EEXIST'],
+    // mknodat(2) may find what a mount has brought; that it is something else is what is checked.
+    kernel: ['CHECK', 'EEXIST'],
     who: 'root',
   },
   {

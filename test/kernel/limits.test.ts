@@ -190,6 +190,8 @@ const BUSY = 'echo ready; while :; do :; done';
 
 /** CPU time in nanoseconds of busy containers over `seconds`, in the order of their flags. */
 async function shares(flags: readonly (readonly string[])[], seconds: number): Promise<number[]> {
+  // A parent that is not there before is taken away with the last container below it.
+  for (const controller of ['cpu', 'pids', 'cpuacct']) mkdirSync(directory(controller), { recursive: true });
   // Much for all of them together, so that what else runs here takes little of the core.
   writeFileSync(`${directory('cpu')}/${UNIFIED ? 'cpu.weight' : 'cpu.shares'}`, UNIFIED ? '10000' : '262144');
   const started = flags.map((own) => harness.start(harness.runArguments(own, BUSY)));
