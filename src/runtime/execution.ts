@@ -50,10 +50,11 @@ export function executionFailure(
   return executionError(program, errno, found);
 }
 
-/** 0 when one of the places of a program has it, else the errno that execve(2) would end with. */
+/** 0 when one of the places of a program has it, or may have it, else the errno that execve(2) would end with. */
 export function programErrno(tries: readonly Slot[], batch: Batch, answer: Answer): number {
   const results = tries.map((slot) => slotValue(batch, answer, slot));
-  if (results.some((result) => result >= 0)) return 0;
+  const unknown = [-ERRNO.EPERM, -ERRNO.ENOSYS];
+  if (results.some((result) => result >= 0 || unknown.includes(result))) return 0;
   return results.includes(-ERRNO.EACCES) ? ERRNO.EACCES : -(results[0] ?? -ERRNO.ENOENT);
 }
 

@@ -16,7 +16,12 @@ export function findProgram(c: Context): Slot[] | undefined {
   const { args = [], env = [] } = c.spec.process ?? {};
   const program = args[0] ?? '';
   const found = candidates(program, env).map((path) => slot(path, { reply: true }));
-  const tolerate = [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.EACCES, ERRNO.ELOOP];
+  // A filter that is on already may not know this call: then only execve(2) tells (EPERM, ENOSYS).
+  const filtered = c.spec.linux?.seccomp !== undefined && !c.spec.process?.noNewPrivileges;
+  // A record tolerates four errnos.
+  const tolerate = filtered
+    ? [ERRNO.ENOENT, ERRNO.EACCES, ERRNO.EPERM, ERRNO.ENOSYS]
+    : [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.EACCES, ERRNO.ELOOP];
   c.child('find-program', `look for ${program}`, '/process/args', [
     ...found.map((result) =>
       call(
