@@ -1,14 +1,12 @@
 // Every constraint on joining can fail: for each, a plan of an exec that breaks it and is otherwise right.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { PR_SET_DUMPABLE } from '../linux/constants/process.ts';
 import { exampleSpec } from '../spec/defaults.ts';
 import type { LinuxNamespaceType, Process, Spec } from '../spec/runtime-spec.ts';
 import { type Call, slot } from './call.ts';
 import { compileExec, inherited } from './compile-exec.ts';
 import type { HostFacts } from './facts.ts';
-import { compiledPlans } from './specification.testing.ts';
 import { type Plan, step } from './step.ts';
 import * as sys from './syscalls.ts';
 import { JOIN_ORDER } from './verify/join-order.ts';
@@ -118,27 +116,6 @@ test('verify of exec: every constraint on joining has a plan that breaks it, a r
     assert.ok(broken.has(id), id);
     assert.ok(order !== '' && reason !== '' && source !== '');
   }
-});
-
-test('every compiled exec keeps every constraint', () => {
-  const types = fc.subarray<LinuxNamespaceType>([
-    'pid',
-    'network',
-    'ipc',
-    'uts',
-    'user',
-    'cgroup',
-    'time',
-    'mount',
-  ]);
-  fc.assert(
-    fc.property(compiledPlans, types, fc.boolean(), ({ spec: made, facts }, namespaces, joins) => {
-      const process = made.process ?? PROCESS;
-      const options = { id: 'x', target: { ...target, namespaces }, ...(joins ? { cgroup: cgroup() } : {}) };
-      assert.deepEqual(verifyExec(compileExec(made, process, facts, options)), []);
-    }),
-    { numRuns: 100 },
-  );
 });
 
 test("what the process does not say, the container's configuration says", () => {

@@ -11,6 +11,7 @@ import {
   type SandboxOptions,
   STATE,
 } from './cri.ts';
+import { Terminal } from './cri-stream.ts';
 import { matrix } from './matrix.ts';
 import type { Message } from './protobuf.ts';
 import { until } from './room.ts';
@@ -113,6 +114,45 @@ matrix('CRI', (runtime) => Kubelet.open(runtime), {
       assert.deepEqual(result, { code: 6, stdout: 'out\n', stderr: 'err\n' });
       await assert.rejects(kubelet.exec(id, 'sleep 100', 1), /timeout|deadline/i);
       assert.equal(await output(kubelet, id, 'ps | grep -c "sleep 100$"; true'), '0');
+    }),
+  'exec: a terminal, typed commands, a change of its size': (kubelet) =>
+    withSandbox(kubelet, {}, async (sandbox) => {
+      const id = await kubelet.startContainer(sandbox, 'sleep 1000');
+      const request: Message = [
+        [1, id],
+        [2, 'sh'],
+        [3, true],
+        [4, true],
+        [5, true],
+      ];
+      const terminal = await Terminal.open(kubelet, (await kubelet.call('Exec', request)).text(1));
+      terminal.resize(99, 33);
+      terminal.type('tty; sleep 0.3; stty size\n');
+      await until('the size', () => /\/dev\/pts\/\d+\r\n[\s\S]*33 99\r\n/.test(terminal.output));
+      terminal.type('exit 5\n');
+      await until('the status', () => terminal.status !== '');
+      assert.match(terminal.status, /"reason":"NonZeroExitCode".*"message":"5"/);
+      terminal.close();
+    }),
+  'attach: a terminal of a container': (kubelet) =>
+    withSandbox(kubelet, {}, async (sandbox) => {
+      const fields: Message = [
+        [12, true],
+        [14, true],
+      ];
+      const id = await kubelet.startContainer(sandbox, '', { command: ['sh'], fields });
+      const request: Message = [
+        [1, id],
+        [2, true],
+        [3, true],
+        [4, true],
+      ];
+      const terminal = await Terminal.open(kubelet, (await kubelet.call('Attach', request)).text(1));
+      terminal.type('echo $((6 * 7))\n');
+      await until('the answer', () => terminal.output.includes('\r\n42\r\n'));
+      terminal.type('exit 6\n');
+      assert.equal(await ended(kubelet, id), 6);
+      terminal.close();
     }),
   'logs: a terminal, and a log that is opened again': (kubelet) =>
     withSandbox(kubelet, {}, async (sandbox) => {
