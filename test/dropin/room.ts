@@ -237,10 +237,20 @@ export class Room {
     return job.ended;
   }
 
+  /** Process 1 of the room, as the host counts. */
+  private init(): string {
+    return this.children(this.process.pid ?? 0)[0] ?? assert.fail('the room has no process');
+  }
+
   /** Path at which the host sees a file of the room: the root of its process 1. */
   seen(path: string): string {
-    const [unshare] = this.children(this.process.pid ?? 0);
-    return `/proc/${unshare ?? this.process.pid}/root${path}`;
+    return `/proc/${this.init()}/root${path}`;
+  }
+
+  /** A connection to a port of the room's loopback device: the streams of a program of the host that holds it. */
+  connect(port: number): ChildProcess {
+    const program = ['busybox', 'nc', '127.0.0.1', String(port)];
+    return spawn('nsenter', ['--target', this.init(), '--net', ...program], { stdio: 'pipe' });
   }
 
   private children(pid: number): string[] {
