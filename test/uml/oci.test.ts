@@ -95,6 +95,28 @@ try delete rt delete -f one; left`;
   });
 });
 
+test('a process killed for want of memory is an event on cgroup v2, the end of the container the last', {
+  skip,
+}, async () => {
+  const script = `${PRELUDE}
+ln -s busybox rootfs/bin/tr
+printf 'sleep 1\nsh -c "x=$(head -c 64m /dev/zero | tr "\\\\0" x)"\nsleep 1000\n' > rootfs/hog
+base '"sh","/hog"' '"resources":{"memory":{"limit":16777216,"swap":16777216}},'; try run rt run -d one
+rt events --interval 200ms one > events & watcher=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do grep -q oom events && break; sleep 1; done
+echo "oom: $(grep oom events | head -n 1)"; echo "first: $(head -n 1 events | cut -c 1-29)"
+rt kill one KILL 2> /dev/null; wait $watcher; echo "ended: $?"; try delete rt delete one; left`;
+  const result = await runInUml({ script, timeout: 40 });
+  expectLines(result, {
+    run: '0',
+    oom: '{"type":"oom","id":"one"}',
+    first: '{"type":"stats","id":"one","d',
+    ended: '0',
+    delete: '0',
+    left: '',
+  });
+});
+
 test('cgroups in use, frozen, or without domain controllers are refused on cgroup v2', { skip }, async () => {
   const script = `${PRELUDE}
 cd /tmp/b; mkdir /sys/fs/cgroup/own; echo $$ > /sys/fs/cgroup/own/cgroup.procs
