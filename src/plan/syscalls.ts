@@ -74,8 +74,8 @@ export const openat2 = (
 
 export const close = (from: Fd, options?: CallOptions): Call => plain('close', [fd(from)], options);
 
-export const closeRange = (first: number, last: number, flags: number): Call =>
-  call('close_range', [number(first), number(last), number(flags, F.CLOSE_RANGE_FLAGS)]);
+export const closeRange = (first: number, last: number, flags: number, options?: CallOptions): Call =>
+  call('close_range', [number(first), number(last), number(flags, F.CLOSE_RANGE_FLAGS)], options);
 
 export const write = (
   to: Fd,
