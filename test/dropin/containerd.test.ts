@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { Containerd } from './containerd.ts';
 import { IMAGE } from './image.ts';
 import { matrix } from './matrix.ts';
-import { succeeded, until } from './room.ts';
+import { succeeded } from './room.ts';
+import { until } from './sleep.ts';
 import { inTerminal, shown } from './terminal.ts';
 
 async function withTask(

@@ -2,8 +2,9 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { IMAGE, PAUSE_IMAGE, writeImage } from './image.ts';
-import { complaints, type Job, type Result, Room, type RunOptions, succeeded, until } from './room.ts';
+import { complaints, type Job, type Result, Room, type RunOptions, succeeded } from './room.ts';
 import type { Runtime } from './runtimes.ts';
+import { until } from './sleep.ts';
 
 const SOCKET = '/run/containerd/containerd.sock';
 

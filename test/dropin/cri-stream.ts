@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import type { Kubelet } from './cri.ts';
-import { until } from './room.ts';
+import { until } from './sleep.ts';
 
 /** The first byte of each message. */
 const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4 } as const;

@@ -14,7 +14,7 @@ import {
 import { Terminal } from './cri-stream.ts';
 import { matrix } from './matrix.ts';
 import type { Message } from './protobuf.ts';
-import { until } from './room.ts';
+import { until } from './sleep.ts';
 
 async function withSandbox(
   kubelet: Kubelet,

@@ -5,7 +5,7 @@ import { copyFileSync, renameSync } from 'node:fs';
 import { Docker } from './docker.ts';
 import { IMAGE } from './image.ts';
 import { matrix } from './matrix.ts';
-import { until } from './room.ts';
+import { until } from './sleep.ts';
 import { inTerminal, shown } from './terminal.ts';
 
 const TICK = 'n=0; trap "exit 12" TERM; while :; do n=$((n+1)); echo $n; sleep 0.05; done';

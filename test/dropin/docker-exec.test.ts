@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { Docker } from './docker.ts';
 import { matrix } from './matrix.ts';
-import { until } from './room.ts';
+import { until } from './sleep.ts';
 import { inTerminal, shown } from './terminal.ts';
 
 const CLIENT = { env: { DOCKER_HOST: 'unix:///run/docker.sock' } };

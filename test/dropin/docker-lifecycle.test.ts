@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { Docker } from './docker.ts';
 import { matrix } from './matrix.ts';
-import { sleep, until } from './room.ts';
+import { sleep, until } from './sleep.ts';
 
 const TRAP =
   'trap "echo got TERM; exit 5" TERM; trap "echo got USR1" USR1; echo ready; while :; do sleep 0.05; done';

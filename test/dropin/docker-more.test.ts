@@ -5,7 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { Docker } from './docker.ts';
 import { IMAGE } from './image.ts';
 import { longMatrix } from './matrix.ts';
-import { succeeded, until } from './room.ts';
+import { succeeded } from './room.ts';
+import { until } from './sleep.ts';
 
 async function output(docker: Docker, flags: readonly string[], script: string): Promise<string> {
   return succeeded(await docker.run(flags, script), ['docker', 'run', ...flags]);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { Docker } from './docker.ts';
 import { IMAGE } from './image.ts';
 import { matrix } from './matrix.ts';
-import { until } from './room.ts';
+import { until } from './sleep.ts';
 
 const SERVER = 'mkdir /www; echo served > /www/index.html; exec httpd -f -p 80 -h /www';
 

@@ -2,8 +2,9 @@
 
 import { Containerd } from './containerd.ts';
 import { IMAGE, writeImage } from './image.ts';
-import { complaints, type Job, type Result, Room, type RunOptions, succeeded, until } from './room.ts';
+import { complaints, type Job, type Result, Room, type RunOptions, succeeded } from './room.ts';
 import type { Runtime } from './runtimes.ts';
+import { until } from './sleep.ts';
 
 const HOST = 'unix:///run/docker.sock';
 

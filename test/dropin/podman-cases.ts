@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { IMAGE } from './image.ts';
 import type { Cases } from './matrix.ts';
 import type { Podman } from './podman.ts';
-import { sleep, until } from './room.ts';
+import { sleep, until } from './sleep.ts';
 import { inTerminal, shown } from './terminal.ts';
 
 const TRAP =

@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { IMAGE } from './image.ts';
 import { type Cases, longMatrix } from './matrix.ts';
 import { Podman } from './podman.ts';
-import { until } from './room.ts';
+import { until } from './sleep.ts';
 
 const CASES: Cases<Podman> = {
   'hooks of the engine': async (podman) => {

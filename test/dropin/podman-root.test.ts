@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { matrix } from './matrix.ts';
 import { Podman } from './podman.ts';
 import { PODMAN_CASES } from './podman-cases.ts';
-import { sleep, until } from './room.ts';
+import { sleep, until } from './sleep.ts';
 
 matrix('podman as root', (runtime) => Podman.open(runtime, 'root'), {
   'run: limits': async (podman) => {

@@ -8,16 +8,16 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
-  rmdirSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { hierarchies, makeCgroups, removeAbandoned, removeCgroups } from './cgroups.ts';
 import { peersRoot } from './peers-root.ts';
 import { ENTER_ROOM, FURNISH_ROOM, SERVE } from './room-script.ts';
 import type { Runtime } from './runtimes.ts';
+import { until } from './sleep.ts';
 
 /** How a command in the room ended. */
 export interface Result {
@@ -50,30 +50,8 @@ export interface Job {
   pid(): number | undefined;
 }
 
-const CGROUP_ROOT = '/sys/fs/cgroup';
-
 /** Sysctls without a namespace of their own that dockerd raises; they are put back. */
 const SYSCTLS = ['kernel/keys/root_maxkeys', 'kernel/keys/root_maxbytes'].map((name) => `/proc/sys/${name}`);
-
-/** Waits. */
-export function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-/** Waits until `probe` returns something, at most `seconds`; the time is the test's failure. */
-export async function until<T>(
-  what: string,
-  probe: () => Promise<T | undefined | false> | T | undefined | false,
-  seconds = 20,
-): Promise<T> {
-  const end = performance.now() + seconds * 1000;
-  for (;;) {
-    const found = await probe();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > end) return assert.fail(`${what} did not happen in ${seconds} s`);
-    await sleep(30);
-  }
-}
 
 function quote(word: string): string {
   return /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
@@ -86,44 +64,6 @@ function script(command: readonly string[], number: number, options: RunOptions)
   const limited = seconds === 0 ? [] : ['timeout', '-k', '1', '-s', 'KILL', String(seconds)];
   const words = [...limited, ...prefix, ...command].map(quote).join(' ');
   return [`echo $$ > ./${number}.pid`, `cd ${quote(cwd)}`, ...exports, `exec ${words}`, ''].join('\n');
-}
-
-/** The v1 hierarchies that are mounted, by the directory below /sys/fs/cgroup, `unified` among them. */
-function hierarchies(): { name: string; directory: string }[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .filter((line) => / - cgroup2? /.test(line))
-    .map((line) => ({ directory: line.split(' ')[4] ?? '', options: line.split(' ').at(-1) ?? '' }))
-    .map(({ directory, options }) => ({
-      directory,
-      name:
-        directory === `${CGROUP_ROOT}/unified`
-          ? 'unified'
-          : options.replace(/^rw,?/, '').replace('xattr,', ''),
-    }));
-}
-
-function makeCgroups(name: string): string[] {
-  return hierarchies().map(({ directory }) => {
-    const path = `${directory}/${name}`;
-    mkdirSync(path);
-    // A process cannot enter a cpuset without processors.
-    for (const file of ['cpuset.cpus', 'cpuset.mems'])
-      if (directory.endsWith('/cpuset'))
-        writeFileSync(`${path}/${file}`, readFileSync(`${directory}/${file}`));
-    return path;
-  });
-}
-
-function removeTree(path: string): void {
-  if (!existsSync(path)) return;
-  for (const entry of readdirSync(path, { withFileTypes: true }))
-    if (entry.isDirectory()) removeTree(`${path}/${entry.name}`);
-  try {
-    rmdirSync(path);
-  } catch {
-    // Its last process is just dying; the caller tries again.
-  }
 }
 
 /** A room with one runtime in it; the other runtimes of the peers' root are replaced by a program that fails. */
@@ -148,7 +88,8 @@ export class Room {
     this.program = `${this.directory}/runtime/${runtime.name}`;
     copyFileSync(runtime.source(), this.program);
     chmodSync(this.program, 0o755);
-    this.cgroups = makeCgroups(`caisson-dropin-${process.pid}-${this.directory.slice(-6)}`);
+    removeAbandoned();
+    this.cgroups = makeCgroups(this.directory.slice(-6));
     const names = unified
       ? 'unified'
       : hierarchies()
@@ -260,17 +201,13 @@ export class Room {
 
   /** Ends every process of the room and removes what was made for it. */
   async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.process.on('close', resolve));
+    this.process.kill('SIGKILL');
     this.process.stdin?.end();
-    if (!this.gone) await Promise.race([closed, sleep(5000).then(() => this.process.kill('SIGKILL'))]);
-    if (!this.gone) await closed;
-    await until('the removal of the cgroups', () => {
-      for (const path of this.cgroups) removeTree(path);
-      return !this.cgroups.some((path) => existsSync(path));
-    });
+    const left = await removeCgroups(this.cgroups);
     for (const [path, value] of this.sysctls)
       if (readFileSync(path, 'utf8') !== value) writeFileSync(path, value);
     rmSync(this.directory, { recursive: true, force: true });
+    assert.deepEqual(left, [], 'cgroups with processes in them');
   }
 }
 
