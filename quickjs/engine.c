@@ -5,6 +5,7 @@
 // (scripts/oci-executable.mjs), so that the next start goes on behind the loading.
 //
 // QuickJS is included, not linked, for byte strings: it has strings of 8 bits, but its interface hands out UTF-8.
+#include "immortal.h"
 #include "quickjs.c"
 #include <errno.h>
 #include <fcntl.h>
@@ -213,8 +214,13 @@ static void load(char **programs, const char *module) {
     ARENA->loaded = 1;
 }
 
-// The arena by whole pages.
+// The arena by whole pages. Objects, functions, shapes and atoms in it are counted no more.
 static _Noreturn void write_image(const char *path) {
+    JSRuntime *rt = ARENA->runtime;
+    struct list_head *link;
+    list_for_each(link, &rt->gc_obj_list) list_entry(link, JSGCObjectHeader, link)->ref_count += IMMORTAL;
+    for (int i = 0; i < rt->atom_size; i++)
+        if (!atom_is_free(rt->atom_array[i])) rt->atom_array[i]->header.ref_count += IMMORTAL;
     size_t size = ((size_t)(ARENA->top - arena_start) + 4095) & ~(size_t)4095;
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, arena_start, size) != (ssize_t)size) fail(0, path);

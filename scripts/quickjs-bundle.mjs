@@ -20,6 +20,10 @@ const entry = `
 import { runFile } from 'node:test';
 import { utf8ToBytes } from ${JSON.stringify(join(root, 'src/linux/bytes.ts'))};
 import { runAsProgram } from ${JSON.stringify(join(root, 'src/host/quickjs.ts'))};
+import { after } from ${JSON.stringify(join(root, 'src/host/quickjs-loop.ts'))};
+// What fast-check looks for.
+globalThis.setTimeout = (handler, milliseconds) => after(milliseconds ?? 0, handler);
+globalThis.clearTimeout = (cancel) => cancel?.();
 const results = [];
 runAsProgram(async (port) => {
 ${files.map((file) => `results.push(...await runFile(${JSON.stringify(file)}, () => import(${JSON.stringify(join(root, file))})));`).join('\n')}

@@ -2,10 +2,12 @@
 import type { Bytes } from '../linux/bytes.ts';
 import {
   F_ADD_SEALS,
+  F_GETFD,
   F_SEAL_GROW,
   F_SEAL_SEAL,
   F_SEAL_SHRINK,
   F_SEAL_WRITE,
+  FD_CLOEXEC,
   MFD_ALLOW_SEALING,
   MFD_CLOEXEC,
   MFD_EXEC,
@@ -136,15 +138,30 @@ function stdioOf(options: ChannelOptions): Stdio {
   };
 }
 
+/**
+ * Descriptors of the caller from 3 on. Throws Error for one that the caller does not have: the number may be one of this
+ * process's own by now, which all are close-on-exec, and the channel in a container would be a way out of it.
+ */
+function keptDescriptors(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => {
+    const flags = call('fcntl', 3 + index, F_GETFD);
+    if (flags >= 0 && (flags & FD_CLOEXEC) === 0) return 3 + index;
+    const path = `/proc/self/fd/${3 + index}`;
+    throw new Error(
+      `unable to stat preserved-fd ${index + 1} (of ${count}): stat ${path}: no such file or directory`,
+    );
+  });
+}
+
 /** Starts a launcher: port.ts. Throws Error when that fails. */
 export function openChannel(options: ChannelOptions = {}): Channel {
+  const kept = keptDescriptors(options.keep ?? 0);
   const image = launcherFile();
   const pair = new Int32Array(2);
   const made = call('socketpair', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
   if (made < 0) throw osError(made, 'socketpair', '');
   const [own = -1, theirs = -1] = pair;
   const stdio = stdioOf(options);
-  const kept = Array.from({ length: options.keep ?? 0 }, (_, index) => 3 + index);
   const words = ['caisson-launcher', String(3 + kept.length)];
   const pid = engine.spawn(image, words, [], [...stdio.descriptors, ...kept, theirs], null);
   for (const fd of [theirs, ...stdio.own]) call('close', fd);
