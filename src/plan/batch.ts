@@ -1,6 +1,8 @@
 // A batch ready to be sent, with what is needed to understand the answers to it.
+import type { KnownSlots } from './answer.ts';
 import type { Call, OutBuffer, Slot } from './call.ts';
 import type { Actor, Step } from './step.ts';
+import { writeNumber } from './words.ts';
 
 /** A batch ready to be sent, and what is needed to understand the answers to it. */
 export interface Batch {
@@ -15,6 +17,18 @@ export interface Batch {
   readonly traceOffset: number;
   readonly slots: ReadonlyMap<Slot, number>;
   readonly buffers: ReadonlyMap<OutBuffer, number>;
+  /** Places in the bytes for numbers of an earlier batch's slots. */
+  readonly open: readonly { readonly slot: Slot; readonly at: number; readonly width: number }[];
+}
+
+/** Fills in what an earlier batch has brought: the batch can then be sent. Throws Error for a slot without a number. */
+export function supply(batch: Batch, known: KnownSlots): void {
+  const view = new DataView(batch.bytes.buffer);
+  for (const { slot, at, width } of batch.open) {
+    const value = known(slot);
+    if (value === undefined) throw new Error(`slot ${slot.name} has no number yet`);
+    writeNumber(view, at, width, value);
+  }
 }
 
 /** A batch whose list of records is made where something has failed or is traced, and not before. */
@@ -25,6 +39,7 @@ export class Encoded implements Batch {
   readonly traceOffset: number;
   readonly slots: ReadonlyMap<Slot, number>;
   readonly buffers: ReadonlyMap<OutBuffer, number>;
+  readonly open: Batch['open'];
   private listed: Batch['records'] | undefined;
 
   constructor(made: Omit<Batch, 'records'>) {
@@ -34,6 +49,7 @@ export class Encoded implements Batch {
     this.traceOffset = made.traceOffset;
     this.slots = made.slots;
     this.buffers = made.buffers;
+    this.open = made.open;
   }
 
   get records(): Batch['records'] {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeAnswer, knownSlots } from './answer.ts';
 import { slot, struct } from './call.ts';
-import { encode } from './encode.ts';
+import { encode, supply } from './encode.ts';
 import { step } from './step.ts';
 import * as sys from './syscalls.ts';
 import { FRAME_SIZE, HEADER_SIZE, RECORD, RECORD_SIZE, WIRE } from './wire.ts';
@@ -39,13 +39,18 @@ test('every slot is in the answer to a batch that another one goes on from', () 
 test('a known slot is an immediate argument, and a number in a structure', () => {
   const place = slot('place', { width: 4 });
   const known = (of: unknown) => (of === file ? 7 : of === absent ? -2 : of === place ? 9 : undefined);
+  const earlier = step('parent', 'earlier', 'earlier', 'default: test', [
+    ...open.calls,
+    sys.openat(sys.AT_FDCWD, '/c', 0, 0, { result: place }),
+  ]);
   const fields = struct({ name: 'fd', width: 4, value: place }, { name: 'events', width: 4, value: 1 });
   const use = step('child', 'use', 'use', 'default: test', [
     sys.close(file),
     sys.close(absent),
     sys.ioctl(0, 0, fields),
   ]);
-  const batch = encode([use], 'x86_64', { known });
+  const batch = encode([use], 'x86_64', { after: encode([earlier], 'x86_64', { replies: 'all' }) });
+  supply(batch, known);
   const view = new DataView(batch.bytes.buffer);
   const record = (index: number) => HEADER_SIZE + index * RECORD_SIZE;
   assert.equal(view.getUint32(4, true), 3);

@@ -2,7 +2,6 @@
 import { type Arch, type SyscallName, syscallNumber } from '../linux/abi/index.ts';
 import { type Bytes, writeBytes } from '../linux/bytes.ts';
 import { OPEN_FLAGS, translateOpenFlags } from '../linux/flags.ts';
-import type { KnownSlots } from './answer.ts';
 import { type Batch, callsInOrder, Encoded } from './batch.ts';
 import {
   type Arg,
@@ -24,8 +23,8 @@ export interface EncodeOptions {
   readonly trace?: boolean;
   /** A quicker writeBytes of the host's. */
   readonly writeBytes?: typeof writeBytes;
-  /** Slots of an earlier batch, by its answer: they become immediate arguments. */
-  readonly known?: KnownSlots;
+  /** An earlier batch: its slots become immediate arguments, which `supply` fills in when its answer is there. */
+  readonly after?: Batch;
   /** `all`: every slot and buffer is in the answer, for a later batch that goes on from this one. */
   readonly replies?: 'marked' | 'all';
   /** The reply length of a batch whose answers come between the answers to this one: this one's is another. */
@@ -71,6 +70,8 @@ class Encoder {
   private readonly text: Bytes[] = [];
   private textLength = 0;
   private scratchLength = 0;
+  /** Of the data, once it is finished. */
+  wholeLength = 0;
   private readonly wordsIntoText: number[] = [];
   private readonly pointersIntoText: number[] = [];
   /** Three views of the same memory. */
@@ -83,13 +84,16 @@ class Encoder {
   private readonly arch: Arch;
   /** Plans are written with x86-64's open flags; arm64 has other values for a few of them. */
   private readonly translates: boolean;
-  private readonly known: KnownSlots | undefined;
+  private readonly earlier: Batch['slots'] | undefined;
+  /** Where numbers of earlier slots go: words of records, and offsets of data with the width there. */
+  readonly openWords: [Slot, number][] = [];
+  readonly openData: [Slot, number, number][] = [];
 
-  constructor(arch: Arch, records: number, known: KnownSlots | undefined) {
+  constructor(arch: Arch, records: number, earlier: Batch['slots'] | undefined) {
     this.words = new Int32Array(RECORD_WORDS * records);
     this.arch = arch;
     this.translates = arch !== 'x86_64';
-    this.known = known;
+    this.earlier = earlier;
   }
 
   reserve(bytes: number): number {
@@ -229,9 +233,8 @@ class Encoder {
   }
 
   private homeSlot(target: Slot, at: number, width: number): void {
-    const known = this.known?.(target);
-    if (known !== undefined) {
-      this.writeNumber(at, width, known);
+    if (this.earlier?.has(target)) {
+      this.openData.push([target, at, width]);
       return;
     }
     if (this.slots.has(target)) throw new Error(`slot ${target.name} is wanted in two places`);
@@ -251,7 +254,7 @@ class Encoder {
   /** Adds the record of `call`; `child` is the index of the child's first record. What is usual takes no call. */
   record(call: Call, child: number): void {
     const { name, args, tolerate, result } = call;
-    const { words, slots, known } = this;
+    const { words, slots, earlier } = this;
     const count = args.length;
     if (count > 6) throw new Error(`${name} has more arguments than a record holds`);
     const first = this.recorded + ARGUMENT_WORD;
@@ -283,12 +286,11 @@ class Encoder {
         }
         kinds |= WIRE.KIND_PTR << (2 * i);
       } else {
-        const value = known?.(arg);
-        if (value === undefined) {
+        if (earlier?.has(arg)) {
+          this.openWords.push([arg, at]);
+        } else {
           words[at] = slots.get(arg) ?? this.slotOffset(arg);
           kinds |= (arg.width === 4 ? WIRE.KIND_LOAD32 : WIRE.KIND_LOAD64) << (2 * i);
-        } else {
-          this.immediate(at, value, 'dec');
         }
       }
     }
@@ -342,6 +344,7 @@ class Encoder {
     for (const at of this.pointersIntoText) data.setUint32(at, placed(data.getUint32(at, true)), true);
     for (const [buffer, at] of this.buffers) if (at < 0) this.buffers.set(buffer, placed(~at));
     const length = scratchAt + this.scratchLength;
+    this.wholeLength = length;
     const relocsAt = HEADER_SIZE + 4 * words.length;
     const start = relocsAt + align8(4 * relocs.length) + FRAME_SIZE;
     const bytes = new Uint8Array(start + length);
@@ -360,7 +363,7 @@ class Encoder {
 /** Encodes `steps` for `arch`. Throws Error where a plan is malformed, which is a defect of the compiler. */
 export function encode(steps: readonly Step[], arch: Arch, options: EncodeOptions = {}): Batch {
   const { calls, child, notifier } = callsInOrder(steps);
-  const encoder = new Encoder(arch, calls.length, options.known);
+  const encoder = new Encoder(arch, calls.length, options.after?.slots);
   const structures = encoder.reserveReplies(calls);
   const traceOffset = options.trace ? encoder.reserve(8 * calls.length) : -1;
   if (encoder.dataLength === options.unlike) encoder.reserve(8);
@@ -370,8 +373,13 @@ export function encode(steps: readonly Step[], arch: Arch, options: EncodeOption
   for (let i = 0; i < calls.length; i++) encoder.record(calls[i] as Call, i < child ? notifier : child);
   const replyLength = options.replies === 'all' ? encoder.dataLength : marked;
   const bytes = encoder.finish(replyLength, traceOffset, options.writeBytes);
-  const { slots, buffers } = encoder;
-  return new Encoded({ steps, bytes, replyLength, traceOffset, slots, buffers });
+  const { slots, buffers, openWords, openData } = encoder;
+  const dataAt = bytes.length - encoder.wholeLength;
+  const open = [
+    ...openWords.map(([slot, at]) => ({ slot, at: HEADER_SIZE + 4 * at, width: 8 })),
+    ...openData.map(([slot, at, width]) => ({ slot, at: dataAt + at, width })),
+  ];
+  return new Encoded({ steps, bytes, replyLength, traceOffset, slots, buffers, open });
 }
 
 export {
@@ -385,4 +393,4 @@ export {
   knownSlots,
   slotValue,
 } from './answer.ts';
-export type { Batch } from './batch.ts';
+export { type Batch, supply } from './batch.ts';

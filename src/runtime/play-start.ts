@@ -9,7 +9,7 @@ import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/comp
 import { PAUSE_NOTIFY } from '../plan/compile/notify.ts';
 import { PAUSE_PROGRAM } from '../plan/compile/program.ts';
 import type { Beginning, StartPlan } from '../plan/compile.ts';
-import { type Answer, type Batch, knownSlots, slotValue } from '../plan/encode.ts';
+import { type Answer, type Batch, knownSlots, slotValue, supply } from '../plan/encode.ts';
 import { type Step, step } from '../plan/step.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { LinuxIDMapping, Spec } from '../spec/runtime-spec.ts';
@@ -70,9 +70,11 @@ async function sendPlan(player: Player, started: Startable, trace: boolean): Pro
   }
   const batch = await player.send(early, { replies: 'all' });
   let plan: StartPlan | undefined;
+  let own: Batch | undefined;
   let refused: unknown;
   try {
     plan = started.plan;
+    own = player.encode(plan.steps.slice(early.length), { after: batch, unlike: batch.replyLength });
   } catch (error) {
     refused = error;
   }
@@ -82,15 +84,13 @@ async function sendPlan(player: Player, started: Startable, trace: boolean): Pro
     else await killChild(player, batch, answer, beginning.forked.pid);
     throw failure(batch, answer, undefined, plan);
   }
-  if (plan === undefined) {
+  if (plan === undefined || own === undefined) {
     await endChild(player);
     throw refused;
   }
   try {
-    const own = await player.send(plan.steps.slice(early.length), {
-      known: knownSlots(batch, answer),
-      unlike: batch.replyLength,
-    });
+    supply(own, knownSlots(batch, answer));
+    await player.transmit(own);
     return { plan, batch, own };
   } catch (error) {
     // The child reads the channel: what cleans up would be played by it.

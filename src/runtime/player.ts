@@ -57,14 +57,24 @@ export class Player {
 
   /** Throws CaissonError ELAUNCHER when the launcher has gone. */
   async send(steps: readonly Step[], options: EncodeOptions = {}): Promise<Batch> {
+    const batch = this.encode(steps, options);
+    await this.transmit(batch);
+    return batch;
+  }
+
+  /** A batch that is sent later, by `transmit`. */
+  encode(steps: readonly Step[], options: EncodeOptions): Batch {
     const { writeBytes } = this;
-    const batch = encode(steps, this.arch, writeBytes === undefined ? options : { ...options, writeBytes });
+    return encode(steps, this.arch, writeBytes === undefined ? options : { ...options, writeBytes });
+  }
+
+  /** Throws CaissonError ELAUNCHER when the launcher has gone. */
+  async transmit(batch: Batch): Promise<void> {
     try {
       await this.channel.send(batch.bytes);
     } catch (cause) {
       throw gone(cause);
     }
-    return batch;
   }
 
   /** The next answer that nobody was promised. Throws CaissonError ELAUNCHER when the launcher has gone. */
