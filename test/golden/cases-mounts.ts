@@ -54,6 +54,9 @@ export const MOUNT_CASES: readonly GoldenCase[] = [
   { name: 'devices-nested', purpose: 'a directory is made for it', change: withLinux({ devices: [{ path: '/dev/net/tun', type: 'c', major: 10, minor: 200 }] }) },
   { name: 'devices-replaced', purpose: 'the configuration has its own /dev/null', change: withLinux({ devices: [{ path: '/dev/null', type: 'c', major: 1, minor: 3, fileMode: 0o600 }] }) },
   { name: 'devices-bound-dev', purpose: 'a bound /dev is left alone', change: all(onlyMounts(bind('/dev', '/srv/data')), withLinux({ maskedPaths: [], readonlyPaths: [] })) },
+  { name: 'devices-caller-namespace', purpose: "the caller is root of a user namespace already: the host's nodes are bound", facts: { initialUserNamespace: false } },
+  { name: 'devices-mounted', purpose: 'a node that a mount at its path has made is proven to be the device', change: all(withMounts(bind('/dev/fuse', '/dev/fuse')), withLinux({ devices: [{ path: '/dev/fuse', type: 'c', major: 10, minor: 229 }] })) },
+  { name: 'devices-ptmx', purpose: 'a link to the own devpts, whatever the configuration lists', change: withLinux({ devices: [{ path: '/dev/ptmx', type: 'c', major: 5, minor: 2 }] }) },
   { name: 'devices-user-namespace', purpose: "in a user namespace the host's nodes are bound", change: all(withUserNamespace, withLinux({ devices: [{ path: '/dev/fuse', type: 'c', major: 10, minor: 229 }] })) },
 
   { name: 'masks-none', purpose: 'nothing is masked', change: withLinux({ maskedPaths: [] }) },
