@@ -232,6 +232,7 @@ export function bunPort(programs: Programs): Port {
     initProgram: () => Buffer.from(programs.init()).toString('latin1'),
     openChannel: (options) => openChannel(programs, options),
     readFile: files.readFile,
+    readInput: nodeFiles.readInput,
     stat: files.stat,
     list: files.list,
     entries: nodeFiles.entries,

@@ -38,6 +38,13 @@ export function readFile(path: Bytes, limit = DEFAULT_LIMIT): Bytes | undefined 
   }
 }
 
+/** Standard input to its end: port.ts. */
+export function readInput(): Bytes {
+  const bytes = fs().readFileSync(0);
+  if (bytes.length > DEFAULT_LIMIT) throw new Error(`standard input is larger than ${DEFAULT_LIMIT} bytes`);
+  return bytes.toString('latin1');
+}
+
 function typeOf(stats: Stats): FileStat['type'] {
   if (stats.isFile()) return 'file';
   if (stats.isDirectory()) return 'directory';

@@ -125,6 +125,7 @@ export function nodePort(programs: ProgramPaths = builtPrograms()): Port {
     initProgram: () => fs.readFileSync(programs.init).toString('latin1'),
     openChannel: (options) => openChannel(programs.launcher, options),
     readFile: files.readFile,
+    readInput: files.readInput,
     stat: files.stat,
     list: files.list,
     entries: files.entries,

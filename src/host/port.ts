@@ -105,6 +105,8 @@ export interface Port {
   openChannel(options?: ChannelOptions): Awaitable<Channel>;
   /** The content of a host file, at most `limit` bytes (default 16 MiB); undefined when there is none (ENOENT, ENOTDIR). */
   readFile(path: Bytes, limit?: number): Bytes | undefined;
+  /** Standard input to its end, whatever it is: a socket cannot be opened again by a path. Throws Error beyond 16 MiB. */
+  readInput(): Bytes;
   stat(path: Bytes): FileStat | undefined;
   /** Names in a host directory; empty when there is none. */
   list(path: Bytes): readonly Bytes[];

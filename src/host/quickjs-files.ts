@@ -54,18 +54,27 @@ export function readFile(path: Bytes, limit = DEFAULT_LIMIT): Bytes | undefined 
     throw osError(fd, 'open', path);
   }
   try {
-    const buffer = room;
-    let content = '';
-    for (;;) {
-      const got = callAgain('read', fd, buffer, buffer.length);
-      if (got === 0) return content;
-      if (got < 0 && isAbsent(got)) return undefined;
-      if (got < 0) throw osError(got, 'read', path);
-      content += engine.string(buffer, 0, got);
-      if (content.length > limit) throw new Error(`${path} is larger than ${limit} bytes`);
-    }
+    return readAll(fd, path, limit);
   } finally {
     close(fd);
+  }
+}
+
+/** Standard input to its end: port.ts. */
+export function readInput(): Bytes {
+  return readAll(0, 'standard input', DEFAULT_LIMIT) ?? '';
+}
+
+function readAll(fd: number, path: Bytes, limit: number): Bytes | undefined {
+  const buffer = room;
+  let content = '';
+  for (;;) {
+    const got = callAgain('read', fd, buffer, buffer.length);
+    if (got === 0) return content;
+    if (got < 0 && isAbsent(got)) return undefined;
+    if (got < 0) throw osError(got, 'read', path);
+    content += engine.string(buffer, 0, got);
+    if (content.length > limit) throw new Error(`${path} is larger than ${limit} bytes`);
   }
 }
 

@@ -53,6 +53,7 @@ export function quickjsPort(): Port {
     initProgram: () => engine.init,
     openChannel,
     readFile: files.readFile,
+    readInput: files.readInput,
     stat: files.stat,
     list: files.list,
     entries: files.entries,

@@ -42,6 +42,7 @@ export function machine(
     initProgram: refuse('init'),
     openChannel: refuse('launcher'),
     readFile: (path) => files.get(path),
+    readInput: () => '',
     stat: (path) => {
       const text = files.get(path);
       if (text !== undefined) return { ...DIRECTORY, type: 'file', size: text.length };

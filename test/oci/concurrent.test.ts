@@ -1,12 +1,14 @@
 // F15: many commands on one id at the same time end as if they had come one after the other, and none waits for ever.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { OciHarness, RUNTIMES } from './runtime.ts';
 
 const COMMANDS = 64;
 const rounds = process.env.CAISSON_LONG === '1' ? 20 : 2;
+
+let launched = 0;
 
 interface Outcome {
   readonly command: string;
@@ -16,20 +18,18 @@ interface Outcome {
 
 function launch(harness: OciHarness, args: readonly string[]): Promise<Outcome> {
   const [program = '', ...words] = harness.commandLine(['oci', ...args]);
+  // A file, because a container that lives on has the same standard error.
+  const file = `${harness.directory}/stderr-${launched++}`;
+  const fd = openSync(file, 'w');
   const child = spawn(program, words, {
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'ignore', fd],
     timeout: 60_000,
     killSignal: 'SIGKILL',
   });
-  let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString('latin1');
-  });
+  closeSync(fd);
   return new Promise((resolve) => {
-    // Not `close`: a container that lives on has the same standard error.
     child.on('exit', (code) => {
-      child.stderr.destroy();
-      resolve({ command: args[0] ?? '', code, stderr });
+      resolve({ command: args[0] ?? '', code, stderr: readFileSync(file, 'latin1') });
     });
   });
 }

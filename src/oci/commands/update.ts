@@ -81,8 +81,7 @@ function given({ port, parsed, log }: Invocation): LinuxResources {
       log.warn('Kernel memory settings are ignored and will be removed');
     return resourcesOf(parsed);
   }
-  const path = file === '-' ? '/dev/stdin' : absolute(port, file);
-  const text = readGivenFile(port, path);
+  const text = file === '-' ? port.readInput() : readGivenFile(port, absolute(port, file));
   if (text === undefined) {
     throw new CaissonError(`open ${file}: no such file or directory`, { code: 'EUSAGE' });
   }
