@@ -163,9 +163,10 @@ export async function withContainer<T>(
 ): Promise<T> {
   checkId(target.id);
   checkStateRoot(port, target.stateRoot);
-  const before = readContainer(port, target);
+  // First: the launcher comes up while the record is read.
   const channel = await port.openChannel(options);
   try {
+    const before = readContainer(port, target);
     const player = new Player(port, channel);
     const held = await lockContainer(port, player, target, lock, {
       also: (opened) => options.also?.(before, opened) ?? [],

@@ -79,7 +79,7 @@ export async function deleteLocked(
     });
   }
   // Read before the keeper of an attached run can take it away.
-  const spec = configurationOf(port, target);
+  const spec = configurationOf(port, target, container);
   if (status !== 'stopped') {
     await signalContainer(port, player, target, container, SIGNALS.SIGKILL, true);
     await awaitDeath(port, container);
@@ -108,9 +108,9 @@ async function takeAway(
 }
 
 /** A container without its configuration can be deleted all the same; its poststop hooks are lost. */
-function configurationOf(port: Port, target: Target): Spec | undefined {
+function configurationOf(port: Port, target: Target, container: Container): Spec | undefined {
   try {
-    return containerSpec(port, target);
+    return containerSpec(port, target, container);
   } catch (error) {
     if (error instanceof CaissonError) return undefined;
     throw error;

@@ -52,7 +52,7 @@ export async function startContainer(
 async function startLocked(port: Port, target: Target, held: Held): Promise<void> {
   const { container } = held;
   if (container.status !== 'created') throw notCreated(container.status);
-  const spec = containerSpec(port, target);
+  const spec = containerSpec(port, target, container);
   const connection = await connect(held, `${target.stateRoot}/${target.id}/start`);
   const { record } = container;
   const pid = record.oci.init?.pid ?? 0;
