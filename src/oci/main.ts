@@ -21,8 +21,9 @@ const NO_SUCH_TOPIC = 3;
  * Runs `args`, the words after the program's name; the result is the exit code. Errors are logged here, once: on
  * standard error, and in the file of `--log`. `program` is how this was called, for help.
  */
-export async function ociMain(port: Port, args: readonly Bytes[], program = 'caisson-oci'): Promise<number> {
-  const session: Session = { port, program, log: new Log(port), command: undefined };
+export async function ociMain(port: Port, args: readonly Bytes[], program?: string): Promise<number> {
+  const called = { port, log: new Log(port), command: undefined };
+  const session: Session = { ...called, program: () => program ?? calledAs(port) };
   try {
     return await dispatch(session, args);
   } catch (error) {
@@ -32,7 +33,8 @@ export async function ociMain(port: Port, args: readonly Bytes[], program = 'cai
 
 interface Session {
   readonly port: Port;
-  readonly program: string;
+  /** The name by which this was called. */
+  readonly program: () => string;
   readonly log: Log;
   /** Known when its arguments have been read. */
   command: OciCommand | undefined;
@@ -149,7 +151,7 @@ async function checkCount(session: Session, command: OciCommand, line: Parsed): 
   await showHelp(session, command.name);
   const wanted =
     least === most ? `exactly ${least}` : count < least ? `a minimum of ${least}` : `a maximum of ${most}`;
-  throw usageError(`${session.program}: "${command.name}" requires ${wanted} argument(s)`);
+  throw usageError(`${session.program()}: "${command.name}" requires ${wanted} argument(s)`);
 }
 
 /** What `read` gives; a wrong option is told with the help, as runc does. */
@@ -163,7 +165,8 @@ async function orHelp<T>(session: Session, command: OciCommand | undefined, read
   }
 }
 
-async function showHelp({ port, program }: Session, name: Bytes | undefined): Promise<number> {
+async function showHelp({ port, program: called }: Session, name: Bytes | undefined): Promise<number> {
+  const program = called();
   const { commandHelp, programHelp } = await import('./help.ts');
   const text =
     name === undefined || name === 'help'
@@ -197,4 +200,10 @@ function failed({ log, port, command }: Session, error: unknown): number {
   if (error instanceof Error) log.debug(utf8ToBytes(error.stack ?? ''));
   if (command?.failureCode !== undefined) return command.failureCode;
   return error instanceof CaissonError && error.code === 'ENOTOPIC' ? error.exitCode : OWN_FAILURE;
+}
+
+/** The last name of what execve(2) was given as the program's own. */
+function calledAs(port: Port): string {
+  const [path = ''] = (port.readFile('/proc/self/cmdline') ?? '').split('\0');
+  return path.slice(path.lastIndexOf('/') + 1) || 'caisson-oci';
 }

@@ -24,6 +24,7 @@ import { CaissonError } from '../spec/error.ts';
 import { stringifyJson } from '../spec/json.ts';
 import type { ContainerState, Hook, Hooks, Spec } from '../spec/runtime-spec.ts';
 import { failure } from './failure.ts';
+import { askEnvironment } from './home.ts';
 import { RunningHook } from './hook-process.ts';
 import { type Played, Player } from './player.ts';
 import { isAlive, type ProcessIdentity } from './state.ts';
@@ -142,9 +143,9 @@ export async function runContainerHooks(
   const text = stateText(kind, state, innerPid(port, pid));
   const { spec } = options;
   await withLauncher(port, async (player) => {
-    const { at, cwd } = await enter(port, player, kind, pid, state.id, options);
     // runc: a startContainer hook without an environment has the container's; on the host nothing is inherited.
-    const env = kind === 'startContainer' ? (spec.process?.env ?? []) : [];
+    const env = kind === 'startContainer' ? await environmentIn(player, spec, pid) : [];
+    const { at, cwd } = await enter(port, player, kind, pid, state.id, options);
     for (const [index, hook] of list.entries()) {
       const program = programOf(kind, index, hook, { cwd, env, state, text });
       const context = contextOf(state.id, options, maySetGroups(port, pid));
@@ -153,6 +154,11 @@ export async function runContainerHooks(
       await runOne(port, player, compileHook(program, inside), { kind, index, hook });
     }
   });
+}
+
+async function environmentIn(player: Player, spec: Spec, pid: number): Promise<readonly Bytes[]> {
+  const environment = await askEnvironment(player, { ...spec, root: { path: `/proc/${pid}/root` } });
+  return (await environment()) ?? [];
 }
 
 function cgroupPlan(cgroups: readonly Cgroup[]) {

@@ -18,6 +18,7 @@ import type { Pointer } from '../../spec/error.ts';
 import { type MountOptions, parseMountOptions } from '../../spec/mount-options.ts';
 import type { Mount } from '../../spec/runtime-spec.ts';
 import { type Call, call, pointer, type Slot, slot, struct, value } from '../call.ts';
+import { kernelAtLeast } from '../facts.ts';
 import * as sys from '../syscalls.ts';
 import { type Context, relative, unsupported } from './context.ts';
 import { copyUp } from './copy-up.ts';
@@ -104,7 +105,7 @@ function fileSystemMount(c: Context, mount: Mount, options: MountOptions, cause:
   calls.push(
     ...checkDestination(mount.destination, fd),
     ...(bare ? [lookAtMode(fd, mode)] : []),
-    ...detachedFileSystem(type, type === 'mqueue' ? '' : source, data, attributes, mounted),
+    ...detachedFileSystem(type, source, data, attributes, mounted),
     ...(bare ? takeMode(mounted, mode, wanted) : []),
     sys.moveMount(mounted, fd, ONTO),
     ...(layered ? copyUp(c, fd, mounted, options.data, options.attrSet, top) : []),
@@ -187,7 +188,12 @@ function bindMount(c: Context, mount: Mount, options: MountOptions, cause: Point
   calls.push(
     shared === undefined
       ? sys.openTree(sys.AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | whole, { result: mounted })
-      : sys.check(shared, 'GE', 0, ERRNO.EBADF, { result: mounted }),
+      : kernelAtLeast(c.facts, 6, 15)
+        ? // A new mount, so that mountinfo has it in the order of the configuration (a detached one: since 6.15).
+          sys.openTree(shared, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | whole, {
+            result: mounted,
+          })
+        : sys.check(shared, 'GE', 0, ERRNO.EBADF, { result: mounted }),
   );
   calls.push(...idmap(c, mount, options, mounted, cause), ...attributes(mounted, options));
   calls.push(sys.moveMount(mounted, fd, ONTO), ...propagate(mounted, options.propagation));
