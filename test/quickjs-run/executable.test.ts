@@ -212,6 +212,28 @@ test('a signal is passed on, and the container answers', { skip }, async () => {
   assert.equal(code, 3);
 });
 
+test('a terminal: its size, what is typed, and its modes afterwards', { skip }, async () => {
+  const parts = { process: { terminal: true } } as unknown as Part;
+  const bundle = harness.bundle(parts, 'stty size; echo ready; read line; echo "got $line"; exit 5');
+  const oci = `${program} --root ${harness.state} run --bundle ${bundle} ${harness.newId()}`;
+  const command = `stty rows 33 cols 77; before=$(stty -g); ${oci}; echo "code $?"; [ "$(stty -g)" = "$before" ] && echo restored`;
+  const started = new Started(
+    spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'pipe'] }),
+  );
+  await started.untilPrinted('ready');
+  started.child.stdin?.write('hello\r');
+  const { stdout } = await inTime(started);
+  assert.match(stdout, /^33 77\r\nready\r\nhello\r\ngot hello\r\ncode 5\r\nrestored\r\n/);
+});
+
+test('descriptors that the caller does not have are not passed on', { skip }, async () => {
+  const bundle = harness.bundle({}, 'true');
+  const started = call(harness, program, ['run', '--preserve-fds', '3', '--bundle', bundle, harness.newId()]);
+  const { code, stderr } = await inTime(started);
+  assert.equal(code, 1);
+  assert.match(stderr, /unable to stat preserved-fd \d \(of 3\)/);
+});
+
 test('a program that is killed', { skip }, async () => {
   const started = start(harness.bundle({}, 'echo ready; exec sleep 60'));
   await started.untilPrinted('ready');
