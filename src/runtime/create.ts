@@ -24,6 +24,7 @@ import { hostNetDevices } from './net-devices.ts';
 import { holdParents, releaseParents, removeParents } from './parents.ts';
 import { Player } from './player.ts';
 import { type Prepared, prepare } from './prepare.ts';
+import { checkPreserved } from './preserved-descriptors.ts';
 import { takeBack } from './removal.ts';
 import { create } from './start.ts';
 import { bootId, identify, STATE_VERSION, write } from './state.ts';
@@ -55,6 +56,7 @@ export interface CreateOptions extends Target {
  */
 export async function createContainer(port: Port, options: CreateOptions): Promise<void> {
   const keep = options.preserveFds ?? 0;
+  checkPreserved(port, keep);
   // The launcher starts while the configuration is read and compiled.
   const channel = await port.openChannel({ keep });
   try {

@@ -18,6 +18,7 @@ import { type ExecOptions, type Preparation, prepareExec } from './exec-preparat
 import { interpreterMissing } from './execution.ts';
 import { type HeldSignals, holdSignals } from './held-signals.ts';
 import type { Played, Player } from './player.ts';
+import { checkPreserved } from './preserved-descriptors.ts';
 import { type Running, start } from './start.ts';
 import { isAlive, type ProcessIdentity } from './state.ts';
 
@@ -29,8 +30,10 @@ const FAILED = 255;
  * Throws CaissonError with exit code 255; no process is left then.
  */
 export async function execProcess(port: Port, target: Target, options: ExecOptions): Promise<number> {
-  const signals = options.detach ? undefined : holdSignals(port);
+  let signals: HeldSignals | undefined;
   try {
+    checkPreserved(port, options.preserveFds ?? 0);
+    signals = options.detach ? undefined : holdSignals(port);
     return await inContainer(port, target, options, signals);
   } catch (error) {
     throw error instanceof CaissonError ? withExitCode(error) : error;
@@ -60,7 +63,6 @@ async function inContainer(
   signals: HeldSignals | undefined,
 ): Promise<number> {
   const keep = options.preserveFds ?? 0;
-  checkPreserved(port, keep);
   let first: Beginning | undefined;
   return await withContainer(
     port,
@@ -98,17 +100,6 @@ async function inContainer(
       },
     },
   );
-}
-
-/** runc's own look at what it is to pass on. */
-function checkPreserved(port: Port, keep: number): void {
-  for (let index = 0; index < keep; index++) {
-    if (port.stat(`/proc/self/fd/${3 + index}`) !== undefined) continue;
-    throw new CaissonError(`unable to stat preserved-fd ${index} (of ${keep}): no such file or directory`, {
-      code: 'EUSAGE',
-      sources: ['--preserve-fds'],
-    });
-  }
 }
 
 /** What is begun while the lock is taken: for the container as it is found, or as it turns out to be. */

@@ -20,6 +20,7 @@ import { holdSignals } from './held-signals.ts';
 import { runHostHooks } from './hooks.ts';
 import { releaseParents, removeParents } from './parents.ts';
 import { Player } from './player.ts';
+import { checkPreserved } from './preserved-descriptors.ts';
 import { takeBack } from './removal.ts';
 import { explained } from './run.ts';
 import { type Exit, type Running, start } from './start.ts';
@@ -47,6 +48,7 @@ export async function runContainer(port: Port, options: OciRunOptions): Promise<
 /** The whole life of a container whose command stays with it. */
 export async function runAttachedOci(port: Port, options: OciRunOptions): Promise<Exit> {
   const { stateRoot, id } = options;
+  checkPreserved(port, options.preserveFds ?? 0);
   const signals = holdSignals(port);
   const channel = await port.openChannel({ keep: options.preserveFds ?? 0 });
   const player = new Player(port, channel);

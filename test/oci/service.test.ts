@@ -124,5 +124,9 @@ for (const runtime of RUNTIMES) {
     const another = command('LISTEN_PID=1 LISTEN_FDS=1', '--preserve-fds 2');
     assert.match(another.stdout, /^\nfirst\nsecond\n/);
     assert.doesNotMatch(command('', '--preserve-fds 0').stdout, /first/);
+    // What is not open is what the command opens next: its launcher's channel.
+    const beyond = command('', `--preserve-fds ${runtime.executable === undefined ? 40 : 4}`);
+    assert.match(beyond.stderr, /unable to stat preserved-fd \d+ \(of \d+\)/);
+    assert.equal(beyond.stdout, '');
   });
 }
