@@ -1,4 +1,5 @@
 // A hook that runs: collects its output, waits for its end, ends it when its time is over.
+import { SIGNALS } from '../linux/signals.ts';
 import { call, number } from '../plan/call.ts';
 import { type HookRound, hookRound, killHook } from '../plan/compile/hook-wait.ts';
 import { type Answer, type Batch, bufferBytes, slotValue } from '../plan/encode.ts';
@@ -108,5 +109,6 @@ function endOf(batch: Batch, answer: Answer, plan: HookRound): string | undefine
   if (slotValue(batch, answer, plan.ended) === 0) return undefined;
   const status = slotValue(batch, answer, plan.status);
   if (slotValue(batch, answer, plan.code) === CLD_EXITED) return status === 0 ? '' : `exit status ${status}`;
-  return `signal: ${SIGNAL_TEXTS[status - 1] ?? `signal ${status}`}`;
+  const other = status === SIGNALS.SIGSYS ? 'bad system call' : `signal ${status}`;
+  return `signal: ${SIGNAL_TEXTS[status - 1] ?? other}`;
 }

@@ -49,8 +49,11 @@ export function isolateMounts(c: Context): void {
 /** The root mount, private while it is being built. */
 export function attachRoot(c: Context): void {
   c.steps.push(...c.options.root.steps);
+  // A root that is to be a slave has its master already; what is private cannot get one any more.
+  const wanted = c.spec.linux?.rootfsPropagation;
+  const propagation = wanted === 'slave' || wanted === 'rslave' ? MS_SLAVE : MS_PRIVATE;
   c.child('private-root', 'keep mounts below the root private', '/root/path', [
-    sys.mountSetattr(c.root, '', AT_EMPTY_PATH | AT_RECURSIVE, { set: 0, clear: 0, propagation: MS_PRIVATE }),
+    sys.mountSetattr(c.root, '', AT_EMPTY_PATH | AT_RECURSIVE, { set: 0, clear: 0, propagation }),
   ]);
 }
 

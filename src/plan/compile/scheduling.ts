@@ -99,9 +99,14 @@ function scheduler(c: Context): void {
     { name: 'sched_deadline', width: 8, value: wanted.deadline ?? 0 },
     { name: 'sched_period', width: 8, value: wanted.period ?? 0 },
   );
-  c.child('scheduler', `schedule with ${wanted.policy}`, '/process/scheduler', [
-    call('sched_setattr', [number(0), pointer(attributes, 'fixed'), number(0)]),
-  ]);
+  // SCHED_DEADLINE needs every CPU of the machine (sched_setattr(2), EPERM).
+  const cpus = (c.spec.linux?.resources?.cpu?.cpus ?? '') === '' ? [] : ['/linux/resources/cpu/cpus'];
+  c.child(
+    'scheduler',
+    `schedule with ${wanted.policy}`,
+    ['/process/scheduler', ...cpus],
+    [call('sched_setattr', [number(0), pointer(attributes, 'fixed'), number(0)])],
+  );
 }
 
 const IO_CLASSES = { IOPRIO_CLASS_RT, IOPRIO_CLASS_BE, IOPRIO_CLASS_IDLE };
