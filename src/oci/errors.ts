@@ -33,6 +33,10 @@ const REFUSALS: readonly (readonly [pattern: RegExp, words: Bytes])[] = [
   ],
   [/^set [a-z0-9_]+\.\S+ to /, 'error setting cgroup config for procHooks process'],
   [/^connect to the agent at /, 'failed to connect with seccomp agent specified in the seccomp profile'],
+  [
+    /^schedule with .*\(EPERM\).* \/linux\/resources\/cpu\/cpus/,
+    "process scheduler can't be used together with AllowedCPUs",
+  ],
   [/^mount proc at .*\((?:ELOOP|ENOTDIR)\)/, 'filesystem "proc" must be mounted on ordinary directory'],
   [/^mount sysfs at .*\((?:ELOOP|ENOTDIR)\)/, 'filesystem "sysfs" must be mounted on ordinary directory'],
 ];
@@ -52,8 +56,10 @@ function matching({ code, message }: CaissonError): Bytes | undefined {
 const START = 'unable to start container process: ';
 
 /** A program that is not there, or may not be executed: `exec: "nope": executable file not found in $PATH`. */
-function execution({ syscall, message }: CaissonError): Bytes | undefined {
+function execution({ code, syscall, message }: CaissonError): Bytes | undefined {
   if (syscall !== 'execve' && syscall !== 'execveat') return undefined;
+  // What the container's process prints itself under runc.
+  if (code === 'EINTERPRETER') return message.replace(/^execute ([\s\S]*) \(ENOENT\)$/, 'exec $1');
   const [, program, reason] = /^execute ([\s\S]*): (.*) \((?:ENOENT|EACCES)\)$/.exec(message) ?? [];
   return program === undefined ? undefined : `${START}exec: ${goQuote(program)}: ${reason}`;
 }
@@ -66,7 +72,8 @@ function described({ syscall, message, provenance, sources, details }: CaissonEr
   const circumstance = syscall === undefined ? '' : `${START}error during container init: `;
   const fields = [...sources, ...provenance].filter((each) => each !== '' && !message.includes(each));
   const causes = fields.length === 0 ? '' : ` (${fields.slice(0, 5).join(', ')})`;
-  const words = REFUSALS.find(([pattern]) => pattern.test(message))?.[1];
+  const subject = [message, ...provenance].join(' ');
+  const words = REFUSALS.find(([pattern]) => pattern.test(subject))?.[1];
   const refusal = words === undefined ? '' : `${words}: `;
   return `${circumstance}${refusal}${message}${causes}${details.map((detail) => `; ${detail}`).join('')}`;
 }

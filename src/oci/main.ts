@@ -193,7 +193,7 @@ function printVersion({ port }: Session): number {
 function failed({ log, port, command }: Session, error: unknown): number {
   // What runc's own child says before it is gone, and no line of a log.
   const bare = error instanceof CaissonError && error.code === 'EINTERPRETER';
-  const text = bare ? error.message : `${command?.failure ?? ''}${errorText(error)}`;
+  const text = bare ? errorText(error) : `${command?.failure ?? ''}${errorText(error)}`;
   if (!bare) log.error(text);
   else if (log.isVisible) port.write(2, `${text}\n`);
   if (!log.isVisible) port.write(2, `${text}\n`);

@@ -15,7 +15,6 @@ import { type Container, type Held, readContainer, type Target, withContainer } 
 import { preparedEnvironment } from './environment.ts';
 import { type Approach, approach, homeFound, pidfdFound, sameProcess } from './exec-approach.ts';
 import { type ExecOptions, type Preparation, prepareExec } from './exec-preparation.ts';
-import { interpreterMissing } from './execution.ts';
 import { type HeldSignals, holdSignals } from './held-signals.ts';
 import type { Played, Player } from './player.ts';
 import { checkPreserved } from './preserved-descriptors.ts';
@@ -200,7 +199,7 @@ async function begin(
     return { running: await start(port, player, { spec: { ...spec, process }, plan }, { pauses }), process };
   } catch (error) {
     if (!(error instanceof CaissonError)) throw error;
-    throw interpreterMissing(port, `/proc/${init.pid}/root`, explained(port, player, error, init));
+    throw explained(port, player, error, init);
   }
 }
 

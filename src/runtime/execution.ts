@@ -1,6 +1,5 @@
 // A program that cannot be executed: what engines look for in the message, and the exit codes that a shell gives.
 
-import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { ERRNO, errnoName, errnoText } from '../linux/errno.ts';
 import type { Slot } from '../plan/call.ts';
@@ -15,17 +14,20 @@ function exitCodeOf(errno: number): number {
   return errno === ERRNO.ENOENT || errno === ERRNO.ENOTDIR ? 127 : 126;
 }
 
+interface Detail {
+  readonly provenance?: readonly string[];
+  readonly details?: readonly string[];
+  /** The program is there: what execve(2) did not find is its interpreter. */
+  readonly there?: boolean;
+}
+
 /** The error of execve(2) on `program`, the first of the arguments. */
-export function executionError(
-  program: Bytes,
-  errno: number,
-  detail: { readonly provenance?: readonly string[]; readonly details?: readonly string[] } = {},
-): CaissonError {
-  const { provenance = ['/process/args'], details = [] } = detail;
+export function executionError(program: Bytes, errno: number, detail: Detail = {}): CaissonError {
+  const { provenance = ['/process/args'], details = [], there = false } = detail;
   const unfound = errno === ERRNO.ENOENT && !program.includes('/');
   const what = unfound ? 'executable file not found in $PATH' : errnoText(errno);
   return new CaissonError(`execute ${program}: ${what} (${errnoName(errno)})`, {
-    code: errno === ERRNO.ENOENT ? 'ENOTFOUND' : 'ESYSCALL',
+    code: there ? 'EINTERPRETER' : errno === ERRNO.ENOENT ? 'ENOTFOUND' : 'ESYSCALL',
     errno,
     syscall: 'execve',
     provenance,
@@ -34,20 +36,23 @@ export function executionError(
   });
 }
 
-/** The error of a child that failed at its last step, where it executes; undefined when it was another. */
+/**
+ * The error of a child that failed at its last step, where it executes; undefined when it was another. `there` says
+ * that the program is, and its interpreter is not.
+ */
 export function executionFailure(
   execution: Execution,
   batch: Batch,
   answer: Answer,
   program: Bytes,
-  plan: Plan = batch,
+  { plan = batch, there = false }: { readonly plan?: Plan; readonly there?: boolean } = {},
 ): CaissonError | undefined {
   if (batch.records[answer.index]?.step.id !== 'execute') return undefined;
   const denied = execution.tries.some((slot) => slotValue(batch, answer, slot) === -ERRNO.EACCES);
   const errno = denied ? ERRNO.EACCES : answer.errno;
   const found = failure(batch, { ...answer, errno }, exitCodeOf(errno), plan);
   if (errno !== ERRNO.ENOENT) return found;
-  return executionError(program, errno, found);
+  return executionError(program, errno, { ...found, there });
 }
 
 /** 0 when one of the places of a program has it, or may have it, else the errno that execve(2) would end with. */
@@ -61,18 +66,4 @@ export function programErrno(tries: readonly Slot[], batch: Batch, answer: Answe
 /** Rejects where there is no such program: `create` tells what otherwise only `start` would find out. */
 export async function requireProgram(program: Bytes, errno: number): Promise<void> {
   if (errno !== 0) throw executionError(program, errno);
-}
-
-/**
- * What runc prints when execve(2) finds the program and no interpreter for it: both are ENOENT. `root` is the host path
- * below which the program is; any other error is left as it is.
- */
-export function interpreterMissing(port: Port, root: Bytes, error: unknown): unknown {
-  if (!(error instanceof CaissonError) || error.syscall !== 'execve' || error.errno !== ERRNO.ENOENT)
-    return error;
-  const { message, provenance, exitCode, errno } = error;
-  const program = /^execute (\/[\s\S]*): /.exec(message)?.[1];
-  if (program === undefined || port.stat(`${root}${program}`)?.type !== 'file') return error;
-  const text = `exec ${program}: ${errnoText(errno)}`;
-  return new CaissonError(text, { code: 'EINTERPRETER', provenance, exitCode, errno, cause: error });
 }

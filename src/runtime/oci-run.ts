@@ -15,7 +15,6 @@ import {
   runStartHooks,
   runStopHooks,
 } from './create.ts';
-import { interpreterMissing } from './execution.ts';
 import { holdSignals } from './held-signals.ts';
 import { runHostHooks } from './hooks.ts';
 import { releaseParents, removeParents } from './parents.ts';
@@ -75,7 +74,7 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
       }).catch(async (error: unknown) => {
         mine = ownCgroups(port, stateRoot, record);
         await releaseParents(player, ready.prepared.guard);
-        throw interpreterMissing(port, spec.root?.path ?? '', error);
+        throw error;
       });
       try {
         const init = identify(port, running.pid);

@@ -1,14 +1,17 @@
 // Plays a start up to its program or to its barrier: sends the batches, answers the pauses, undoes what failed half-way.
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { F_OK } from '../linux/constants/open.ts';
+import { ERRNO } from '../linux/errno.ts';
 import * as F from '../linux/flags.ts';
 import { SIGNALS } from '../linux/signals.ts';
-import { call, NULL, number, type Slot } from '../plan/call.ts';
+import { call, NULL, number, type Slot, slot, string } from '../plan/call.ts';
 import { PAUSE_HOOKS, PAUSE_START_HOOKS } from '../plan/compile/hooks.ts';
 import { mapText, PAUSE_ID_MAPS, PAUSE_STARTED, PAUSE_TRACE } from '../plan/compile/namespaces.ts';
 import { PAUSE_NOTIFY } from '../plan/compile/notify.ts';
 import { PAUSE_PROGRAM } from '../plan/compile/program.ts';
 import type { Beginning, StartPlan } from '../plan/compile.ts';
+import { AT_FDCWD } from '../plan/descriptor.ts';
 import { type Answer, type Batch, knownSlots, slotValue, supply } from '../plan/encode.ts';
 import { type Step, step } from '../plan/step.ts';
 import { CaissonError } from '../spec/error.ts';
@@ -115,12 +118,13 @@ export async function play(
     const answer = await player.receive(true);
     if (answer.kind === 'failed' || answer.kind === 'refused') {
       const failed = answer.data.length === own.replyLength ? own : batch;
+      const there = await hasProgram(player, plan, failed, answer, spec);
       if (plan.notifier !== undefined) await endNotified(player, plan, failed, answer);
       else if (isChild(failed, answer)) await endChild(player);
       else await killChild(player, batch, answer, plan.pid);
       if (unmapped !== undefined) throw unmapped;
       throw (
-        executionFailure(plan.execution, failed, answer, program, plan) ??
+        executionFailure(plan.execution, failed, answer, program, { plan, there }) ??
         failure(failed, answer, undefined, plan)
       );
     }
@@ -157,6 +161,33 @@ async function orEnd(player: Player, work: Promise<void> | undefined): Promise<v
     await player.close();
     throw error;
   }
+}
+
+/**
+ * Whether a program that execve(2) did not find is there: then its interpreter is not. The child looks, which is still
+ * in its root, unless a filter may kill it for that.
+ */
+async function hasProgram(
+  player: Player,
+  plan: StartPlan,
+  failed: Batch,
+  answer: Answer,
+  { process, linux }: Spec,
+): Promise<boolean> {
+  const [program = ''] = process?.args ?? [];
+  const executing = failed.records[answer.index]?.step.id === 'execute' && answer.errno === ERRNO.ENOENT;
+  if (!executing || !program.includes('/') || linux?.seccomp !== undefined || plan.notifier !== undefined)
+    return false;
+  const found = slot('found', { reply: true });
+  const look = step('parent', 'look', `look for ${program}`, '/process/args', [
+    call('faccessat', [number(AT_FDCWD, F.DIRFD), string(program), number(F_OK)], {
+      result: found,
+      tolerate: [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.EACCES, ERRNO.ELOOP],
+    }),
+  ]);
+  const batch = await player.send([look]);
+  const seen = await player.receive(true);
+  return seen.kind === 'done' && slotValue(batch, seen, found) === 0;
 }
 
 function isChild(batch: Batch, answer: Answer): boolean {
