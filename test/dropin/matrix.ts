@@ -50,7 +50,7 @@ export function matrix<E extends Engine>(
   for (const runtime of RUNTIMES) {
     let opened: Promise<E> | undefined;
     for (const [name, body] of Object.entries(cases)) {
-      test(`${subject}: ${name} (${runtime.name})`, { skip, timeout: LIMIT * 1000 }, async () => {
+      test(`${subject}: ${name} (${runtime.label})`, { skip, timeout: LIMIT * 1000 }, async () => {
         opened ??= open(runtime);
         const engine = await opened;
         await explained(engine, () => body(engine, runtime));

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { IMAGE } from './image.ts';
 import type { Cases } from './matrix.ts';
 import type { Podman } from './podman.ts';
-import { sleep, until } from './sleep.ts';
+import { until } from './sleep.ts';
 import { inTerminal, shown } from './terminal.ts';
 
 const TRAP =
@@ -201,11 +201,11 @@ CMD cat /made who\n`;
     assert.match(stdout, /told/);
   },
   'the end of everything leaves nothing behind': async (podman) => {
-    await podman.output(['run', '--detach', '--network', 'none', IMAGE, 'sleep', '1000']);
-    await podman.output(['rm', '--all', '--force', '--time', '0']);
-    await sleep(100);
+    const id = await podman.output(['run', '--detach', '--network', 'none', IMAGE, 'sleep', '1000']);
     const find = `find /sys/fs/cgroup -type d -name 'libpod-*'; pgrep sleep; pgrep conmon
-      ls ${podman.user === 'root' ? '/run' : '/run/user/1000'}/${podman.room.runtime.name} 2>/dev/null; true`;
+      ls ${podman.user === 'root' ? '/run' : '/run/user/1000'}/${podman.room.runtime.state} 2>/dev/null; true`;
+    assert.match(await podman.room.output(['sh', '-c', find]), new RegExp(`^${id}$`, 'm'));
+    await podman.output(['rm', '--all', '--force', '--time', '0']);
     await until('nothing', async () => (await podman.room.output(['sh', '-c', find])) === '');
   },
 };
