@@ -221,6 +221,8 @@ static _Noreturn void write_image(const char *path) {
     list_for_each(link, &rt->gc_obj_list) list_entry(link, JSGCObjectHeader, link)->ref_count += IMMORTAL;
     for (int i = 0; i < rt->atom_size; i++)
         if (!atom_is_free(rt->atom_array[i])) rt->atom_array[i]->header.ref_count += IMMORTAL;
+    // What a start sets anew would differ from one build to the next.
+    rt->stack_top = rt->stack_limit = ARENA->context->random_state = 0;
     size_t size = ((size_t)(ARENA->top - arena_start) + 4095) & ~(size_t)4095;
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, arena_start, size) != (ssize_t)size) fail(0, path);
