@@ -137,7 +137,15 @@ const PATCHES = {
       replacement: `sys.openat(fd, 'console', O_PATH | O_CLOEXEC, 0, { result: console })`,
     },
   ],
-  'paths that leave the root': [NOT_IN_ROOT],
+  'paths that leave the root': [
+    NOT_IN_ROOT,
+    // Else the links are out of the way before the launcher sees them.
+    {
+      file: 'src/runtime/mount-points.ts',
+      fragment: '|| readLink === undefined) return spec;',
+      replacement: '|| readLink !== undefined) return spec;',
+    },
+  ],
   'links as /proc, /sys and /dev': [
     {
       file: 'src/plan/compile/destination.ts',
@@ -228,8 +236,8 @@ const PATCHES = {
   'cgroups that can be written': [
     {
       file: 'src/plan/compile/mounts.ts',
-      fragment: '    ...attributes(tree, options),\n    sys.moveMount(tree, target, ONTO),\n',
-      replacement: '    sys.moveMount(tree, target, ONTO),\n',
+      fragment: '    calls.push(...attributesBelow(mounted, options));\n',
+      replacement: '',
     },
   ],
   'the cgroup namespace of the host': [
@@ -249,8 +257,8 @@ const PATCHES = {
   'no filter of system calls': [
     {
       file: 'src/plan/compile/execute.ts',
-      fragment: '  if (profile === undefined) return;\n',
-      replacement: '  if (profile !== undefined) return;\n',
+      fragment: '  if (filter === undefined) return;\n  if (filter.needsListener)',
+      replacement: '  if (filter !== undefined) return;\n  if (filter.needsListener)',
     },
   ],
   'a profile that allows what it does not know': [

@@ -27,9 +27,14 @@ const GOOD = ['c 1 3', 'c 1 5', 'c 1 7', 'c 1 8', 'c 1 9', 'c 5 0'];
 
 const script = (nodes: readonly string[]) => nodes.map((each) => `probe node ${each}`).join('; ');
 
-function judge(stdout: string): string[] {
+/** runc lets every container open /dev/net/tun, and engines that call an OCI runtime expect it. */
+const TUNNEL = /^c 10:200 /;
+
+function judge(stdout: string, allowed?: RegExp): string[] {
   const lines = stdout.split('\n').filter((line) => line !== '');
-  const opened = lines.filter((line) => / (?:read|write) (?!EPERM|EACCES)/.test(line));
+  const opened = lines.filter(
+    (line) => / (?:read|write) (?!EPERM|EACCES)/.test(line) && allowed?.test(line) !== true,
+  );
   return lines.length === NODES.length ? opened : [`${lines.length} answers, not ${NODES.length}: ${stdout}`];
 }
 
@@ -49,7 +54,10 @@ attack({
       process: { capabilities: capabilities(CAPABILITIES) },
       linux: { resources: { devices: [{ allow: false, access: 'rwm' }] } },
     };
-    return [...judge(arena.ociOutput(parts, script(NODES))), ...useful(arena.ociOutput(parts, script(GOOD)))];
+    return [
+      ...judge(arena.ociOutput(parts, script(NODES)), TUNNEL),
+      ...useful(arena.ociOutput(parts, script(GOOD))),
+    ];
   },
 });
 
@@ -66,7 +74,7 @@ attack({
       ...judge(run(withNodes, NODES)),
       ...judge(run([], NODES)),
       ...useful(run(withNodes, GOOD)),
-      ...judge(arena.ociOutput({}, script(NODES))),
+      ...judge(arena.ociOutput({}, script(NODES)), TUNNEL),
     ];
   },
 });
