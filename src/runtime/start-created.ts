@@ -16,6 +16,7 @@ import type { Spec } from '../spec/runtime-spec.ts';
 import {
   containerSpec,
   type Held,
+  type OciContainerRecord,
   ociState,
   readContainer,
   type Target,
@@ -38,18 +39,52 @@ export async function startContainer(
   target: Target,
   warn: (message: string) => void = () => undefined,
 ): Promise<void> {
-  await withContainer(port, target, 'exclusive', async (held) => {
+  const { spec, record } = await withContainer(port, target, 'exclusive', async (held) => {
     try {
-      await startLocked(port, target, held);
+      return await startLocked(port, target, held);
     } catch (error) {
-      if (error instanceof CaissonError && error.code === 'EHOOK')
+      if (isHook(error))
         await deleteLocked(port, held.player, target, readContainer(port, target), { force: true, warn });
       throw error;
     }
   });
+  try {
+    // Without the lock: such a hook may use the runtime on this container, and `kill` must not wait for one that hangs.
+    const state = ociState({ record, status: 'running' });
+    await runHostHooks(port, 'poststart', spec.hooks, state, { pid: record.oci.init?.pid ?? 0 });
+  } catch (error) {
+    if (isHook(error)) await deleteStarted(port, target, record, warn);
+    throw error;
+  }
 }
 
-async function startLocked(port: Port, target: Target, held: Held): Promise<void> {
+function isHook(error: unknown): boolean {
+  return error instanceof CaissonError && error.code === 'EHOOK';
+}
+
+/** Unless somebody else has deleted it meanwhile, and made another of that id perhaps. */
+async function deleteStarted(
+  port: Port,
+  target: Target,
+  { oci }: OciContainerRecord,
+  warn: (message: string) => void,
+): Promise<void> {
+  try {
+    await withContainer(port, target, 'exclusive', async ({ player, container }) => {
+      if (container.record.oci.created !== oci.created) return;
+      await deleteLocked(port, player, target, container, { force: true, warn });
+    });
+  } catch (error) {
+    if (!(error instanceof CaissonError && error.code === 'ENOTFOUND')) throw error;
+  }
+}
+
+interface Started {
+  readonly spec: Spec;
+  readonly record: OciContainerRecord;
+}
+
+async function startLocked(port: Port, target: Target, held: Held): Promise<Started> {
   const { container } = held;
   if (container.status !== 'created') throw notCreated(container.status);
   const spec = containerSpec(port, target, container);
@@ -66,8 +101,7 @@ async function startLocked(port: Port, target: Target, held: Held): Promise<void
   // Before the program may run: a start that dies now has started it, or ends it by closing the connection.
   write(port, target.stateRoot, { ...record, oci: { ...record.oci, phase: 'started' } });
   await release(held, spec, connection);
-  const state = ociState({ record, status: 'running' });
-  await runHostHooks(port, 'poststart', spec.hooks, state, { pid });
+  return { spec, record };
 }
 
 function notCreated(status: string): CaissonError {

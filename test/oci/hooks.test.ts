@@ -126,6 +126,18 @@ for (const runtime of RUNTIMES) {
   const linux = { namespaces: ['mount', 'pid', 'uts', 'ipc'].map((type) => ({ type })) };
   const asAlice = { cwd: '/home', user: { uid: 1000, gid: 1000 } };
 
+  test(`${name}: a poststart hook may use the runtime on its container`, { skip }, () => {
+    const [tag, id] = [newTag(), harness.newId()];
+    const said = `${harness.directory}/${tag}`;
+    const line = harness.commandLine(['oci', 'exec', id, 'echo', 'inside']).map((word) => `'${word}'`);
+    const script = `timeout 10 ${line.join(' ')} > ${said} 2>&1 < /dev/null`;
+    const poststart = [{ path: '/bin/sh', args: ['sh', '-c', script] }];
+    harness.succeed(['create', '-b', harness.bundle({ hooks: { poststart } }, 'sleep 60'), id]);
+    harness.succeed(['start', id]);
+    assert.equal(readFileSync(said, 'utf8'), 'inside\n');
+    harness.succeed(['delete', '-f', id]);
+  });
+
   test(`${name}: create, start and delete run the six kinds in order and place`, { skip }, async () => {
     const [tag, id] = [newTag(), harness.newId()];
     const hooks = spies(harness.directory, tag);
