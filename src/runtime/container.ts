@@ -242,6 +242,8 @@ export async function claimContainer(
   checkStateRoot(port, stateRoot);
   const name = `.${record.id}.${port.pid}`;
   port.makeDirectory(`${stateRoot}/${name}`);
+  // Again, now that it is there: somebody else could have made it between the two.
+  checkStateRoot(port, stateRoot);
   const renamed = slot('renamed', { reply: true });
   try {
     write(port, stateRoot, record, name);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Channel, Port } from '../host/port.ts';
 import { step } from '../plan/step.ts';
+import * as sys from '../plan/syscalls.ts';
 import { FRAME_SIZE, WIRE } from '../plan/wire.ts';
 import { Player } from './player.ts';
 
@@ -48,4 +49,12 @@ test('an answer that is waited for brings those before it', async () => {
   assert.equal((await second()).answer.index, 2);
   assert.equal((await first()).answer.index, 1);
   assert.equal((await player.play(nothing)).answer.index, 3);
+});
+
+test('a batch that the launcher has no room for is refused by its size', async () => {
+  const { player, log } = counting();
+  const large = sys.write(1, 'x'.repeat(WIRE.ARENA));
+  const steps = [step('parent', 'large', 'write much', 'default: test', [large])];
+  await assert.rejects(player.play(steps), /takes 8\d{6} bytes, and at most 8388640 can be played/);
+  assert.deepEqual(log, []);
 });

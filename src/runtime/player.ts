@@ -13,6 +13,7 @@ import {
   slotValue,
 } from '../plan/encode.ts';
 import type { Step } from '../plan/step.ts';
+import { HEADER_SIZE, WIRE } from '../plan/wire.ts';
 import { CaissonError } from '../spec/error.ts';
 import { failure } from './failure.ts';
 
@@ -31,6 +32,16 @@ export function repliesOf({ batch, answer }: Played): Replies {
 
 function gone(cause?: unknown): CaissonError {
   return new CaissonError('the launcher has ended unexpectedly', { code: 'ELAUNCHER', cause });
+}
+
+/** The launcher ends when there is more (docs/plan.md, Bytes). */
+const LARGEST = WIRE.ARENA + HEADER_SIZE;
+
+function tooLarge(size: number): CaissonError {
+  return new CaissonError(
+    `what the configuration asks for takes ${size} bytes, and at most ${LARGEST} can be played: use fewer mounts, arguments or variables`,
+    { code: 'E2BIG' },
+  );
 }
 
 /** A batch whose answer has not been asked for, and that answer once it has come. */
@@ -70,6 +81,7 @@ export class Player {
 
   /** Throws CaissonError ELAUNCHER when the launcher has gone. */
   async transmit(batch: Batch): Promise<void> {
+    if (batch.bytes.length > LARGEST) throw tooLarge(batch.bytes.length);
     try {
       await this.channel.send(batch.bytes);
     } catch (cause) {

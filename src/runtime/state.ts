@@ -60,11 +60,14 @@ export interface ProcessIdentity {
 
 const ID_CHARACTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.';
 
+/** NAME_MAX without the two dots and the process id of a record that has not taken its id yet. */
+const LONGEST_ID = 240;
+
 /** Container ids become directory names: letters, digits, `_+-.`, not beginning with a dot (as runc). */
 export function checkId(id: Bytes): void {
-  if (id !== '' && id.length <= 255 && !id.startsWith('.') && isMadeOf(id, ID_CHARACTERS)) return;
+  if (id !== '' && id.length <= LONGEST_ID && !id.startsWith('.') && isMadeOf(id, ID_CHARACTERS)) return;
   throw new CaissonError(
-    `"${id}" is not a container id: use letters, digits, "_", "+", "-", ".", at most 255`,
+    `"${id}" is not a container id: use letters, digits, "_", "+", "-", ".", at most ${LONGEST_ID}`,
     {
       code: 'EUSAGE',
     },
@@ -132,6 +135,8 @@ const OTHERS_WRITE = 0o022;
 /** Takes the id. Throws CaissonError ECONFLICT when a container has it, EPERMISSION when others can write to `root`. */
 export function claim(port: Port, root: Bytes, record: ContainerRecord): void {
   checkId(record.id);
+  // Before the look: somebody else could make it between the two.
+  port.makeDirectory(root);
   checkStateRoot(port, root);
   if (!port.makeDirectory(`${root}/${record.id}`)) {
     throw new CaissonError(
