@@ -8,6 +8,7 @@ import { ERRNO } from '../linux/errno.ts';
 import { LOCK_OPERATIONS } from '../linux/flags.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { call, number, slot, value } from '../plan/call.ts';
+import { connectCalls } from '../plan/compile/sockets.ts';
 import { slotValue } from '../plan/encode.ts';
 import { step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
@@ -107,6 +108,20 @@ function sinceBoot(port: Port, record: ContainerRecord): Pick<ContainerRecord, '
 }
 
 /**
+ * A create that was killed right before it noted the first process has left it at its start barrier, where it ends with
+ * a connection that says nothing. Without cgroups nothing else names it. Where nobody listens this fails, and may.
+ */
+async function endWaiting(player: Player, socket: Bytes): Promise<void> {
+  const connection = slot('start');
+  await player.attempt([
+    step('parent', 'end-waiting', 'end a process that waits for its start', 'default: clean up', [
+      ...connectCalls(socket, connection),
+      sys.close(connection),
+    ]),
+  ]);
+}
+
+/**
  * Takes away what the run of this record has left; its keeper must be gone. The launcher first, which could otherwise
  * make a cgroup that was just removed. Throws CaissonError ECGROUPBUSY; the record then stays.
  */
@@ -127,6 +142,8 @@ export async function clear(
     if (!rehearsal) await endProcess(port, player, launcher);
     say(`${does('kill', 'killed')} its launcher, process ${launcher.pid}`);
   }
+  if (!rehearsal && record.oci !== undefined && record.oci.init === undefined)
+    await endWaiting(player, `${stateRoot}/${record.id}/start`);
   const cgroups = named.filter((cgroup) => !isTaken(cgroup, taken));
   const present = cgroups.filter(({ directory }) => port.stat(directory) !== undefined);
   const inside = processesInside(port, present);

@@ -3,7 +3,7 @@
 // strace(1) sends SIGKILL as the call of that name begins for the n-th time: a kill between any two steps.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { processesNamed } from '../fault/traces.ts';
 import { OciHarness, RUNTIMES } from './runtime.ts';
@@ -107,4 +107,25 @@ for (const runtime of RUNTIMES.filter(({ name }) => long || name === 'caisson-oc
       harness.assertNothingLeft();
     });
   }
+
+  test(`${runtime.name}: a create that was killed before it noted its process, without cgroups`, {
+    skip,
+  }, async () => {
+    const id = harness.newId();
+    harness.succeed(['create', '--bundle', harness.bundle({}, 'exec sleep 1000'), id]);
+    const { pid } = harness.stateOf(id);
+    const file = `${harness.state}/${id}/state.json`;
+    const record = JSON.parse(readFileSync(file, 'utf8')) as Record<'cgroups' | 'oci' | 'keeper', object>;
+    const { init, ...oci } = record.oci as { init?: object };
+    assert.ok(init !== undefined);
+    const gone = { ...record.keeper, startTime: 1 };
+    const left = { ...record, cgroups: [], keeper: gone, oci: { ...oci, phase: 'creating' } };
+    writeFileSync(file, JSON.stringify(left));
+    harness.succeed(['delete', '--force', id]);
+    // A zombie where nobody reaps orphans.
+    const ended = () =>
+      !existsSync(`/proc/${pid}`) || / Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+    await harness.untilTrue(ended, `the end of process ${pid}`);
+    for (const { directory } of record.cgroups as { directory: string }[]) rmdirSync(directory);
+  });
 }
