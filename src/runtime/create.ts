@@ -27,7 +27,7 @@ import { type Prepared, prepare } from './prepare.ts';
 import { checkPreserved } from './preserved-descriptors.ts';
 import { takeBack } from './removal.ts';
 import { create } from './start.ts';
-import { bootId, identify, STATE_VERSION, write } from './state.ts';
+import { bootId, identify, removeRecord, STATE_VERSION, write } from './state.ts';
 
 export interface CreateOptions extends Target {
   /** Absolute. */
@@ -232,7 +232,7 @@ async function createFrom(
       await takeBack(port, player, ownCgroups(port, stateRoot, record));
       await removeParents(port, player, stateRoot, record);
       await runStopHooks(port, spec, record, options);
-      port.remove(directory);
+      removeRecord(port, stateRoot, record);
       throw error;
     }
   } finally {

@@ -63,7 +63,7 @@ export function programErrno(tries: readonly Slot[], batch: Batch, answer: Answe
   return results.includes(-ERRNO.EACCES) ? ERRNO.EACCES : -(results[0] ?? -ERRNO.ENOENT);
 }
 
-/** Rejects where there is no such program: `create` tells what otherwise only `start` would find out. */
-export async function requireProgram(program: Bytes, errno: number): Promise<void> {
+/** Throws CaissonError where there is no such program: `create` tells what otherwise only `start` would find out. */
+export function requireProgram(program: Bytes, errno: number): void {
   if (errno !== 0) throw executionError(program, errno);
 }

@@ -102,8 +102,26 @@ async function sendPlan(player: Player, started: Startable, trace: boolean): Pro
   }
 }
 
-/** Plays a start plan. Throws CaissonError with provenance when a step fails: the child is then gone. */
+/**
+ * Plays a start plan. Throws CaissonError with provenance when a step fails: child and launcher are then gone. The
+ * channel may be the child's at that moment, and what cleans up must not be played by it: it would freeze and kill
+ * itself. So the channel ends, and whoever cleans up has a launcher of its own.
+ */
 export async function play(
+  port: Port,
+  player: Player,
+  started: Startable,
+  options: StartOptions,
+): Promise<Begun> {
+  try {
+    return await playPlan(port, player, started, options);
+  } catch (error) {
+    await player.close();
+    throw error;
+  }
+}
+
+async function playPlan(
   port: Port,
   player: Player,
   started: Startable,
@@ -137,11 +155,11 @@ export async function play(
       });
     }
     if (answer.pause === PAUSE_HOOKS && plan.hooks !== undefined)
-      await orEnd(player, options.hooks?.(pausedPid(own, answer, plan.hooks)));
+      await options.hooks?.(pausedPid(own, answer, plan.hooks));
     if (answer.pause === PAUSE_START_HOOKS && plan.hooks !== undefined)
-      await orEnd(player, options.startHooks?.(pausedPid(own, answer, plan.hooks)));
+      await options.startHooks?.(pausedPid(own, answer, plan.hooks));
     if (answer.pause === PAUSE_PROGRAM && plan.program !== undefined)
-      await orEnd(player, requireProgram(program, programErrno(plan.program, own, answer)));
+      requireProgram(program, programErrno(plan.program, own, answer));
     if (answer.pause === PAUSE_TRACE) stamps = stampsOf(batch, answer);
     if (answer.pause === PAUSE_STARTED) {
       stamps = [...stamps, ...stampsOf(batch, answer).filter(({ at }) => at > (stamps.at(-1)?.at ?? 0))];
@@ -150,16 +168,6 @@ export async function play(
     // A child that has failed says so next.
     if (answer.pause === PAUSE_NOTIFY && !(await listenerThere(port, plan, batch, answer))) continue;
     await player.continue();
-  }
-}
-
-/** Waits for what TypeScript does while the child pauses; when it fails the end of the channel ends child and launcher. */
-async function orEnd(player: Player, work: Promise<void> | undefined): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    await player.close();
-    throw error;
   }
 }
 

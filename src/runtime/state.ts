@@ -116,9 +116,11 @@ export function bootId(port: Port): Bytes {
  */
 export function checkStateRoot(port: Port, root: Bytes): void {
   const stat = port.stat(root);
+  // A link in /tmp is somebody else's, who can let it lead elsewhere between two looks (fs.protected_symlinks may be 0).
+  const linked = root.startsWith('/tmp/') && port.readLink?.(root) !== undefined;
   if (
-    stat === undefined ||
-    (stat.type === 'directory' && stat.uid === port.uid && (stat.mode & OTHERS_WRITE) === 0)
+    (stat === undefined && !linked) ||
+    (stat?.type === 'directory' && !linked && stat.uid === port.uid && (stat.mode & OTHERS_WRITE) === 0)
   )
     return;
   throw new CaissonError(
@@ -194,6 +196,13 @@ export function isKept(port: Port, record: ContainerRecord): boolean {
 /** `directory` is where the record waits before its id is taken. */
 export function write(port: Port, root: Bytes, record: ContainerRecord, directory = record.id): void {
   port.replaceFile(`${root}/${directory}/state.json`, stringifyJson(record));
+}
+
+/** Removes the directory of a record, unless the id is another container's by now. */
+export function removeRecord(port: Port, root: Bytes, { id, launcher }: ContainerRecord): void {
+  const now = load(port, root, id)?.launcher;
+  if (now !== undefined && (now.pid !== launcher.pid || now.startTime !== launcher.startTime)) return;
+  port.remove(`${root}/${id}`);
 }
 
 /** The record of a container; undefined when there is none. Throws CaissonError ESTATE for a newer or damaged one. */
