@@ -1,5 +1,5 @@
 // Constraints on mounts, devices, masks and the change of root.
-import { MNT_DETACH, MOUNT_ATTR_IDMAP, MS_PRIVATE } from '../../linux/constants/mount.ts';
+import { MNT_DETACH, MOUNT_ATTR_IDMAP, MS_PRIVATE, MS_SLAVE } from '../../linux/constants/mount.ts';
 import { RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../../linux/constants/open.ts';
 import { before, type Constraint, describe, every, followed, needs, never } from './constraint.ts';
 import * as is from './recognise.ts';
@@ -7,9 +7,9 @@ import type { Moment, Timeline } from './timeline.ts';
 
 const { child } = is;
 const onRoot: (moment: Moment) => boolean = ({ call }) => is.slotAt(call, 0)?.name === 'root';
-const keepsRootPrivate = is.both(
-  is.inStep('private-root'),
-  ({ call }) => is.fieldAt(call, 3, 'propagation') === MS_PRIVATE,
+/** A slave gets what the host mounts below it, and gives nothing back. */
+const keepsRootPrivate = is.both(is.inStep('private-root'), ({ call }) =>
+  [MS_PRIVATE, MS_SLAVE].includes(is.fieldAt(call, 3, 'propagation') ?? 0),
 );
 const mountsSomething = is.both(child, is.inStep('mount'), is.attaches);
 const covers = is.both(child, is.inStep('mask', 'readonly-path'), is.attaches);
@@ -65,7 +65,7 @@ export const MOUNT_ORDER: readonly Constraint[] = [
   },
   {
     id: 'root-before-mounts',
-    order: 'the root is attached and private before anything is mounted below it',
+    order: 'the root is attached, and private or a slave, before anything is mounted below it',
     reason: 'assembling a detached tree is EINVAL before 6.15, and a shared root would propagate',
     source: 'design.md rule 2; G1-G5',
     check: every(before(is.inStep('root'), mountsSomething), needs(mountsSomething, keepsRootPrivate)),
