@@ -24,6 +24,7 @@ function checks() {
     },
     ...generated('generate-wire.ts', 'launcher/wire.h is what src/plan/wire.ts says', null),
     ...generated('order.ts', 'docs/order.md is what src/plan/verify says', null),
+    ...generated('conformance.ts', 'docs/conformance.md is what test/conformance says', null),
     ...generated('generate-abi.ts', 'kernel constants are what the headers say', missingForAbi()),
   ];
 }

@@ -36,6 +36,7 @@ const BUDGETS = {
   differential: 120,
   dropin: 240,
   mutation: 240,
+  conformance: 150,
   uml: 240,
 };
 
