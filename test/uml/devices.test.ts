@@ -33,7 +33,7 @@ caisson --cgroup-parent /probe ${flags} -v /tmp/shared:/shared 'touch /shared/up
 while [ ! -e /tmp/shared/up ]; do sleep 0.1; done
 cd /sys/fs/cgroup/probe/*/
 ${look}
-touch /tmp/shared/end; wait; rm -r /tmp/shared; cd /; rmdir /sys/fs/cgroup/probe`;
+touch /tmp/shared/end; wait; rm -r /tmp/shared; cd /; test ! -e /sys/fs/cgroup/probe`;
 
 testInUml('devices on cgroup v2', { modules: ['loop', 'overlay'] }, [
   {

@@ -36,7 +36,7 @@ exit $code`,
   },
   {
     name: 'pids: a process too many is refused by the kernel, and the program can go on',
-    script: `caisson --pids-limit 5 '${FILES} pids.max; (for i in 1 2 3 4 5 6; do sleep 1 & done) 2>&1 | grep -o "can.t fork.*"; sleep 2; echo on'`,
+    script: `caisson --pids-limit 5 '${FILES} pids.max; (sleep 0.5; for i in 1 2 3 4 5 6; do sleep 1 & done) 2>&1 | grep -o "can.t fork.*"; sleep 2; echo on'`,
     output: /^5\ncan.t fork: Resource temporarily unavailable\non$/,
   },
   {
