@@ -45,7 +45,7 @@ testInUml('rootless in a delegated cgroup', { modules: ['overlay'], setUp: DELEG
   },
   {
     name: 'pids: a process too many is refused',
-    script: `as_user user/session "${RUN} --pids-limit 4 /bin/sh -c '(for i in 1 2 3 4 5; do sleep 1 & done) 2>&1 | grep -o \\"can.t fork.*\\"; sleep 1.5; echo on'"`,
+    script: `as_user user/session "${RUN} --pids-limit 4 /bin/sh -c '(sleep 0.5; for i in 1 2 3 4 5; do sleep 1 & done) 2>&1 | grep -o \\"can.t fork.*\\"; sleep 1.5; echo on'"`,
     output: "can't fork: Resource temporarily unavailable\non",
   },
   {
