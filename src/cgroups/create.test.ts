@@ -242,6 +242,15 @@ test('a v2 cgroup can be given to the user inside', () => {
   );
 });
 
+test('where the kernel does not say what is delegated it is three files', () => {
+  const owner = { uid: 7, gid: 8 };
+  const text = calls(unifiedHost(), '/a', {}, { owner }).filter((line) => line.startsWith('fchownat(<'));
+  assert.deepEqual(
+    text.map((line) => /"(.*)"/.exec(line)?.[1]),
+    ['cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads'],
+  );
+});
+
 test('exec joins what is there, unless it is frozen', () => {
   const { cgroups } = cgroupSteps({}, hybridHost(), cgroupPath('/a', ''));
   const plan = joinCgroups(cgroups);

@@ -73,6 +73,11 @@ const PLACES: readonly Requirement[] = [
       'fchownat(directory, `${file}.not`, uid, gid, 0)',
     ),
   ),
+  ...rows(
+    { [`${C}.12`]: 'without a list of the kernel three files are delegated' },
+    unit('cgroups/create', 'where the kernel does not say what is delegated it is three files'),
+    patch(CREATE, `'cgroup.subtree_control', 'cgroup.threads'];`, `'cgroup.subtree_control'];`),
+  ),
 ];
 
 const LIMITS: readonly Requirement[] = [

@@ -24,7 +24,6 @@ export const OPEN: readonly Unproven[] = [
     'the owner of cgroups changes where they are mounted writable',
   ],
   ['config-linux.md#configLinuxCgroupsPath.8', 'the owner of cgroups stays without such a mount'],
-  ['config-linux.md#configLinuxCgroupsPath.12', 'the files that are delegated where the kernel does not say'],
   [
     'config-linux.md#configLinuxIntelRdt.1',
     'the process is written to the tasks of resctrl (intelRdt is refused)',
