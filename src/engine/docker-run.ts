@@ -298,7 +298,7 @@ async function runCompiled(
     });
   } catch (error) {
     if (!ran && settings.cidfile !== undefined) port.remove(settings.cidfile);
-    throw withSources(await explainForeignRoot(port, channel, error, prepared), compiled.sources);
+    throw withSources(await explainForeignRoot(port, error, prepared), compiled.sources);
   } finally {
     detach?.();
   }

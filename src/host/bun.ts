@@ -73,6 +73,8 @@ class BunChannel implements Channel {
   }
 
   send(bytes: Uint8Array): void {
+    // The number may be another file's by now.
+    if (!this.open) throw new Error('the launcher is gone (closed)');
     let failures = 0;
     for (let done = 0; done < bytes.length; ) {
       const put = syscall('write', this.fd, bytes.subarray(done), bytes.length - done);
@@ -83,7 +85,7 @@ class BunChannel implements Channel {
 
   receive(brief: boolean): RawAnswer | undefined | Promise<RawAnswer | undefined> {
     const ready = this.reader.next();
-    if (ready !== undefined) return ready;
+    if (ready !== undefined || !this.open) return ready;
     return this.stream === undefined && (brief || this.answersSoon())
       ? this.receiveNow()
       : this.receiveLater();

@@ -62,12 +62,13 @@ class NodeChannel implements Channel {
   }
 
   send(bytes: Uint8Array): void {
+    if (this.closed) throw new Error('the launcher is gone (closed)');
     this.stream.write(bytes);
   }
 
   receive(): RawAnswer | undefined | Promise<RawAnswer | undefined> {
     const ready = this.answers.shift();
-    if (ready !== undefined || this.ended) return ready;
+    if (ready !== undefined || this.ended || this.closed) return ready;
     return new Promise((resolve) => {
       this.waiting.push(resolve);
     });

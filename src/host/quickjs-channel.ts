@@ -64,6 +64,8 @@ class QuickjsChannel implements Channel {
   }
 
   send(bytes: Uint8Array): void {
+    // The number may be another file's by now.
+    if (!this.open) throw new Error('the launcher is gone (closed)');
     for (let rest = bytes; rest.length > 0; ) {
       const put = callAgain('sendto', this.fd, rest, rest.length, MSG_NOSIGNAL);
       if (put < 0) throw new Error('the launcher is gone (write)');
@@ -74,7 +76,7 @@ class QuickjsChannel implements Channel {
   receive(brief: boolean): RawAnswer | undefined | Promise<RawAnswer | undefined> {
     for (;;) {
       const ready = this.reader.next();
-      if (ready !== undefined) return ready;
+      if (ready !== undefined || !this.open) return ready;
       if (!brief) return this.receiveLater();
       if (!this.read()) return undefined;
     }

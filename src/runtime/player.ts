@@ -52,7 +52,6 @@ interface Asked {
 
 export class Player {
   private readonly asked: Asked[] = [];
-  private closed = false;
   private readonly channel: Channel;
   private readonly arch: Arch;
   private readonly writeBytes: Port['writeBytes'];
@@ -83,7 +82,6 @@ export class Player {
   /** Throws CaissonError ELAUNCHER when the launcher has gone. */
   async transmit(batch: Batch): Promise<void> {
     if (batch.bytes.length > LARGEST) throw tooLarge(batch.bytes.length);
-    if (this.closed) throw gone();
     try {
       await this.channel.send(batch.bytes);
     } catch (cause) {
@@ -98,7 +96,6 @@ export class Player {
   }
 
   private async next(brief: boolean): Promise<Answer> {
-    if (this.closed) throw gone();
     let raw: RawAnswer | undefined;
     try {
       raw = await this.channel.receive(brief);
@@ -145,7 +142,6 @@ export class Player {
   }
 
   async close(): Promise<void> {
-    this.closed = true;
     await this.channel.close();
   }
 }
