@@ -3,8 +3,7 @@
 import type { Log } from './log.ts';
 
 const START: readonly string[] = [
-  'the launcher is a sealed copy in memory (as with runc exeseal: using /proc/self/exe clone)',
-  'no container can write to it (as with runc exeseal: using overlayfs for sealed /proc/self/exe)',
+  'the launcher is a sealed copy in memory (in runc: runc exeseal: using /proc/self/exe clone)',
   'namespaces and cgroups are made (in runc: nsexec container setup)',
   'the root is built and entered, privileges are given up (in runc: child process in init())',
 ];
