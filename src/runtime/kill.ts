@@ -6,10 +6,10 @@ import { freezerRequestFile, thawStep } from '../cgroups/freezer.ts';
 import type { Port } from '../host/port.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { CaissonError } from '../spec/error.ts';
-import { type Container, containerSpec, type Target, withContainer } from './container.ts';
+import { type Container, containerSpec, readContainer, type Target, withContainer } from './container.ts';
 import type { Player } from './player.ts';
 import { containerProcesses } from './processes.ts';
-import { killInside } from './removal.ts';
+import { killInside, withLauncher } from './removal.ts';
 import { signalProcess } from './signal-process.ts';
 import { identify } from './state.ts';
 
@@ -23,6 +23,20 @@ export function notRunning(): CaissonError {
  * process has ended. Throws CaissonError ENOTRUNNING, ENOTFOUND.
  */
 export async function killContainer(port: Port, target: Target, signal: number, all: boolean): Promise<void> {
+  const alone = await withLauncher(port, async (player) => {
+    const container = readContainer(port, target);
+    const { status } = container;
+    if (all || status === 'stopped' || status === 'creating') return false;
+    if (signal === SIGNALS.SIGKILL && sharesProcesses(port, container)) return false;
+    // One process, by its descriptor: that needs no lock, and must not wait for a hook that hangs in `start`.
+    await signalContainer(port, player, target, container, signal, false);
+    return true;
+  });
+  if (!alone) await killLocked(port, target, signal, all);
+}
+
+/** What is in the container's cgroups may be another container's as soon as this one is deleted. */
+async function killLocked(port: Port, target: Target, signal: number, all: boolean): Promise<void> {
   await withContainer(port, target, 'shared', async ({ player, container }) => {
     const ended = container.status === 'stopped' || container.status === 'creating';
     if (!all && ended && !(signal === SIGNALS.SIGKILL && isLeftBehind(port, target))) throw notRunning();
@@ -30,7 +44,7 @@ export async function killContainer(port: Port, target: Target, signal: number, 
   });
 }
 
-/** The same under a lock that the caller holds. */
+/** Sends the signal; where it goes to all of them, under a lock that the caller holds. */
 export async function signalContainer(
   port: Port,
   player: Player,

@@ -69,7 +69,7 @@ export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepa
   const spec = withIdentityMap(given, facts);
   refuseWithoutPrivilege(spec, facts);
   // Hosts have hundreds of mounts; a root that is a directory needs to know of none.
-  const only = options.root === undefined ? 'cgroup' : '';
+  const only = options.root === undefined && options.noPivot !== true ? 'cgroup' : '';
   const mounts = parseMountinfo(port.readFile('/proc/self/mountinfo') ?? '', only);
   const root = options.root?.(facts, mounts) ?? rootOf(port, spec);
   const warnings: string[] = [];
@@ -79,6 +79,7 @@ export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepa
     ...(options.init ? { initProgram: port.initProgram() } : {}),
     ...(cgroups === undefined ? {} : { cgroup: cgroups.plan }),
     root,
+    ...(options.noPivot ? { kernelMounts: kernelMounts(mounts, spec.root?.path ?? '/') } : {}),
     mapHelpers: needsMapHelpers(spec, facts),
   });
   let plan: StartPlan | undefined;
@@ -96,6 +97,15 @@ export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepa
     ...(options.guard === undefined ? {} : { guard: options.guard }),
     warnings,
   };
+}
+
+/** Whole procfs and sysfs of the host, outside of the root; what lies below another comes first. */
+function kernelMounts(mounts: readonly MountEntry[], root: Bytes): Bytes[] {
+  return mounts
+    .filter(({ fsType, root: shown }) => (fsType === 'proc' || fsType === 'sysfs') && shown === '/')
+    .map(({ mountPoint }) => mountPoint)
+    .filter((path) => path !== root && !path.startsWith(`${root}/`))
+    .reverse();
 }
 
 function rootOf(port: Port, spec: Spec): RootPlan {

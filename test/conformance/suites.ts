@@ -48,12 +48,6 @@ export const UNPASSED: readonly Unpassed[] = [
   },
   {
     suite: 'runc integration',
-    test: 'no_pivot.bats: runc run --no-pivot must not expose bare /proc',
-    state: 'open',
-    why: 'with --no-pivot the procfs and sysfs of the host stay mounted behind the root',
-  },
-  {
-    suite: 'runc integration',
     test: 'mounts.bats: runc run [mount order, container idmap source] (userns)',
     state: 'open',
     why: 'a source below the root is opened before the mount that it comes from is made',

@@ -73,7 +73,7 @@ export const MOUNT_CASES: readonly GoldenCase[] = [
     purpose: `rootfsPropagation ${propagation}: what the build keeps from the host, and what the root is in the end`,
     change: withLinux({ rootfsPropagation: propagation }),
   })),
-  { name: 'root-no-pivot', purpose: 'move and chroot, when pivot_root cannot be', options: { noPivot: true } },
+  { name: 'root-no-pivot', purpose: 'move and chroot, when pivot_root cannot be', options: { noPivot: true, kernelMounts: ['/sys', '/proc'] } },
 
   { name: 'host-image', purpose: 'the files of this machine as an overlay, further file systems each as one of their own', options: { root: hostImage({}) } },
   { name: 'host-image-upper', purpose: 'changes are kept', options: { root: hostImage({ upper: '/srv/changes' }) } },

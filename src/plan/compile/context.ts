@@ -53,6 +53,8 @@ export interface CompileOptions {
   /** The program's environment, where it is not the specification's; asked for when the rest of a start is compiled. */
   readonly environment?: () => readonly Bytes[] | undefined;
   readonly noPivot?: boolean;
+  /** With `noPivot`: mount points of the host's procfs and sysfs, which would stay behind the root. */
+  readonly kernelMounts?: readonly Bytes[];
   readonly noNewKeyring?: boolean;
   /** The container waits for `start` before it executes, and outlives the launcher. */
   readonly barrier?: Barrier;

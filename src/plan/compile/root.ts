@@ -16,6 +16,7 @@ import {
   O_PATH,
   RESOLVE_NO_XDEV,
 } from '../../linux/constants/open.ts';
+import { ERRNO } from '../../linux/errno.ts';
 import type { RootfsPropagation } from '../../spec/runtime-spec.ts';
 import { call, string } from '../call.ts';
 import * as sys from '../syscalls.ts';
@@ -59,6 +60,12 @@ export function attachRoot(c: Context): void {
 
 export function pivotRoot(c: Context): void {
   if (c.options.noPivot) {
+    // A procfs and sysfs without masks that stays behind the root lets a nested user namespace mount its own
+    // (mount_too_revealing() in fs/namespace.c). In a user namespace they are locked, and the kernel looks at the masks.
+    const away = (c.options.kernelMounts ?? []).map((path) =>
+      sys.umount2(path, MNT_DETACH, { tolerate: [ERRNO.EINVAL, ERRNO.EPERM, ERRNO.ENOENT] }),
+    );
+    c.child('detach-kernel-mounts', 'detach procfs and sysfs of the host', 'option: --no-pivot', away);
     // MS_MOVE over / and chroot, for roots on ramfs where pivot_root(2) is refused; weaker, and only when asked for.
     c.child('pivot-root', 'move the root over / and change into it', 'option: --no-pivot', [
       sys.fchdir(c.root),
