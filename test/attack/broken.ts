@@ -54,14 +54,14 @@ const PATCHES = {
   'ids that begin with a dot': [
     {
       file: 'src/runtime/state.ts',
-      fragment: "id.length <= 255 && !id.startsWith('.') && isMadeOf",
-      replacement: 'id.length <= 255 && isMadeOf',
+      fragment: "id.length <= LONGEST_ID && !id.startsWith('.') && isMadeOf",
+      replacement: 'id.length <= LONGEST_ID && isMadeOf',
     },
   ],
   "hooks with the container's environment": [
     {
       file: 'src/runtime/hooks.ts',
-      fragment: "kind === 'startContainer' ? (spec.process?.env ?? []) : []",
+      fragment: "kind === 'startContainer' ? await environmentIn(player, spec, pid) : []",
       replacement: 'spec.process?.env ?? []',
     },
   ],
