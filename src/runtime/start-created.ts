@@ -4,9 +4,11 @@
 // on the connection as a launcher does, and the end of the connection says that the program has been executed.
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { MSG_NOSIGNAL } from '../linux/constants/socket.ts';
 import { ERRNO } from '../linux/errno.ts';
+import * as F from '../linux/flags.ts';
 import { continueBytes, frameOf, slotValue } from '../plan/answer.ts';
-import { type OutBuffer, outBuffer, slot } from '../plan/call.ts';
+import { call, NULL, number, type OutBuffer, outBuffer, pointer, slot, value } from '../plan/call.ts';
 import { connectCalls } from '../plan/compile/sockets.ts';
 import { step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
@@ -122,7 +124,7 @@ interface Connection {
 
 const START = 'default: start';
 
-async function connect({ player, container }: Held, path: Bytes): Promise<Connection> {
+async function connect({ player }: Held, path: Bytes): Promise<Connection> {
   const socket = slot('start', { reply: true });
   const frame = outBuffer('frame', FRAME_SIZE);
   let played: Played;
@@ -135,34 +137,45 @@ async function connect({ player, container }: Held, path: Bytes): Promise<Connec
     ]);
   } catch (error) {
     const gone =
-      error instanceof CaissonError && (error.errno === ERRNO.ECONNREFUSED || error.errno === ERRNO.ENOENT);
+      error instanceof CaissonError &&
+      [ERRNO.ECONNREFUSED, ERRNO.ENOENT, ERRNO.ECONNRESET].some((errno) => errno === error.errno);
     throw gone ? notCreated('stopped') : error;
   }
   const answer = frameOf(repliesOf(played).bytes(frame, FRAME_SIZE));
-  if (answer?.kind !== 'paused') {
-    throw new CaissonError(`container ${container.record.id} does not wait to be started`, {
-      code: 'ELAUNCHER',
-      exitCode: 1,
-    });
-  }
+  // Killed while it was about to answer.
+  if (answer?.kind !== 'paused') throw notCreated('stopped');
   return { descriptor: slotValue(played.batch, played.answer, socket), unread: answer.length };
 }
+
+/** A connection whose other end has died is an error, and no signal for the launcher. */
+const NO_SIGNAL = [number(MSG_NOSIGNAL, F.MESSAGE_FLAGS), NULL, number(0)] as const;
 
 /** Says go on, and waits for the end of the connection. */
 async function release({ player }: Held, spec: Spec, { descriptor, unread }: Connection): Promise<void> {
   const end = outBuffer('frame', FRAME_SIZE);
   const length = slot('length', { reply: true });
   const rest: OutBuffer[] = unread > 0 ? [outBuffer('replies', unread, false)] : [];
+  const sent = slot('sent', { reply: true });
+  const go = continueBytes();
   const batch = await player.send([
     step('parent', 'start', 'let the container execute its program', START, [
       ...rest.map((buffer) => sys.read(descriptor, buffer)),
-      sys.write(descriptor, continueBytes()),
+      call(
+        'sendto',
+        [value(descriptor), pointer({ kind: 'buffer', bytes: go }, 2), number(go.length), ...NO_SIGNAL],
+        {
+          result: sent,
+          tolerate: [ERRNO.EPIPE, ERRNO.ECONNRESET],
+        },
+      ),
       sys.read(descriptor, end, { result: length, tolerate: [ERRNO.ECONNRESET] }),
     ]),
   ]);
   const answer = await player.receive(false);
   if (answer.kind !== 'done')
     throw new CaissonError('the launcher has ended unexpectedly', { code: 'ELAUNCHER' });
+  // A kill takes no lock, and may have been quicker.
+  if (slotValue(batch, answer, sent) < 0) throw notCreated('stopped');
   if (slotValue(batch, answer, length) <= 0) return;
   const failed = frameOf(repliesOf({ batch, answer }).bytes(end, FRAME_SIZE));
   throw executionError(spec.process?.args?.[0] ?? '', failed?.errno ?? 0);
