@@ -1,20 +1,18 @@
 // What a run leaves whose keeper was killed: its launcher for a moment, processes in its cgroups, cgroups, files.
-import { pidfdOpen, pidfdSendSignal } from '../cgroups/calls.ts';
 import { type Cgroup, describeCgroups } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { LOCK_EX, O_CLOEXEC, O_RDONLY } from '../linux/constants/open.ts';
-import { ERRNO } from '../linux/errno.ts';
 import { LOCK_OPERATIONS } from '../linux/flags.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { call, number, slot, value } from '../plan/call.ts';
 import { connectCalls } from '../plan/compile/sockets.ts';
-import { slotValue } from '../plan/encode.ts';
 import { step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
 import { removeParents } from './parents.ts';
 import type { Player } from './player.ts';
 import { processesInside, removeCgroups, sleep } from './removal.ts';
+import { signalProcess } from './signal-process.ts';
 import { bootId, type ContainerRecord, isAlive, keptRecord, type ProcessIdentity } from './state.ts';
 
 /** A killed process is gone within milliseconds; one that sleeps uninterruptibly is not waited for longer. */
@@ -39,27 +37,10 @@ export async function lockStateRoot(player: Player, root: Bytes): Promise<void> 
 }
 
 /**
- * Ends a process by SIGKILL and waits for it, at most 2 s. The descriptor is opened before the identity is compared,
- * so that no later process of the same number is hit.
+ * Ends a process by SIGKILL and waits for it, at most 2 s.
  */
 export async function endProcess(port: Port, player: Player, identity: ProcessIdentity): Promise<void> {
-  const opened = slot('process', { reply: true });
-  const { batch, answer } = await player.play([
-    step('parent', 'find', `find process ${identity.pid}`, 'default: clean up', [
-      pidfdOpen(identity.pid, { result: opened, tolerate: [ERRNO.ESRCH, ERRNO.EINVAL] }),
-    ]),
-  ]);
-  const process = slotValue(batch, answer, opened);
-  if (process < 0) return;
-  const kill = isAlive(port, identity)
-    ? [pidfdSendSignal(process, SIGNALS.SIGKILL, { tolerate: [ERRNO.ESRCH] })]
-    : [];
-  await player.play([
-    step('parent', 'kill', `kill process ${identity.pid}`, 'default: clean up', [
-      ...kill,
-      sys.close(process),
-    ]),
-  ]);
+  await signalProcess(port, player, identity, SIGNALS.SIGKILL);
   for (let waited = 0; waited < PATIENCE && isAlive(port, identity); waited += PAUSE)
     await sleep(port, PAUSE);
 }

@@ -78,6 +78,11 @@ export function doesNotExist(id: Bytes): CaissonError {
   return new CaissonError(`container ${id} does not exist`, { code: 'ENOTFOUND', exitCode: 1 });
 }
 
+/** What a command says that needs a container with a live first process: runc's text, which engines look for. */
+export function notRunning(): CaissonError {
+  return new CaissonError('container not running', { code: 'ENOTRUNNING', exitCode: 1 });
+}
+
 export function alreadyExists(id: Bytes): CaissonError {
   return new CaissonError(`container with given ID already exists: ${id}`, {
     code: 'ECONFLICT',

@@ -5,18 +5,19 @@
 import { freezerRequestFile, thawStep } from '../cgroups/freezer.ts';
 import type { Port } from '../host/port.ts';
 import { SIGNALS } from '../linux/signals.ts';
-import { CaissonError } from '../spec/error.ts';
-import { type Container, containerSpec, readContainer, type Target, withContainer } from './container.ts';
+import {
+  type Container,
+  containerSpec,
+  notRunning,
+  readContainer,
+  type Target,
+  withContainer,
+} from './container.ts';
 import type { Player } from './player.ts';
 import { containerProcesses } from './processes.ts';
 import { killInside, withLauncher } from './removal.ts';
 import { signalProcess } from './signal-process.ts';
 import { identify } from './state.ts';
-
-/** runc's text, which engines look for. */
-export function notRunning(): CaissonError {
-  return new CaissonError('container not running', { code: 'ENOTRUNNING', exitCode: 1 });
-}
 
 /**
  * Sends a signal. With `all` every process in the container's cgroups gets it, also of a container whose first

@@ -9,7 +9,7 @@ import {
 import type { Cgroup } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import { CaissonError } from '../spec/error.ts';
-import { type Target, withContainer } from './container.ts';
+import { notRunning, type Target, withContainer } from './container.ts';
 import type { Player } from './player.ts';
 import { sleep } from './removal.ts';
 
@@ -19,11 +19,6 @@ const FIRST_PAUSE = 1;
 const LONGEST_PAUSE = 20;
 /** After so many looks a v1 freezer that still says FREEZING is asked again; new processes are asked only then. */
 const LOOKS = 2;
-
-/** What a command says that needs a container with a live first process. */
-export function notRunning(): CaissonError {
-  return new CaissonError('container not running', { code: 'ENOTRUNNING', exitCode: 1 });
-}
 
 /**
  * Freezes a created or running container and returns when all of its processes stand still. Throws CaissonError

@@ -8,9 +8,8 @@ import type { Bytes } from '../linux/bytes.ts';
 import { ERRNO, errnoText } from '../linux/errno.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { LinuxResources } from '../spec/runtime-spec.ts';
-import { type Target, withContainer } from './container.ts';
+import { notRunning, type Target, withContainer } from './container.ts';
 import { failure } from './failure.ts';
-import { notRunning } from './pause.ts';
 import type { Player } from './player.ts';
 import { changesOf, containerResources, keepResources, mergeResources } from './resources.ts';
 
