@@ -3,6 +3,7 @@ import type { Mount, Spec } from '../../src/spec/runtime-spec.ts';
 import { all, mountOptions, onlyMounts, withLinux, withMounts, withNamespace, withProcess, withUserNamespace } from './fixtures.ts';
 import type { GoldenCase } from './golden-case.ts';
 import { hostImage } from './host-image.ts';
+import { goldenImage } from './image-root.ts';
 
 const bind = (destination: string, source: string, ...options: readonly string[]): Mount => ({
   destination,
@@ -82,6 +83,18 @@ export const MOUNT_CASES: readonly GoldenCase[] = [
   { name: 'host-image-rootless', purpose: 'for an ordinary user: directory by directory, because a locked root cannot be overlaid', rootless: true, options: { root: hostImage({ userNamespace: true }) } },
   { name: 'host-image-rootless-6.1', purpose: 'the same on 6.1', rootless: true, level: '6.1', options: { root: hostImage({ userNamespace: true, level: '6.1' }) } },
   { name: 'host-image-user-namespace', purpose: 'root with a user namespace: sources are opened by the launcher', change: withUserNamespace, options: { root: hostImage({ userNamespace: true }) } },
+
+  { name: 'image', purpose: 'an overlay of the layers, the changes in a directory that vanishes', options: { root: goldenImage({}) } },
+  { name: 'image-upper', purpose: 'changes are kept: the disk is waited for', options: { root: goldenImage({ kept: true }) } },
+  { name: 'image-upper-again', purpose: 'an upper directory that is there keeps its owner and mode', options: { root: goldenImage({ kept: true, fresh: false }) } },
+  { name: 'image-label', purpose: 'the label of SELinux', options: { root: goldenImage({ layers: 1, label: 'system_u:object_r:container_file_t:s0:c1,c2' }) } },
+  { name: 'image-empty', purpose: 'an image without layers stands on an empty directory', options: { root: goldenImage({ layers: 0 }) } },
+  { name: 'image-6.1', purpose: 'by mount(2) and links, because lowerdir+ came with 6.5', level: '6.1', options: { root: goldenImage({ level: '6.1' }) } },
+  { name: 'image-5.15', purpose: 'the same on 5.15, with the label', level: '5.15', options: { root: goldenImage({ level: '5.15', layers: 2, label: 'system_u:object_r:container_file_t:s0:c1,c2' }) } },
+  { name: 'image-120-layers', purpose: 'more than a hundred layers', options: { root: goldenImage({ layers: 120 }) } },
+  { name: 'image-120-layers-5.15', purpose: 'more than a hundred layers in the one page of mount(2)', level: '5.15', options: { root: goldenImage({ level: '5.15', layers: 120 }) } },
+  { name: 'image-rootless', purpose: 'for an ordinary user: attributes of the overlay are user.*', rootless: true, options: { root: goldenImage({ userNamespace: true }) } },
+  { name: 'image-rootless-5.15', purpose: 'the same on 5.15', rootless: true, level: '5.15', options: { root: goldenImage({ userNamespace: true, level: '5.15' }) } },
 
   { name: 'terminal', purpose: 'a terminal of the container, its master sent to the launcher', change: withProcess({ terminal: true }) },
   { name: 'terminal-size', purpose: 'a window size from the start', change: withProcess({ terminal: true, consoleSize: { height: 24, width: 80 } }) },
