@@ -7,7 +7,8 @@ import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { filesBelow, root } from './stage.mjs';
 
-const BELOW_ENGINE = 'linux spec seccomp cgroups plan frontends runtime snapshot image host'.split(' ');
+const BELOW_ENGINE =
+  'linux spec seccomp cgroups plan frontends runtime snapshot image distribution host'.split(' ');
 
 /** Which rooms each room may import. */
 const MAY_IMPORT = {
@@ -30,6 +31,8 @@ const MAY_IMPORT = {
   ],
   snapshot: ['linux', 'spec', 'plan', 'host/port.ts'],
   image: ['linux', 'spec', 'plan', 'snapshot', 'host/port.ts'],
+  // Of host only the port.
+  distribution: ['linux', 'spec', 'host/port.ts'],
   // The entry of the executable on QuickJS is a host's.
   host: ['linux', 'spec', 'plan', 'oci'],
   // runc's command line, for any engine.
