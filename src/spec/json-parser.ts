@@ -32,15 +32,43 @@ export function parseJsonExactly(text: Bytes, source: string): JsonValue {
   return new Parser(text, source).document();
 }
 
+/** What a document from a stranger may have at most. */
+export interface JsonLimits {
+  readonly depth: number;
+  /** Strings, numbers, arrays and so on, all together: a document of 8 MiB could else become some 150 MiB of objects. */
+  readonly values: number;
+}
+
+/**
+ * As parseJsonExactly, and refuses an object with two equal names: a document that two readers could understand in
+ * two ways must not be believed (CVE-2021-41190).
+ */
+export function parseJsonStrictly(text: Bytes, source: string, limits: JsonLimits): JsonValue {
+  return new Parser(text, source, { ...limits, refuseDuplicates: true }).document();
+}
+
+interface ParserOptions extends JsonLimits {
+  readonly refuseDuplicates: boolean;
+}
+
+const TRUSTED: ParserOptions = {
+  depth: JSON_DEPTH_LIMIT,
+  values: Number.POSITIVE_INFINITY,
+  refuseDuplicates: false,
+};
+
 class Parser {
   private at = 0;
   private depth = 0;
+  private values = 0;
   private readonly text: Bytes;
   private readonly source: string;
+  private readonly options: ParserOptions;
 
-  constructor(text: Bytes, source: string) {
+  constructor(text: Bytes, source: string, options: ParserOptions = TRUSTED) {
     this.text = text;
     this.source = source;
+    this.options = options;
   }
 
   document(): JsonValue {
@@ -52,6 +80,7 @@ class Parser {
   }
 
   private value(): JsonValue {
+    if (++this.values > this.options.values) this.fail(`more than ${this.options.values} values`);
     this.skip(SPACE);
     switch (this.text[this.at]) {
       case '{':
@@ -72,7 +101,7 @@ class Parser {
   }
 
   private nested<T>(parse: () => T): T {
-    if (++this.depth > JSON_DEPTH_LIMIT) this.fail(`nested deeper than ${JSON_DEPTH_LIMIT}`);
+    if (++this.depth > this.options.depth) this.fail(`nested deeper than ${this.options.depth}`);
     const value = parse();
     this.depth--;
     return value;
@@ -88,6 +117,8 @@ class Parser {
       const key = this.string();
       if (!this.accept(':'))
         this.fail(`expected ':' after the property name ${quoted(key)}, found ${this.found()}`);
+      if (this.options.refuseDuplicates && Object.hasOwn(object, key))
+        this.fail(`a second property ${quoted(key.slice(0, 80))} in one object`);
       const value = this.value();
       // As JSON.parse: an own property, and of two equal names the last one holds (as in Go).
       if (key === '__proto__') {
