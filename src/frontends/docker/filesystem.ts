@@ -6,8 +6,9 @@ import type { Mount, Root, RootfsPropagation } from '../../spec/runtime-spec.ts'
 import type { HostAction } from './bind-options.ts';
 import { defaultMounts, SHM_SIZE } from './default-mounts.ts';
 import type { FrontendFacts, IdMaps, ImageConfig } from './facts.ts';
-import { comesLater, conflictingFlags, flagRefused, flagSource } from './flag-error.ts';
+import { conflictingFlags, flagRefused, flagSource } from './flag-error.ts';
 import type { HostNames } from './host-name.ts';
+import { volumeMounts } from './image-config.ts';
 import { absoluteHostPath } from './mount-paths.ts';
 import { assembleMounts, refuseMounts, requestedMounts } from './mounts.ts';
 import type { NamespaceModes } from './namespaces.ts';
@@ -61,9 +62,9 @@ export function rootChoice(flags: RunFlags, modes: NamespaceModes, cwd: Bytes): 
 /** The file system of the container; none of its own without a mount namespace of its own. */
 export function compileFilesystem(input: FilesystemInput): Filesystem {
   const { flags, facts, recorder, modes } = input;
-  const volume = Object.keys(input.image.Volumes ?? {})[0];
-  if (volume !== undefined) throw comesLater(`the image's volume ${volume}`, 'volumes (issue 5)');
-  const requested = [...requestedMounts(flags, facts.cwd), ...input.binds];
+  const asked = [...requestedMounts(flags, facts.cwd), ...input.binds];
+  const taken = new Set(asked.map(({ mount }) => mount.destination));
+  const requested = [...asked, ...volumeMounts(input.image, flags.readOnly === true, taken)];
   if (modes.mount.value !== 'new') return inherited(input, requested);
   if (input.maps === undefined) refuseIdMapped(requested);
   const generated = networkFiles(flags, modes, input.names.name, facts);

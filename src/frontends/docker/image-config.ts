@@ -1,0 +1,62 @@
+// What an image says of its containers -> what the front end reads of it. Everything here is a stranger's word.
+//
+// Labels stay labels (CVE-2026-53488), volumes and the working directory are paths inside the root and are opened there
+// (CVE-2022-23648), the user is looked up in the root's own passwd (CVE-2016-3697), and the environment is the
+// container's alone: no helper of the host ever gets it (CVE-2024-0132).
+
+import type { Bytes } from '../../linux/bytes.ts';
+import { CaissonError } from '../../spec/error.ts';
+import type { ImageProcess } from '../../spec/image-process.ts';
+import type { Mount } from '../../spec/runtime-spec.ts';
+import type { ImageConfig } from './facts.ts';
+import { destinationPath } from './mount-paths.ts';
+import type { RequestedMount } from './volume-flag.ts';
+
+/** The part of an image's configuration that a run reads. */
+export function imageConfigOf(process: ImageProcess): ImageConfig {
+  const { env, cmd, entrypoint, workingDir, user, stopSignal, labels, volumes } = process;
+  return {
+    Env: env,
+    ...(cmd === undefined ? {} : { Cmd: cmd }),
+    ...(entrypoint === undefined ? {} : { Entrypoint: entrypoint }),
+    ...(workingDir === '' ? {} : { WorkingDir: workingDir }),
+    User: user,
+    ...(stopSignal === '' ? {} : { StopSignal: stopSignal }),
+    Labels: labels,
+    Volumes: Object.fromEntries(volumes.map((path) => [path, {}])),
+  };
+}
+
+/** Files of a volume keep no rights over the host, whatever the image has in them. */
+const OPTIONS: readonly Bytes[] = ['nosuid', 'nodev', 'mode=755', 'tmpcopyup'];
+
+/**
+ * The mounts that the image's volumes need. An attached container's changes vanish with it, those of a volume too, so
+ * that a volume is a directory of its root; where the root is read-only, it is a tmpfs that begins as that directory.
+ * `taken` are the destinations of other mounts. Throws CaissonError `EIMAGE` for a path that is none.
+ */
+export function volumeMounts(
+  image: ImageConfig,
+  readOnly: boolean,
+  taken: ReadonlySet<Bytes>,
+): RequestedMount[] {
+  const found = new Map<Bytes, RequestedMount>();
+  for (const path of Object.keys(image.Volumes ?? {})) {
+    const destination = volumePath(path);
+    if (!readOnly || taken.has(destination)) continue;
+    const mount: Mount = { destination, type: 'tmpfs', source: 'tmpfs', options: OPTIONS };
+    found.set(destination, { mount, source: `volume ${destination} of the image`, actions: [] });
+  }
+  return [...found.values()];
+}
+
+function volumePath(path: Bytes): Bytes {
+  try {
+    return destinationPath(path);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new CaissonError(`the image's volume ${JSON.stringify(path)} cannot be mounted: ${error.message}`, {
+      code: 'EIMAGE',
+    });
+  }
+}
