@@ -30,7 +30,8 @@ const MAY_IMPORT = {
     'image/passwd-lookup.ts',
   ],
   snapshot: ['linux', 'spec', 'plan', 'host/port.ts'],
-  image: ['linux', 'spec', 'plan', 'snapshot', 'host/port.ts'],
+  // Of host only the port and the disk, of runtime the conversation with a launcher.
+  image: ['linux', 'spec', 'plan', 'snapshot', 'host/port.ts', 'host/disk.ts', 'runtime/player.ts'],
   // Of host only the port.
   distribution: ['linux', 'spec', 'host/port.ts'],
   // The entry of the executable on QuickJS is a host's.
