@@ -41,7 +41,7 @@ function expectLines(result: UmlResult, expected: Readonly<Record<string, string
 
 test('limits, update, pause and statistics on cgroup v2', { skip }, async () => {
   const script = `${PRELUDE}
-base '"sleep","1000"' '"resources":{"memory":{"limit":33554432,"swap":67108864},"cpu":{"shares":1024,"quota":50000},"pids":{"limit":20}},'
+base '"sh","-c","i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; exec sleep 1000"' '"resources":{"memory":{"limit":33554432,"swap":67108864},"cpu":{"shares":1024,"quota":50000},"pids":{"limit":20}},'
 try create rt create one; try start rt start one
 show place one/cgroup.controllers; show memory one/memory.max; show cpu one/cpu.max; show weight one/cpu.weight; show pids one/pids.max
 try swap cat /sys/fs/cgroup/one/memory.swap.max
