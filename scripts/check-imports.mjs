@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { filesBelow, root } from './stage.mjs';
 
 const BELOW_ENGINE =
-  'linux spec seccomp cgroups plan frontends runtime snapshot image distribution host'.split(' ');
+  'linux spec seccomp cgroups plan frontends runtime snapshot image distribution build host'.split(' ');
 
 /** Which rooms each room may import. */
 const MAY_IMPORT = {
@@ -34,6 +34,10 @@ const MAY_IMPORT = {
   image: ['linux', 'spec', 'plan', 'snapshot', 'host/port.ts', 'host/disk.ts', 'runtime/player.ts'],
   // Of host only the port.
   distribution: ['linux', 'spec', 'host/port.ts'],
+  build: [
+    ...['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'frontends', 'runtime', 'snapshot', 'image'],
+    ...['distribution', 'host/port.ts', 'host/disk.ts'],
+  ],
   // The entry of the executable on QuickJS is a host's.
   host: ['linux', 'spec', 'plan', 'oci'],
   // runc's command line, for any engine.
