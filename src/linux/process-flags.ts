@@ -269,6 +269,11 @@ export const SIGMASK_HOW = enumTable('rt_sigprocmask', () => ({
   SIG_SETMASK: SIGNAL.SIG_SETMASK,
 }));
 
+export const SIGNALFD_FLAGS = flagTable('signalfd4', () => ({
+  SFD_CLOEXEC: SIGNAL.SFD_CLOEXEC,
+  SFD_NONBLOCK: SIGNAL.SFD_NONBLOCK,
+}));
+
 export const POLL_EVENTS = flagTable('poll', () => ({
   POLLIN: POLL.POLLIN,
   POLLPRI: POLL.POLLPRI,

@@ -13,6 +13,7 @@ import {
 import { SCM_RIGHTS, SOL_SOCKET } from '../linux/constants/socket.ts';
 import { TIOCGPTPEER } from '../linux/constants/terminal.ts';
 import { FD_STATE, formatFlags, OPEN_FLAGS, POLL_EVENTS, SEALS, SIGNALS } from '../linux/flags.ts';
+import { SIGNALS as NUMBERS } from '../linux/signals.ts';
 import type { Call, Field, Memory } from './call.ts';
 
 /** What a rule needs of the printer. */
@@ -119,10 +120,13 @@ const prlimit64: Rule = (text) => [
   text.argument(3),
 ];
 
-const rtSigprocmask: Rule = (text) => {
-  const mask = fieldsAt(text.call, 1)[0];
-  const set = mask?.value === -1n ? '~[]' : mask?.value === 0n || mask?.value === 0 ? '[]' : text.argument(1);
-  return [text.argument(0), set, text.argument(2), text.argument(3)];
+/** A set of signals, `[HUP TERM]`; all of them as `~[]`. */
+const signalSet: Rule = (text) => {
+  const mask = fieldsAt(text.call, 1)[0]?.value;
+  const bits = typeof mask === 'bigint' ? mask : 0n;
+  const names = Object.entries(NUMBERS).filter(([, signal]) => ((bits >> BigInt(signal - 1)) & 1n) === 1n);
+  const set = bits === -1n ? '~[]' : `[${names.map(([name]) => name.slice('SIG'.length)).join(' ')}]`;
+  return text.args().map((arg, index) => (index === 1 ? set : arg));
 };
 
 const rtSigaction: Rule = (text) => [
@@ -227,7 +231,8 @@ export const CALL_RULES: Readonly<Record<string, Rule>> = {
   prctl,
   capset,
   prlimit64,
-  rt_sigprocmask: rtSigprocmask,
+  rt_sigprocmask: signalSet,
+  signalfd4: signalSet,
   rt_sigaction: rtSigaction,
   ioctl,
   fcntl,

@@ -14,7 +14,7 @@ import { sendDescriptor } from './compile/descriptor.ts';
 import { O_DIRECTORY } from './compile/destination.ts';
 import { terminalOwner } from './compile/devices.ts';
 import { affinityOf, joinedTerminal, stdioOwner } from './compile/exec-process.ts';
-import { execute, labels, resetSignals, seccomp, signalMask } from './compile/execute.ts';
+import { execute, labels, resetSignals, seccomp } from './compile/execute.ts';
 import {
   type ExecTarget,
   forkExec,
@@ -27,6 +27,7 @@ import { type AgentState, connectAgent, notified, reapNotifier } from './compile
 import * as process from './compile/process.ts';
 import { callersProcfs } from './compile/procfs.ts';
 import { scheduling } from './compile/scheduling.ts';
+import { signalMask } from './compile/signal-mask.ts';
 import { engineSocket, receiveTerminal, type StartPlan, terminalSockets } from './compile.ts';
 import type { HostFacts } from './facts.ts';
 import * as sys from './syscalls.ts';

@@ -12,6 +12,7 @@ import { call, number, type OutBuffer, outBuffer, pointer, type Slot, slot, stru
 import {
   awaitCreated,
   beginCreation,
+  openSignals,
   preserveDescriptors,
   startSocket,
   waitForStart,
@@ -26,9 +27,9 @@ import {
   labels,
   resetSignals,
   seccomp,
-  signalMask,
 } from './compile/execute.ts';
 import { type HooksPause, hooksPause, startHooksPause } from './compile/hooks.ts';
+import { letGo } from './compile/let-go.ts';
 import { masks, readonlyRoot } from './compile/masks.ts';
 import { mounts, openIdMaps, openSharedSources } from './compile/mounts.ts';
 import {
@@ -48,6 +49,7 @@ import { openProcfsEarly, privateProcfs } from './compile/procfs.ts';
 import { findProgram } from './compile/program.ts';
 import { attachRoot, chrootOnly, isolateMounts, pivotRoot, rootPropagation } from './compile/root.ts';
 import { scheduling } from './compile/scheduling.ts';
+import { signalMask } from './compile/signal-mask.ts';
 import { connectCalls } from './compile/sockets.ts';
 import { openSourcesOutside } from './compile/sources.ts';
 import type { HostFacts } from './facts.ts';
@@ -142,6 +144,7 @@ function refuseResctrl(c: Context): void {
 export function finish({ context: c, forked, sockets, ...begun }: Beginning): StartPlan {
   const inside = becomeContainer(c, forked, sockets);
   const parent = begun.parent ?? parentAfterFork(c, forked, sockets);
+  letGo(c, begun.early?.length ?? 0);
   const { pid, pidfd } = forked;
   const notifier = notified(c);
   return { steps: c.steps, pid, pidfd, ...parent, ...inside, channel: c.channel, notifier };
@@ -231,6 +234,7 @@ function becomeContainer(
   c.child('umask', `umask ${umask.toString(8).padStart(4, '0')}`, '/process/user/umask', [sys.umask(umask)]);
   if (directory !== undefined) process.enterWorkingDirectory(c, directory);
   else process.changeDirectory(c);
+  const signals = openSignals(c);
   process.rlimits(c);
   if (!c.spec.process?.noNewPrivileges) seccomp(c);
   process.identity(c);
@@ -240,7 +244,7 @@ function becomeContainer(
   const program = findProgram(c);
   startHooksPause(c);
   if (c.spec.process?.noNewPrivileges && filterBeforeBarrier(c)) seccomp(c);
-  waitForStart(c, forked, sockets.listener);
+  waitForStart(c, forked, { listener: sockets.listener, signals });
   preserveDescriptors(c);
   return { execution: execute(c), hooks, program };
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { exampleSpec } from '../spec/defaults.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
 import { slot } from './call.ts';
+import { ROOT_FACTS } from './facts.testing.ts';
 import type { HostFacts } from './facts.ts';
 import { comment, hereDocument, quote, words } from './shell/quote.ts';
 import { planShell } from './shell.ts';
@@ -11,17 +12,11 @@ import { type Plan, type Step, step } from './step.ts';
 import * as sys from './syscalls.ts';
 
 const FACTS: HostFacts = {
-  arch: 'x86_64',
-  kernel: [6, 18],
+  ...ROOT_FACTS,
   uid: 1000,
   gid: 1000,
   privileged: false,
-  initialUserNamespace: true,
   permitted: [0, 0],
-  lastCapability: 40,
-  apparmor: false,
-  selinux: false,
-  ignoredSignals: [],
   files: new Map(),
 };
 

@@ -6,26 +6,13 @@ import { exampleSpec } from '../spec/defaults.ts';
 import type { LinuxNamespaceType, Process, Spec } from '../spec/runtime-spec.ts';
 import { type Call, slot } from './call.ts';
 import { compileExec, inherited } from './compile-exec.ts';
-import type { HostFacts } from './facts.ts';
+import { ROOT_FACTS } from './facts.testing.ts';
 import { type Plan, step } from './step.ts';
 import * as sys from './syscalls.ts';
 import { JOIN_ORDER } from './verify/join-order.ts';
 import { verifyExec } from './verify.ts';
 
-const FACTS: HostFacts = {
-  arch: 'x86_64',
-  kernel: [6, 18],
-  uid: 0,
-  gid: 0,
-  privileged: true,
-  initialUserNamespace: true,
-  permitted: [0xffffffff, 0x1ff],
-  lastCapability: 40,
-  apparmor: true,
-  selinux: true,
-  ignoredSignals: [],
-  files: new Map(),
-};
+const FACTS = { ...ROOT_FACTS, apparmor: true, selinux: true };
 
 const PROCESS: Process = {
   user: { uid: 1000, gid: 1000 },

@@ -6,27 +6,16 @@ import type { LinuxNamespace, Spec } from '../spec/runtime-spec.ts';
 import { type Call, call, number, pointer, slot, struct } from './call.ts';
 import type { CompileOptions } from './compile/context.ts';
 import { compile } from './compile.ts';
+import { ROOT_FACTS } from './facts.testing.ts';
 import type { HostFacts } from './facts.ts';
 import { type Plan, type Step, step } from './step.ts';
 import * as sys from './syscalls.ts';
 import { CONSTRAINTS, verify } from './verify.ts';
 
 const FACTS: HostFacts = {
-  arch: 'x86_64',
-  kernel: [6, 18],
-  uid: 0,
-  gid: 0,
-  privileged: true,
-  initialUserNamespace: true,
-  permitted: [0xffffffff, 0x1ff],
-  lastCapability: 40,
+  ...ROOT_FACTS,
   apparmor: true,
-  selinux: false,
-  ignoredSignals: [],
-  files: new Map([
-    ['/srv/data', { type: 'directory', rdev: 0 }],
-    ['/proc/kcore', { type: 'file', rdev: 0 }],
-  ]),
+  files: new Map([...ROOT_FACTS.files, ['/srv/data', { type: 'directory', rdev: 0 }]]),
 };
 
 function testRoot() {
@@ -281,6 +270,7 @@ const BREAKAGES: readonly (readonly [string, Plan, Change])[] = [
     calls('await-start', (old) => old.filter(({ name }) => name !== 'dup3')),
   ],
   ['created-needs-nobody', CREATED, reversed('created')],
+  ['ending-signals-before-filter', CREATED, drop('end-signals')],
   [
     'lengths-declared',
     FULL,

@@ -215,9 +215,12 @@ function lockCalls(directory: Bytes, opened: Slot, operation: number): Call[] {
   ];
 }
 
+/** Above what is open by then, and below the limit of callers that have a low one (RLIMIT_NOFILE). */
+const LOCK = 40;
+
 /** Where a launcher keeps the lock of a container that it creates: known before, so that the plan can close it. */
 export function lockDescriptor(preserveFds = 0): number {
-  return 100 + preserveFds;
+  return LOCK + preserveFds;
 }
 
 /** Locks a directory, by the descriptor `lock` of the launcher and no other. */

@@ -26,13 +26,13 @@ export function withMountPoints(port: Port, spec: Spec): Spec {
   const { mounts } = spec;
   const { readLink } = port;
   if (root === undefined || mounts === undefined || readLink === undefined) return spec;
-  const covered: Bytes[] = [];
+  const covered = new Set<Bytes>();
   const placed = mounts.map((mount) => {
     const names = mount.destination.split('/').filter((name) => name !== '' && name !== '.');
     const path = REAL_DIRECTORIES.includes(names[0])
       ? undefined
       : followed(names, (at) => readLink(`${root}${at}`), covered);
-    covered.push(path ?? `/${names.join('/')}`);
+    covered.add(path ?? `/${names.join('/')}`);
     return path === undefined ? mount : withMode(port, root, { ...mount, destination: path });
   });
   return { ...spec, mounts: placed };
@@ -42,7 +42,7 @@ export function withMountPoints(port: Port, spec: Spec): Spec {
 function followed(
   names: readonly Bytes[],
   target: (at: Bytes) => Bytes | undefined,
-  covered: readonly Bytes[],
+  covered: ReadonlySet<Bytes>,
 ): Bytes | undefined {
   const waiting = [...names].reverse();
   let path = '';
@@ -54,7 +54,7 @@ function followed(
     }
     if (name === '' || name === '.') continue;
     const next = `${path}/${name}`;
-    if (covered.includes(next)) return undefined;
+    if (covered.has(next)) return undefined;
     const link = target(next);
     if (link === undefined) {
       path = next;

@@ -89,6 +89,8 @@ export class Context {
   readonly idmapNamespaces = new Map<Pointer, Slot>();
   /** Directories below the root that are open already, by path without the leading slash. */
   readonly directories = new Map<Bytes, Slot>();
+  /** The names of `directories` that lie directly in each of them. */
+  readonly inside = new Map<Bytes, Bytes[]>();
   /** Sources of shared binds that are open already, by the mount's pointer. */
   readonly sharedSources = new Map<Pointer, Slot>();
 

@@ -67,15 +67,29 @@ function walk(c: Context, name: Bytes, calls: Call[], mode = 0o755): Slot {
   const resolve = REAL_DIRECTORIES.has(name) ? IN_ROOT | RESOLVE_NO_SYMLINKS : IN_ROOT;
   calls.push(sys.openat2(c.root, name, O_PATH | O_DIRECTORY | O_CLOEXEC, resolve, { result: fd }));
   c.directories.set(name, fd);
+  const directory = cut < 0 ? '' : name.slice(0, cut);
+  const others = c.inside.get(directory);
+  if (others === undefined) c.inside.set(directory, [name]);
+  else others.push(name);
   return fd;
 }
 
 /** A mount now covers `path`: directories below it that were open are not what a lookup finds any more. */
 export function covered(c: Context, path: Bytes, mounted: Slot): void {
   const name = relative(path);
-  for (const known of [...c.directories.keys()])
-    if (known.startsWith(`${name}/`)) c.directories.delete(known);
+  forgetInside(c, name);
   c.directories.set(name, mounted);
+}
+
+/** Whatever is known has known parents: `walk` notes them first. */
+function forgetInside(c: Context, name: Bytes): void {
+  const inside = c.inside.get(name);
+  if (inside === undefined) return;
+  c.inside.delete(name);
+  for (const known of inside) {
+    c.directories.delete(known);
+    forgetInside(c, known);
+  }
 }
 
 /** An O_PATH descriptor of what is at `path`, whatever it is; ENOENT and the like are tolerated where `optional`. */

@@ -15,7 +15,6 @@ import {
   SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
   SECCOMP_SET_MODE_FILTER,
 } from '../../linux/constants/seccomp.ts';
-import { SIG_SETMASK } from '../../linux/constants/signal.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
 import { SIGNALS } from '../../linux/signals.ts';
@@ -34,10 +33,12 @@ import {
   value,
 } from '../call.ts';
 import * as sys from '../syscalls.ts';
+import { maskUntilStart } from './barrier.ts';
 import { type Context, unsupported } from './context.ts';
 import { PAUSE_TRACE } from './namespaces.ts';
 import { announceListener, filterOf, notifies } from './notify.ts';
 import { privateProcfs } from './procfs.ts';
+import { signalMask } from './signal-mask.ts';
 
 /** docker's and runc's default when the environment has none. */
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -114,16 +115,6 @@ function loadFilter(c: Context, filter: SeccompFilter, flags: number): void {
   ]);
 }
 
-/** rt_sigprocmask(2) with a mask of 64 signals. */
-export function signalMask(mask: bigint): Call {
-  return call('rt_sigprocmask', [
-    number(SIG_SETMASK, F.SIGMASK_HOW),
-    pointer(struct({ name: 'mask', width: 8, value: mask, format: 'hex' }), 3),
-    NULL,
-    number(8),
-  ]);
-}
-
 /** The launcher ignores what the terminal sends; the program gets a clean mask and default dispositions. */
 export function resetSignals(c: Context): void {
   // An ignored signal survives execve (signal(7)): JavaScript engines ignore the first two, posix_spawn(3) of glibc
@@ -135,8 +126,11 @@ export function resetSignals(c: Context): void {
   const calls = [...ignored].map((signal) =>
     call('rt_sigaction', [number(signal, F.SIGNALS), action, NULL, number(8)]),
   );
-  calls.push(signalMask(0n));
-  c.child('signals', 'default dispositions and an empty mask', 'default: signals are not inherited', calls);
+  const mask = maskUntilStart(c);
+  calls.push(signalMask(mask));
+  const title =
+    mask === 0n ? 'default dispositions and an empty mask' : 'default dispositions, an empty mask at start';
+  c.child('signals', title, 'default: signals are not inherited', calls);
 }
 
 /** `NAME=value` with the value hidden in everything that is printed. */

@@ -47,9 +47,10 @@ import { step } from '../step.ts';
 import * as sys from '../syscalls.ts';
 import type { CgroupPlan, Context } from './context.ts';
 import { O_DIRECTORY } from './destination.ts';
-import { labels, seccompUnwatched, signalMask } from './execute.ts';
+import { labels, seccompUnwatched } from './execute.ts';
 import { CLONE_FLAG } from './namespaces.ts';
 import * as process from './process.ts';
+import { signalMask } from './signal-mask.ts';
 
 /** The pause of the child in which TypeScript runs prestart, createRuntime and createContainer. */
 export const PAUSE_HOOKS = 4;

@@ -34,8 +34,23 @@ function showsHosts({ type, source, options }: Mount, top: Bytes): boolean {
   return type === KERNELS[top] || (source === `/${top}` && parseMountOptions(options, type).bind);
 }
 
-function covers(directory: Bytes, path: Bytes): boolean {
-  return directory === '' || path === directory || path.startsWith(`${directory}/`);
+const byDestination = new WeakMap<Context, Map<Bytes, Mount[]>>();
+
+/** The mounts on a path, or on a directory above it. There may be thousands of both. */
+function covering(c: Context, name: Bytes): Mount[] {
+  let known = byDestination.get(c);
+  if (known === undefined) {
+    known = new Map();
+    byDestination.set(c, known);
+    for (const mount of c.spec.mounts ?? []) {
+      const mounted = relative(mount.destination);
+      known.set(mounted, [...(known.get(mounted) ?? []).slice(0, 1), mount]);
+    }
+  }
+  const found = [...(known.get('') ?? []), ...(known.get(name) ?? [])];
+  for (let cut = name.indexOf('/'); cut > 0; cut = name.indexOf('/', cut + 1))
+    found.push(...(known.get(name.slice(0, cut)) ?? []));
+  return found;
 }
 
 /**
@@ -47,14 +62,9 @@ function kindOf(c: Context, path: Bytes): 'file' | 'directory' | 'absent' | 'unk
   const end = name.indexOf('/');
   if (end < 0) return 'unknown';
   const top = name.slice(0, end);
-  let own: Mount | undefined;
-  for (const mount of c.spec.mounts ?? []) {
-    const mounted = relative(mount.destination);
-    if (!covers(mounted, name)) continue;
-    if (own !== undefined || mounted !== top) return 'unknown';
-    own = mount;
-  }
-  if (own === undefined || !showsHosts(own, top)) return 'unknown';
+  const [own, another] = covering(c, name);
+  if (own === undefined || another !== undefined) return 'unknown';
+  if (relative(own.destination) !== top || !showsHosts(own, top)) return 'unknown';
   const file = c.facts.files.get(path);
   if (file === undefined) return 'absent';
   return file.type === 'directory' ? 'directory' : 'file';
@@ -62,9 +72,10 @@ function kindOf(c: Context, path: Bytes): 'file' | 'directory' | 'absent' | 'unk
 
 export function masks(c: Context): void {
   const paths = c.spec.linux?.maskedPaths ?? [];
+  const seen = new Set<Bytes>();
   const present = paths
     .map((path, index) => ({ path, index, kind: kindOf(c, path) }))
-    .filter(({ path, index, kind }) => kind !== 'absent' && paths.indexOf(path) === index);
+    .filter(({ path, kind }) => kind !== 'absent' && seen.size !== seen.add(path).size);
   if (present.length > 0) {
     const empty = slot('empty_tmpfs');
     const none = slot('null');

@@ -42,11 +42,12 @@ const PROC_SYS_FILES: ReadonlySet<Bytes> = new Set([
 export function mounts(c: Context): void {
   refuseMountLabel(c);
   c.spec.mounts?.forEach((mount, index) => {
-    mountOne(c, mount, `/mounts/${index}`);
+    mountOne(c, mount, index);
   });
 }
 
-function mountOne(c: Context, mount: Mount, cause: Pointer): void {
+function mountOne(c: Context, mount: Mount, index: number): void {
+  const cause: Pointer = `/mounts/${index}`;
   const options = parseMountOptions(mount.options, mount.type);
   refuseProcDestination(c, mount, options, cause);
   refuseRootDestination(mount, cause);
@@ -54,7 +55,7 @@ function mountOne(c: Context, mount: Mount, cause: Pointer): void {
   else if (mount.type === 'cgroup' || mount.type === 'cgroup2') cgroupMount(c, mount, options, cause);
   else if (mount.type === 'sysfs' && !ownsNetwork(c))
     bindMount(c, { ...mount, source: '/sys' }, { ...options, recursive: true }, cause);
-  else fileSystemMount(c, mount, options, cause);
+  else fileSystemMount(c, mount, options, { cause, late: isFilledLater(c.spec, mount, index, options) });
 }
 
 /** sysfs belongs to a network namespace; a user namespace may mount only its own (fact E2). */
@@ -86,7 +87,12 @@ function refuseProcDestination(c: Context, mount: Mount, options: MountOptions, 
   );
 }
 
-function fileSystemMount(c: Context, mount: Mount, options: MountOptions, cause: Pointer): void {
+function fileSystemMount(
+  c: Context,
+  mount: Mount,
+  options: MountOptions,
+  { cause, late }: { readonly cause: Pointer; readonly late: boolean },
+): void {
   const type = mount.type ?? '';
   if (type === '')
     throw unsupported(`mount on ${mount.destination} has neither a type nor a bind option`, cause);
@@ -96,7 +102,6 @@ function fileSystemMount(c: Context, mount: Mount, options: MountOptions, cause:
   const bare = type === 'tmpfs' && !layered && !options.data.some((option) => option.startsWith('mode='));
   const mode = slot(`mode of ${mount.destination}`, { width: 4 });
   const { calls, fd } = resolveDirectory(c, mount.destination, bare ? TMPFS_MODE : undefined);
-  const late = isFilledLater(c.spec, mount, options);
   const wanted = late ? options.attrSet & ~MOUNT_ATTR_RDONLY : options.attrSet;
   const attributes = bare ? wanted & ~MOUNT_ATTR_RDONLY : wanted;
   const data = [...options.superFlags, ...options.data.filter((option) => keepData(c, type, option))];

@@ -5,23 +5,8 @@ import { exampleSpec } from '../../spec/defaults.ts';
 import type { Spec } from '../../spec/runtime-spec.ts';
 import { isSlot, type Memory, slot } from '../call.ts';
 import { compile } from '../compile.ts';
-import type { HostFacts } from '../facts.ts';
+import { ROOT_FACTS } from '../facts.testing.ts';
 import type { AgentState } from './notify.ts';
-
-const FACTS: HostFacts = {
-  arch: 'x86_64',
-  kernel: [6, 18],
-  uid: 0,
-  gid: 0,
-  privileged: true,
-  initialUserNamespace: true,
-  permitted: [0xffffffff, 0x1ff],
-  lastCapability: 40,
-  apparmor: false,
-  selinux: false,
-  ignoredSignals: [],
-  files: new Map([['/dev/null', { type: 'character', rdev: 0x103 }]]),
-};
 
 const SECCOMP = {
   defaultAction: 'SCMP_ACT_ALLOW',
@@ -32,7 +17,7 @@ const SECCOMP = {
 function planOf(more: Partial<Spec>, metadata?: string, agent?: AgentState) {
   const spec = exampleSpec();
   const seccomp = metadata === undefined ? SECCOMP : { ...SECCOMP, listenerMetadata: metadata };
-  return compile({ ...spec, ...more, linux: { ...spec.linux, seccomp } }, FACTS, {
+  return compile({ ...spec, ...more, linux: { ...spec.linux, seccomp } }, ROOT_FACTS, {
     id: 'an id',
     root: { steps: [], root: slot('root') },
     ...(agent === undefined ? {} : { agent }),

@@ -1,17 +1,21 @@
 // Constraints on a container that waits for `start`: what it must have let go of, and what it must not do yet.
 import { PR_SET_PDEATHSIG } from '../../linux/constants/process.ts';
 import { PAUSE_START } from '../compile/namespaces.ts';
-import { before, type Constraint, describe, every, needs } from './constraint.ts';
+import { before, type Constraint, describe, every, followed, needs } from './constraint.ts';
 import * as is from './recognise.ts';
 import type { Timeline } from './timeline.ts';
 
 const { child } = is;
 const waits = is.both(child, is.inStep('await-start'), is.named('accept4'));
+const polls = is.both(child, is.inStep('await-start'), is.named('ppoll'));
+const opensSignals = is.both(child, is.named('signalfd4'));
+const filters = is.both(child, is.named('seccomp'));
 const goesOn = is.both(child, is.named('PAUSE'), ({ call }) => is.numberAt(call, 0) === PAUSE_START);
 const takesConnection = is.both(child, is.inStep('await-start'), is.named('dup3'));
 const listens = is.both(child, is.named('listen'));
 const seesParent = is.both(child, is.inStep('created'), is.named('ppoll'));
-const tells = is.both(child, is.inStep('created'), is.named('close_range'));
+// Each of them may close the child's end of the pipe.
+const tells = is.both(child, is.inStep('created'), is.named('dup3', 'close_range'));
 const deathSignal =
   (on: boolean): ((moment: Parameters<typeof child>[0]) => boolean) =>
   ({ call, actor }) =>
@@ -64,5 +68,13 @@ export const BARRIER_ORDER: readonly Constraint[] = [
       'a signal taken back before leaves a container of a create that was killed; taken back after, the end of create kills it',
     source: 'prctl(2), poll(2)',
     check: every(before(seesParent, deathSignal(false)), before(deathSignal(false), tells)),
+  },
+  {
+    id: 'ending-signals-before-filter',
+    order: 'the signals that end a created container are opened before a filter is loaded, and waited for',
+    reason:
+      'PID 1 is spared by the kernel, so that nothing but SIGKILL would end it; and a filter need not allow signalfd',
+    source: 'pid_namespaces(7), signalfd(2)',
+    check: every(needs(polls, opensSignals), before(opensSignals, filters), followed(opensSignals, polls)),
   },
 ];

@@ -11,7 +11,12 @@ const clearsKeep: (moment: Parameters<typeof is.keepsCapabilities>[0]) => boolea
   call.name === 'prctl' && is.numberAt(call, 0) === PR_SET_KEEPCAPS && is.numberAt(call, 1) === 0;
 const looksAtParent = is.both(child, is.inStep('death-signal'), is.named('ppoll'));
 const labels = is.both(child, is.inStep('label'), is.named('write'));
-const resetsMask = is.both(child, is.named('rt_sigprocmask'));
+const resetsMask = is.both(
+  child,
+  is.named('rt_sigprocmask'),
+  ({ call }) => is.fieldAt(call, 1, 'mask') === 0,
+);
+const blocks = is.both(child, is.named('rt_sigprocmask'), ({ call }) => is.fieldAt(call, 1, 'mask') !== 0);
 
 function executesLast(time: Timeline) {
   const first = time.child.findIndex(is.executes);
@@ -157,6 +162,8 @@ export const PROCESS_ORDER: readonly Constraint[] = [
     reason: 'a mask survives execve: the program could not be stopped',
     source: 'signal(7)',
     check: (time) =>
-      time.parent.some(is.named('rt_sigprocmask')) ? needs(is.executes, resetsMask)(time) : [],
+      time.parent.some(is.named('rt_sigprocmask'))
+        ? every(needs(is.executes, resetsMask), followed(blocks, resetsMask))(time)
+        : [],
   },
 ];
