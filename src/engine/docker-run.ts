@@ -10,13 +10,14 @@ import { type HeldSignals, holdSignals } from '../runtime/held-signals.ts';
 import { holdIdMaps, type IdMapHolders } from '../runtime/idmap.ts';
 import { holdParents } from '../runtime/parents.ts';
 import { Player } from '../runtime/player.ts';
-import { type Prepared, prepare } from '../runtime/prepare.ts';
+import { type Prepared, type PrepareOptions, prepare } from '../runtime/prepare.ts';
 import { type RunOptions, recordOf, runAttached } from '../runtime/run.ts';
 import type { Exit, Running } from '../runtime/start.ts';
 import { claim } from '../runtime/state.ts';
 import { withConsoleSize } from '../runtime/terminal.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
+import type { OpenedImage, OpenImage } from './opened-image.ts';
 import { explainForeignRoot } from './platform.ts';
 import { importTar } from './rootfs-import.ts';
 import { directoryImageRoot, hostImageRoot } from './roots.ts';
@@ -34,6 +35,8 @@ export interface RootFacts {
 export interface DockerRun {
   readonly id: Bytes;
   readonly choice: RootChoice;
+  /** Where the root is an image of the store; absent for the built-in one, a directory and an archive. */
+  readonly image?: OpenImage;
   readonly upper: Bytes | undefined;
   /** Standard input is the caller's; /dev/null otherwise. */
   readonly interactive?: boolean;
@@ -58,7 +61,9 @@ export interface DockerRunResult extends Exit {
 export interface CompiledDockerRun {
   readonly compiled: CompiledRun;
   readonly prepared: Prepared;
-  /** Ends the helpers that the start needs; to be called when it has been made, or will not be. */
+  /** The image that the root is, where it is one of the store. */
+  readonly image: OpenedImage | undefined;
+  /** Ends what the run needs: helpers, the root. To be called when the container has ended, or will not start. */
   close(): Promise<void>;
 }
 
@@ -86,24 +91,71 @@ async function rootDirectory(
   return target;
 }
 
-/**
- * Compiles a run. Files that it refers to (hosts, resolv.conf) are not written yet. `stateRoot`: the plan is to be played,
- * beside others of this state directory.
- */
+/** A root that has been found, and what the front end reads of it. */
+interface FoundRoot {
+  readonly facts: RootFacts;
+  readonly root: (settings: CompiledRun['settings'], spec: Spec) => PrepareOptions['root'];
+  readonly image: OpenedImage | undefined;
+}
+
+async function findRoot(
+  port: Port,
+  channel: Channel,
+  run: DockerRun,
+  stateDirectory: Bytes,
+  options: CompileRunOptions,
+): Promise<FoundRoot> {
+  if (run.image !== undefined) {
+    const stateRoot = stateDirectory.slice(0, stateDirectory.lastIndexOf('/'));
+    const { id, upper } = run;
+    const image = await run.image({ port, id, upper, stateRoot, warn: options.warn ?? (() => undefined) });
+    const { rootfs, users, config } = image;
+    return { facts: { rootfs, users, image: config }, root: (_, spec) => image.root(spec), image };
+  }
+  const own = run.choice.kind === 'image' || run.choice.kind === 'inherited';
+  const rootfs = await rootDirectory(port, run, stateDirectory, options.signals);
+  const directory = own ? undefined : directoryImageRoot(port, rootfs);
+  const users = await readUsers(port, channel, rootfs);
+  return {
+    facts: { rootfs, users, image: own ? HOST_IMAGE : BARE_IMAGE },
+    root: ({ upper }, spec) => directory ?? hostImageRoot(port, spec, upper),
+    image: undefined,
+  };
+}
+
+export interface CompileRunOptions {
+  readonly signals?: HeldSignals | undefined;
+  /** The plan is to be played, beside others of this state directory. */
+  readonly stateRoot?: Bytes;
+  readonly warn?: (message: string) => void;
+}
+
+/** Compiles a run. Files that it refers to (hosts, resolv.conf) are not written yet. */
 export async function compileDockerRun(
   port: Port,
   channel: Channel,
   run: DockerRun,
   stateDirectory: Bytes,
-  signals?: HeldSignals,
-  stateRoot?: Bytes,
+  options: CompileRunOptions = {},
 ): Promise<CompiledDockerRun> {
-  const { id, choice } = run;
-  const rootfs = await rootDirectory(port, run, stateDirectory, signals);
-  const own = choice.kind === 'image' || choice.kind === 'inherited';
-  const rootOf = own ? undefined : directoryImageRoot(port, rootfs);
-  const users = await readUsers(port, channel, rootfs);
-  const compiled = run.compile({ rootfs, users, image: own ? HOST_IMAGE : BARE_IMAGE }, stateDirectory);
+  const found = await findRoot(port, channel, run, stateDirectory, options);
+  try {
+    return await compileInRoot(port, channel, run, found, stateDirectory, options.stateRoot);
+  } catch (error) {
+    await found.image?.close();
+    throw error;
+  }
+}
+
+async function compileInRoot(
+  port: Port,
+  channel: Channel,
+  run: DockerRun,
+  { facts, root, image }: FoundRoot,
+  stateDirectory: Bytes,
+  stateRoot: Bytes | undefined,
+): Promise<CompiledDockerRun> {
+  const compiled = run.compile(facts, stateDirectory);
   const { settings } = compiled;
   const spec = withConsoleSize(port, compiled.spec);
   refuseHostActions(settings);
@@ -114,18 +166,23 @@ export async function compileDockerRun(
     const guard =
       stateRoot === undefined ? undefined : await holdParents(new Player(port, channel), stateRoot, path);
     const prepared = prepare(port, spec, {
-      id,
+      id: run.id,
       ...(guard === undefined ? {} : { guard }),
       idmapped: idMaps.pids,
       ...affinityOf(spec),
-      root: rootOf ?? hostImageRoot(port, spec, settings.upper),
+      root: root(settings, spec),
       dieWithParent: true,
       init: settings.init,
       trace: settings.trace,
       showSecrets: settings.showSecrets,
       ownFiles: compiled.files.map(({ path }) => path),
     });
-    return { compiled, prepared, close: idMaps.close };
+    const holders = idMaps;
+    const close = async (): Promise<void> => {
+      await holders.close();
+      await image?.close();
+    };
+    return { compiled, prepared, image, close };
   } catch (error) {
     await idMaps?.close();
     throw withSources(error, compiled.sources);
@@ -211,7 +268,8 @@ async function runHeld(
   let close: (() => Promise<void>) | undefined;
   let cgroups: readonly Cgroup[] = [];
   try {
-    const made = await compileDockerRun(port, channel, run, stateDirectory, signals, stateRoot);
+    const { warn } = options;
+    const made = await compileDockerRun(port, channel, run, stateDirectory, { signals, stateRoot, warn });
     cgroups = made.prepared.cgroups;
     for (const warning of [...made.compiled.warnings, ...made.prepared.warnings]) options.warn(warning);
     close = made.close;
@@ -272,7 +330,7 @@ async function runCompiled(
   port: Port,
   channel: Channel,
   run: DockerRun,
-  { compiled, prepared }: CompiledDockerRun,
+  { compiled, prepared, image }: CompiledDockerRun,
   options: DockerRunOptions,
   signals: HeldSignals | undefined,
 ): Promise<Exit> {
@@ -298,7 +356,9 @@ async function runCompiled(
     });
   } catch (error) {
     if (!ran && settings.cidfile !== undefined) port.remove(settings.cidfile);
-    throw withSources(await explainForeignRoot(port, error, prepared), compiled.sources);
+    const explained =
+      image === undefined ? await explainForeignRoot(port, error, prepared) : image.explain(error);
+    throw withSources(explained, compiled.sources);
   } finally {
     detach?.();
   }

@@ -5,7 +5,6 @@ import { boolean, type Flag, list, value } from '../flag.ts';
 const ENGINE = { later: 'detached containers (issue 5)' };
 const VOLUMES = { later: 'volumes (issue 5)' };
 const NETWORKS = { later: 'networks (issue 6)' };
-const IMAGES = { later: 'images (issue 4)' };
 const RUNTIME = { later: 'the OCI runtime (issue 3)' };
 const NOT_PLANNED = { later: 'no issue yet' };
 
@@ -39,10 +38,7 @@ export const LATER_RUN_FLAGS: readonly Flag[] = [
   value('mac-address', 'Container MAC address', NETWORKS),
   list('network-alias', 'Add network-scoped alias for the container', NETWORKS),
   list('egress', 'Allow only these destinations', NETWORKS),
-  value('platform', 'Set platform', IMAGES),
-  value('pull', 'Pull image before running', IMAGES),
-  boolean('quiet', 'Suppress the pull output', { short: 'q', ...IMAGES }),
-  boolean('disable-content-trust', 'Skip image verification', IMAGES),
+  boolean('disable-content-trust', 'Skip image verification', NOT_PLANNED),
   value('runtime', 'Runtime to use for this container', RUNTIME),
   value('gpus', 'GPU devices to add to the container', NOT_PLANNED),
   boolean('use-api-socket', 'Bind mount the API socket', { later: "docker's API (a later issue)" }),

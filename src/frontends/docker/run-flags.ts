@@ -5,6 +5,15 @@ import { boolean, camelCase, type Flag, type FlagValues, list, value } from '../
 /** What neither docker nor every podman has stands apart in help. */
 const OWN = { group: "Options beyond docker's" };
 
+const IMAGE = [
+  value('platform', 'Set platform if server is multi-platform capable', { takes: 'string' }),
+  value('pull', 'Pull image before running ("always", "missing", "never")', {
+    fallback: 'missing',
+    completes: ['always', 'missing', 'never'],
+  }),
+  boolean('quiet', 'Suppress the pull output', { short: 'q' }),
+] as const;
+
 const PROCESS = [
   list('env', 'Set environment variables', { short: 'e' }),
   list('env-file', 'Read in a file of environment variables', { completes: 'file' }),
@@ -182,6 +191,7 @@ const SEEING = [
 /** Every flag that holds today. */
 export const RUN_FLAGS = [
   ...CONTAINER,
+  ...IMAGE,
   ...PROCESS,
   ...FILES,
   ...RESOURCES,

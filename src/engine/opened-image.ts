@@ -1,0 +1,35 @@
+// The root of an image for one container, as a run sees it. Types alone: a run of `host` loads nothing of images.
+import type { ImageConfig, UserDatabase } from '../frontends/docker/facts.ts';
+import type { Port } from '../host/port.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import type { RootPlan } from '../plan/compile/context.ts';
+import type { HostFacts } from '../plan/facts.ts';
+import type { Spec } from '../spec/runtime-spec.ts';
+
+/** For whom an image is opened. */
+export interface ImageUse {
+  readonly port: Port;
+  /** Of the container. */
+  readonly id: Bytes;
+  /** Where the record of the container is. */
+  readonly stateRoot: Bytes;
+  /** An absolute host path that keeps the changes; they vanish without one. */
+  readonly upper: Bytes | undefined;
+  readonly warn: (message: string) => void;
+}
+
+export interface OpenedImage {
+  readonly config: ImageConfig;
+  /** What the specification names as root.path. */
+  readonly rootfs: Bytes;
+  readonly users: UserDatabase;
+  /** Compiles the root of this container. Throws CaissonError where the specification cannot have this image. */
+  root(spec: Spec): (facts: HostFacts) => RootPlan;
+  /** A failed start with its reason, where that is the platform of the image. */
+  explain(error: unknown): unknown;
+  /** Takes the container's changes away, and lets the image go. To be called when the container has ended. */
+  close(): Promise<void>;
+}
+
+/** Finds, pulls and unpacks an image. Throws CaissonError. */
+export type OpenImage = (use: ImageUse) => Promise<OpenedImage>;
