@@ -18,6 +18,7 @@ import {
   type Target,
   withContainer,
 } from './container.ts';
+import { endHoldersHooks, endHooks } from './hanging.ts';
 import { runHostHooks } from './hooks.ts';
 import { signalContainer } from './kill.ts';
 import { removeParents } from './parents.ts';
@@ -44,9 +45,15 @@ export async function deleteContainer(
   checkStateRoot(port, target.stateRoot);
   try {
     if (load(port, target.stateRoot, target.id) === undefined) throw doesNotExist(target.id);
-    await withContainer(port, target, 'exclusive', ({ player, container }) =>
-      deleteLocked(port, player, target, container, { force, warn }),
-    );
+    const stop = force ? endHoldersHooks(port, `${target.stateRoot}/${target.id}`) : undefined;
+    try {
+      await withContainer(port, target, 'exclusive', async ({ player, container }) => {
+        await stop?.();
+        await deleteLocked(port, player, target, container, { force, warn });
+      });
+    } finally {
+      await stop?.();
+    }
   } catch (error) {
     if (!(force && error instanceof CaissonError && error.code === 'ENOTFOUND')) throw error;
   }
@@ -83,6 +90,7 @@ export async function deleteLocked(
   if (status !== 'stopped') {
     await signalContainer(port, player, target, container, SIGNALS.SIGKILL, true);
     await awaitDeath(port, container);
+    await endHooks(port, player, record.keeper.pid, record.launcher.pid);
     if (await keeperCleans(port, target, container)) return;
   }
   await takeAway(port, player, target, record);
