@@ -57,6 +57,8 @@ export interface Disk {
   update(path: Bytes, mode: number): DiskFile;
   /** Makes a new file and opens it. EEXIST where there is one. */
   create(path: Bytes, mode: number): DiskFile;
+  /** The content of a small file; undefined when there is none. EFBIG for more than `limit` bytes. */
+  readFile(path: Bytes, limit: number): Uint8Array | undefined;
   /** undefined when there is nothing. */
   stat(path: Bytes): DiskStat | undefined;
   /** Names in a directory, in no order; undefined when there is none. */

@@ -1,0 +1,175 @@
+// Unpacked layers: each is made once, by one of all programs, and is durable and whole before anybody sees it.
+import type { Disk } from '../../host/disk.ts';
+import type { Bytes } from '../../linux/bytes.ts';
+import { type Digest, isDigest, splitDigest } from '../../spec/digest.ts';
+import { CaissonError } from '../../spec/error.ts';
+import { parseJson, stringifyJson } from '../../spec/json.ts';
+import type { StoreContext } from './blobs.ts';
+import { chainId } from './chain.ts';
+import { readText, replaceDurably } from './durable.ts';
+import { chainOfLayer, NEW_LAYER } from './paths.ts';
+import { quarantine } from './quarantine.ts';
+
+/** What whoever unpacks a layer tells about it. */
+export interface LayerFacts {
+  /** Digest of the layer's archive, uncompressed; it must be the one that the chain ID was made with. */
+  readonly diffId: Digest;
+  /** Bytes of the files. */
+  readonly size: number;
+  /** Files, directories and links. */
+  readonly members?: number;
+  /**
+   * Whose the files are: `keep` as the archive says, in the ids of who unpacked; `squash` all of the user who unpacked.
+   */
+  readonly owners?: 'keep' | 'squash';
+  /** How whiteouts and opaque directories are marked: `trusted.overlay.*` or `user.overlay.*`. */
+  readonly xattrs?: 'trusted' | 'user';
+}
+
+/** An unpacked layer. */
+export interface LayerPath {
+  readonly chain: Digest;
+  readonly parent: Digest | undefined;
+  /** The directory of its files: nothing of caisson's own is in it. */
+  readonly path: Bytes;
+  readonly facts: LayerFacts;
+}
+
+/** A facts.json that is larger is none of ours. */
+const FACTS_LIMIT = 64 << 10;
+
+export class Layers {
+  private readonly context: StoreContext;
+
+  constructor(context: StoreContext) {
+    this.context = context;
+  }
+
+  /** The unpacked layer; undefined when it is not there, or damaged. */
+  get(chain: Digest): LayerPath | undefined {
+    const { disk, paths } = this.context;
+    const directory = paths.layer(chain);
+    const tree = `${directory}/tree`;
+    if (disk.stat(tree)?.type !== 'directory') return undefined;
+    const record = parseFacts(disk, `${directory}/facts.json`, chain);
+    return record === undefined ? undefined : { chain, path: tree, ...record };
+  }
+
+  /** Chain IDs of all unpacked layers, damaged ones too. */
+  list(): Digest[] {
+    const names = this.context.disk.list(this.context.paths.layers) ?? [];
+    return names.flatMap(({ name }) => chainOfLayer(name) ?? []).sort();
+  }
+
+  /**
+   * The unpacked layer, made by `fill` if it is not there. Of all programs that want the same one makes it, and the
+   * others wait. `fill` gets an empty directory; what it throws is thrown, and nothing is left. Durable before visible:
+   * syncfs, rename, fsync of the directory. Throws CaissonError `EDIGEST` when `fill` unpacked another layer.
+   */
+  async create(
+    chain: Digest,
+    parent: Digest | undefined,
+    fill: (target: Bytes) => Promise<LayerFacts>,
+  ): Promise<LayerPath> {
+    const there = this.get(chain);
+    if (there !== undefined) return there;
+    const { kernel, paths, gate, waiting } = this.context;
+    const leave = await gate.enter();
+    const wait = () => {
+      waiting(`another caisson unpacks layer ${chain}`);
+    };
+    try {
+      const lock = await kernel.lock(paths.layerLock(chain), 'exclusive', { waiting: wait });
+      try {
+        return this.get(chain) ?? (await this.unpack(chain, parent, fill));
+      } finally {
+        await lock?.release();
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  private async unpack(
+    chain: Digest,
+    parent: Digest | undefined,
+    fill: (target: Bytes) => Promise<LayerFacts>,
+  ): Promise<LayerPath> {
+    const { disk, paths } = this.context;
+    // Whoever else began with it is dead: the lock is ours.
+    await this.removeUnfinished(chain);
+    await quarantine(disk, paths, paths.layer(chain));
+    const fresh = `${paths.layers}/${NEW_LAYER}${splitDigest(chain).hex}-${this.context.unique()}`;
+    try {
+      return await this.fill({ chain, parent, fresh }, fill);
+    } catch (error) {
+      // A full disk does not keep us from removing; what else does leaves it to the garbage collector.
+      await this.context.kernel.removeTree(fresh).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async fill(
+    { chain, parent, fresh }: { chain: Digest; parent: Digest | undefined; fresh: Bytes },
+    fill: (target: Bytes) => Promise<LayerFacts>,
+  ): Promise<LayerPath> {
+    const { disk, kernel, paths } = this.context;
+    disk.makeDirectory(fresh, 0o700);
+    await kernel.makeTree(`${fresh}/tree`);
+    const facts = await fill(`${fresh}/tree`);
+    if (chainId(parent, facts.diffId) !== chain) {
+      throw new CaissonError(`layer ${chain}: what was unpacked is another layer, ${facts.diffId}`, {
+        code: 'EDIGEST',
+        details: ['the image says one thing in its configuration and another in its manifest'],
+      });
+    }
+    await replaceDurably(
+      disk,
+      `${fresh}/facts.json`,
+      stringifyJson({ chain, ...(parent && { parent }), ...facts }),
+    );
+    await kernel.syncFileSystem(fresh);
+    await kernel.check();
+    disk.rename(fresh, paths.layer(chain));
+    await disk.syncDirectory(paths.layers);
+    return { chain, parent, path: `${paths.layer(chain)}/tree`, facts };
+  }
+
+  private async removeUnfinished(chain: Digest): Promise<void> {
+    const { disk, kernel, paths } = this.context;
+    const prefix = `${NEW_LAYER}${splitDigest(chain).hex}-`;
+    for (const { name } of disk.list(paths.layers) ?? [])
+      if (name.startsWith(prefix)) await kernel.removeTree(`${paths.layers}/${name}`);
+  }
+}
+
+function parseFacts(disk: Disk, path: Bytes, chain: Digest): Pick<LayerPath, 'parent' | 'facts'> | undefined {
+  const value = parseFields(disk, path);
+  if (value === undefined || value.chain !== chain) return undefined;
+  const { parent, diffId, size, members, owners, xattrs } = value;
+  if (typeof diffId !== 'string' || !isDigest(diffId)) return undefined;
+  if (parent !== undefined && !(typeof parent === 'string' && isDigest(parent))) return undefined;
+  if (typeof size !== 'number' || (members !== undefined && typeof members !== 'number')) return undefined;
+  return {
+    parent,
+    facts: {
+      diffId,
+      size,
+      ...(members === undefined ? {} : { members }),
+      ...(owners === 'keep' || owners === 'squash' ? { owners } : {}),
+      ...(xattrs === 'trusted' || xattrs === 'user' ? { xattrs } : {}),
+    },
+  };
+}
+
+/** undefined for what is missing, damaged or cannot be read. */
+function parseFields(disk: Disk, path: Bytes): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value = parseJson(readText(disk, path, FACTS_LIMIT) ?? '', path);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Readonly<Record<string, unknown>>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,66 @@
+// Takes things out of a store: first out of sight, then off the disk, so that a sweep may be killed at any moment.
+import type { Bytes } from '../../linux/bytes.ts';
+import { type Digest, splitDigest } from '../../spec/digest.ts';
+import type { StoreContext } from './blobs.ts';
+import { GONE, NEW_LAYER } from './paths.ts';
+
+/** Locks that everybody takes: they stay. Others belong to a digest. */
+const LASTING: readonly Bytes[] = ['store', 'names'];
+
+export class Sweep {
+  /** What has become free, in bytes. */
+  bytes = 0;
+  private readonly context: StoreContext;
+  private readonly dryRun: boolean;
+
+  constructor(context: StoreContext, dryRun: boolean) {
+    this.context = context;
+    this.dryRun = dryRun;
+  }
+
+  file(path: Bytes): void {
+    const { disk } = this.context;
+    this.bytes += disk.stat(path)?.size ?? 0;
+    if (!this.dryRun) disk.remove(path);
+  }
+
+  /** `size`: what it takes, for nobody wants to count. */
+  async layer(chain: Digest, size: number): Promise<void> {
+    const { disk, kernel, paths } = this.context;
+    this.bytes += size;
+    if (this.dryRun) return;
+    const gone = `${paths.layers}/${GONE}${splitDigest(chain).hex}-${this.context.unique()}`;
+    disk.rename(paths.layer(chain), gone);
+    await kernel.removeTree(gone);
+  }
+
+  /**
+   * What programs have left that were killed: nobody else uses the store now. Parts of pulls stay for `age`
+   * milliseconds, so that the pull can go on. How many there were.
+   */
+  async unfinished(age: number): Promise<number> {
+    const { disk, kernel, paths } = this.context;
+    let count = 0;
+    for (const { name } of disk.list(paths.layers) ?? []) {
+      if (!name.startsWith(NEW_LAYER) && !name.startsWith(GONE)) continue;
+      count++;
+      if (!this.dryRun) await kernel.removeTree(`${paths.layers}/${name}`);
+    }
+    for (const path of this.files(paths.ingest)) {
+      if (age > 0 && Date.now() - (disk.stat(path)?.modified ?? 0) < age) continue;
+      count++;
+      this.file(path);
+    }
+    const pins = (disk.list(paths.pins) ?? []).map(({ name }) => `${paths.pins}/${name}`);
+    for (const path of [paths.root, ...pins].flatMap((directory) => this.files(directory)))
+      if (path.endsWith('.tmp')) this.file(path);
+    for (const path of this.files(paths.locks))
+      if (!LASTING.includes(path.slice(paths.locks.length + 1))) this.file(path);
+    return count;
+  }
+
+  private files(directory: Bytes): Bytes[] {
+    const names = this.context.disk.list(directory) ?? [];
+    return names.flatMap(({ name, type }) => (type === 'file' ? [`${directory}/${name}`] : []));
+  }
+}
