@@ -16,6 +16,8 @@ export type NamedImage = IndexEntry;
 export interface NameChanges {
   readonly set?: readonly (readonly [Reference, Descriptor])[];
   readonly remove?: readonly Reference[];
+  /** Images that are to be there although they have no name (an import or a load without one). */
+  readonly keep?: readonly Descriptor[];
   /** Images without names that go. */
   readonly forget?: readonly Digest[];
 }
@@ -75,7 +77,8 @@ export class Names {
   private async changeInside(changes: NameChanges): Promise<boolean> {
     const { disk, kernel, paths, waiting } = this.context;
     for (const [reference, descriptor] of changes.set ?? [])
-      await this.refuseIncomplete(reference, descriptor);
+      await this.refuseIncomplete(canonical(reference), descriptor);
+    for (const descriptor of changes.keep ?? []) await this.refuseIncomplete(descriptor.digest, descriptor);
     const wait = () => {
       waiting('another caisson changes names of images');
     };
@@ -95,10 +98,10 @@ export class Names {
     }
   }
 
-  private async refuseIncomplete(reference: Reference, descriptor: Descriptor): Promise<void> {
+  private async refuseIncomplete(name: string, descriptor: Descriptor): Promise<void> {
     const { problems } = await closureOf(this.blobs, descriptor);
     if (problems.length === 0) return;
-    throw new CaissonError(`${canonical(reference)}: ${problems[0]}`, {
+    throw new CaissonError(`${name}: ${problems[0]}`, {
       code: 'EINCOMPLETE',
       details: problems.slice(1, 10),
     });
@@ -108,13 +111,16 @@ export class Names {
 /** The new entries; undefined when nothing changes. */
 function applyChanges(
   entries: readonly IndexEntry[],
-  { set = [], remove = [], forget = [] }: NameChanges,
+  { set = [], remove = [], keep = [], forget = [] }: NameChanges,
   now: string,
 ): IndexEntry[] | undefined {
   const gone = new Set([...remove, ...set.map(([reference]) => reference)].map(canonical));
   const kept = entries.filter(({ name }) => name === undefined || !gone.has(name));
   const fresh = new Map(set.map(([reference, descriptor]) => [canonical(reference), descriptor]));
   for (const [name, descriptor] of fresh) kept.push({ name, namedAt: now, descriptor });
+  for (const descriptor of keep)
+    if (!kept.some((other) => other.descriptor.digest === descriptor.digest))
+      kept.push({ name: undefined, namedAt: undefined, descriptor });
   const named = new Set(
     kept.flatMap(({ name, descriptor }) => (name === undefined ? [] : descriptor.digest)),
   );
