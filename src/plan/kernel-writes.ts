@@ -18,6 +18,8 @@ const WRITTEN: Readonly<Record<string, readonly number[]>> = {
   getrandom: [0],
   fgetxattr: [2],
   flistxattr: [1],
+  llistxattr: [1],
+  lgetxattr: [2],
   get_mempolicy: [0, 1],
   capget: [1],
   prlimit64: [3],
