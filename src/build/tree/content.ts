@@ -1,0 +1,138 @@
+// The content of files of a tree: read by the launcher, hashed here, many small ones in one batch.
+import { createHash } from 'node:crypto';
+import type { Bytes } from '../../linux/bytes.ts';
+import { O_CLOEXEC, O_NONBLOCK, O_RDONLY } from '../../linux/constants/open.ts';
+import { ERRNO } from '../../linux/errno.ts';
+import { type Call, outBuffer, type Slot, slot } from '../../plan/call.ts';
+import { O_NOFOLLOW } from '../../plan/compile/destination.ts';
+import * as sys from '../../plan/syscalls.ts';
+import { CaissonError } from '../../spec/error.ts';
+import type { TreeEntry } from './entry.ts';
+import { STRICT } from './walk.ts';
+import type { TreeWorker } from './worker.ts';
+
+const BATCH_BYTES = 1 << 20;
+const BATCH_FILES = 64;
+const PIECE = 2 << 20;
+
+/** Reading must not change the time of access, wait for a FIFO, or follow a link. */
+export const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+
+/** A file is not what it was when it was listed. */
+export function changed(path: Bytes): CaissonError {
+  return new CaissonError(`${path} has changed while it was read: build again`, { code: 'ECHANGED' });
+}
+
+/** SHA-256 of each regular file among `entries`, which are below `top`, by path. Throws CaissonError `ECHANGED`. */
+export async function hashFiles(
+  worker: TreeWorker,
+  top: number,
+  entries: readonly TreeEntry[],
+): Promise<Map<Bytes, string>> {
+  const digests = new Map<Bytes, string>();
+  let some: TreeEntry[] = [];
+  let bytes = 0;
+  const flush = async () => {
+    if (some.length > 0) await hashSmall(worker, top, some, digests);
+    some = [];
+    bytes = 0;
+  };
+  for (const entry of entries) {
+    if (entry.type !== 'file') continue;
+    if (entry.size > BATCH_BYTES) {
+      const hash = createHash('sha256');
+      await readFile(worker, top, entry, (piece) => void hash.update(piece));
+      digests.set(entry.path, hash.digest('hex'));
+      continue;
+    }
+    if (bytes + entry.size > BATCH_BYTES || some.length >= BATCH_FILES) await flush();
+    some.push(entry);
+    bytes += entry.size;
+  }
+  await flush();
+  return digests;
+}
+
+async function hashSmall(
+  worker: TreeWorker,
+  top: number,
+  entries: readonly TreeEntry[],
+  digests: Map<Bytes, string>,
+): Promise<void> {
+  const parts = entries.map(({ path, size }) => ({
+    // One byte more, so that a file that has grown is seen.
+    buffer: outBuffer(`content of ${path}`, size + 1),
+    length: slot(`length of ${path}`, { reply: true }),
+  }));
+  const reply = await worker.steps(
+    entries.map(({ path }, index) => {
+      const { buffer, length } = parts[index] as (typeof parts)[number];
+      const file = slot(`file ${path}`);
+      return worker.step(`read ${path}`, [
+        sys.openat2(top, path, READ, STRICT, { result: file }),
+        sys.read(file, buffer, { result: length }),
+        sys.close(file),
+      ]);
+    }),
+  );
+  for (const [index, { path, size }] of entries.entries()) {
+    const { buffer, length } = parts[index] as (typeof parts)[number];
+    if (reply.value(length) !== size) throw changed(path);
+    digests.set(path, createHash('sha256').update(reply.array(buffer, size)).digest('hex'));
+  }
+}
+
+/** All of a file, piece by piece; a piece is valid until the next one. Throws CaissonError `ECHANGED`. */
+export async function readFile(
+  worker: TreeWorker,
+  top: number,
+  { path, size }: Pick<TreeEntry, 'path' | 'size'>,
+  take: (piece: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  const file = slot('file', { reply: true });
+  const opened = await worker.play(`open ${path}`, [sys.openat2(top, path, READ, STRICT, { result: file })]);
+  const descriptor = opened.value(file);
+  try {
+    let left = size;
+    for (;;) {
+      const buffer = outBuffer('piece', PIECE);
+      const length = slot('length', { reply: true });
+      const reply = await worker.play(`read ${path}`, [readCall(descriptor, buffer, length)]);
+      const count = reply.value(length);
+      left -= count;
+      if (left < 0 || (count === 0 && left > 0)) throw changed(path);
+      if (count === 0) return;
+      await take(reply.array(buffer, count));
+    }
+  } finally {
+    await worker.shut(descriptor);
+  }
+}
+
+function readCall(descriptor: number, buffer: ReturnType<typeof outBuffer>, length: Slot): Call {
+  return sys.read(descriptor, buffer, { result: length, tolerate: [ERRNO.EINTR] });
+}
+
+/** A small file below `top`, by a path in which links are followed inside of it; undefined when there is none. */
+export async function readSmall(
+  worker: TreeWorker,
+  top: number,
+  path: Bytes,
+  limit: number,
+): Promise<Uint8Array | undefined> {
+  const file = slot('file', { reply: true });
+  const length = slot('length', { reply: true });
+  const buffer = outBuffer('content', limit + 1);
+  const reply = await worker.play(`read ${path}`, [
+    sys.openat2(top, path, READ, STRICT, {
+      result: file,
+      tolerate: [ERRNO.ENOENT, ERRNO.ENOTDIR],
+    }),
+    sys.read(file, buffer, { result: length, tolerate: [ERRNO.EBADF] }),
+    sys.close(file, { tolerate: [ERRNO.EBADF] }),
+  ]);
+  const count = reply.value(length);
+  if (reply.value(file) < 0) return undefined;
+  if (count > limit) throw new CaissonError(`${path} has more than ${limit} bytes`, { code: 'EUSAGE' });
+  return reply.array(buffer, Math.max(0, count)).slice();
+}
