@@ -32,24 +32,30 @@ export class MemoryBlobs implements Blobs {
   }
 
   async ingest({ digest, size }: Descriptor): Promise<BlobIngest> {
-    const chunks: Uint8Array[] = [];
+    let chunks: Uint8Array[] = [];
+    let ended = false;
+    const end = () => {
+      if (!ended) this.open--;
+      ended = true;
+    };
     this.open++;
     return {
       offset: 0,
+      restart: async () => {
+        chunks = [];
+      },
       write: (chunk) => {
         chunks.push(chunk.slice());
       },
       commit: async () => {
-        this.open--;
         const bytes = concat(...chunks);
         const { algorithm, hex } = splitDigest(digest);
         if (bytes.length !== size || createHash(algorithm).update(bytes).digest('hex') !== hex)
           throw new CaissonError(`${digest} does not verify`, { code: 'EDIGEST' });
         this.content.set(digest, bytes);
+        end();
       },
-      abort: () => {
-        this.open--;
-      },
+      abort: end,
     };
   }
 

@@ -6,9 +6,12 @@ import type { Digest } from '../../spec/digest.ts';
 export interface BlobIngest {
   /** Bytes that an earlier attempt has left and that need not come again. */
   readonly offset: number;
+  /** Forgets what an earlier attempt has left. Nothing happens when the content is there already. */
+  restart(): Promise<void>;
   write(chunk: Uint8Array): Promise<void> | void;
   /** Verifies size and digest and makes the content visible. Throws CaissonError, and nothing is visible. */
   commit(): Promise<void>;
+  /** Ends it; nothing happens when it has ended. */
   abort(keepPartial: boolean): Promise<void> | void;
 }
 

@@ -21,7 +21,7 @@ import { memberPath } from '../member-path.ts';
 import { type TarEvent, TarReader } from '../tar.ts';
 import type { ArchiveSource, BlobIngest, Blobs } from './blobs.ts';
 import { complete, type ReadImage, taggedReference } from './oci-archive.ts';
-import { memberNamed, refused, type Survey } from './survey.ts';
+import { beginIngest, memberNamed, refused, type Survey } from './survey.ts';
 
 /** One entry of manifest.json. */
 interface Entry {
@@ -109,15 +109,14 @@ class Fetcher {
       const descriptor = event.entry.type === 'file' ? this.wanted.get(path) : undefined;
       if (descriptor === undefined) return;
       this.wanted.delete(path);
-      this.ingest = await this.blobs.ingest(descriptor);
+      this.ingest = await beginIngest(this.blobs, descriptor);
     } else if (event.kind === 'data') {
       const { ingest } = this;
       if (ingest === undefined || event.offset + event.bytes.length <= ingest.offset) return;
       await ingest.write(event.bytes.subarray(Math.max(0, ingest.offset - event.offset)));
     } else {
-      const { ingest } = this;
+      await this.ingest?.commit();
       this.ingest = undefined;
-      await ingest?.commit();
     }
   }
 

@@ -5,6 +5,7 @@
 // nothing that could lead outside (CVE-2014-9356, containerd CVE-2026-53492, T44).
 import { createHash, type Hash } from 'node:crypto';
 import type { Bytes } from '../../linux/bytes.ts';
+import type { Descriptor } from '../../spec/descriptor.ts';
 import { type Digest, digestOf, isDigest } from '../../spec/digest.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { MANIFEST_LIMIT } from '../../spec/image-document.ts';
@@ -117,7 +118,7 @@ class Surveyor implements Survey {
       start: new Uint8Array(START),
       hash: known === undefined ? createHash('sha256') : undefined,
       ingest: missing
-        ? await this.blobs.ingest({ mediaType: 'application/octet-stream', digest: known, size })
+        ? await beginIngest(this.blobs, { mediaType: 'application/octet-stream', digest: known, size })
         : undefined,
       document: keep ? new Uint8Array(size) : undefined,
     };
@@ -137,14 +138,20 @@ class Surveyor implements Survey {
   private async end(): Promise<void> {
     const { current } = this;
     if (current === undefined) return;
-    // What does not verify is the store's to take away.
-    this.current = undefined;
     await current.ingest?.commit();
+    this.current = undefined;
     const { path, size, start, known, hash, document } = current;
     const digest = known ?? digestOf('sha256', hash?.digest('hex') ?? '');
     this.members.set(path, { digest, size, start });
     if (document !== undefined) this.documents.set(path, document);
   }
+}
+
+/** From the beginning: what another attempt has left may be of another archive. */
+export async function beginIngest(blobs: Blobs, descriptor: Descriptor): Promise<BlobIngest> {
+  const ingest = await blobs.ingest(descriptor);
+  await ingest.restart();
+  return ingest;
 }
 
 /** A symbolic link's target stands where the link is, a hard link's in the archive. Outside of it there is nothing. */
