@@ -1,9 +1,9 @@
 // `--rootfs-tar FILE`: unpacks an archive into a directory, in a launcher of its own.
 import type { Port } from '../host/port.ts';
-import type { BatchPlayer, BatchReplies } from '../image/extract.ts';
-import { enterOwnUserNamespace, importRootfsTar } from '../image/rootfs-tar.ts';
+import { Conversation } from '../image/layer/conversation.ts';
+import { importRootfsTar } from '../image/rootfs-tar.ts';
+import { enterOwnUserNamespace } from '../image/user-namespace.ts';
 import type { Bytes } from '../linux/bytes.ts';
-import { slotValue } from '../plan/encode.ts';
 import type { HeldSignals } from '../runtime/held-signals.ts';
 import { Player } from '../runtime/player.ts';
 import { CaissonError } from '../spec/error.ts';
@@ -30,14 +30,10 @@ export async function importTar(
     const root = port.uid === 0;
     if (!root) await player.play(enterOwnUserNamespace(port.uid, port.gid, CAUSE));
     let played = 0;
-    const batches: BatchPlayer = {
-      play: async (steps): Promise<BatchReplies> => {
-        if (++played % CHECKED === 0) await signals?.check();
-        const { batch, answer } = await player.play(steps);
-        return { value: (slot) => slotValue(batch, answer, slot) };
-      },
-    };
-    await importRootfsTar(batches, port.readChunks(file), target, {
+    const conversation = new Conversation(channel, CAUSE, async () => {
+      if (++played % CHECKED === 0) await signals?.check();
+    });
+    await importRootfsTar(conversation, port.arch, port.readChunks(file), target, {
       cause: CAUSE,
       owners: { kind: root ? 'keep' : 'squash' },
       devices: root,

@@ -4,7 +4,7 @@
 // left to the event loop, and by the executable, which has nothing else to do, not before a while.
 import type { Bytes } from '../linux/bytes.ts';
 import { AT_FDCWD, F_ADD_SEALS, O_CLOEXEC, O_NONBLOCK, O_RDWR } from '../linux/constants/open.ts';
-import { POLLIN } from '../linux/constants/poll.ts';
+import { POLLIN, POLLOUT } from '../linux/constants/poll.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from '../linux/constants/socket.ts';
 import { TCGETS, TCSETS } from '../linux/constants/terminal.ts';
 import { AnswerReader } from './answers.ts';
@@ -80,7 +80,14 @@ class BunChannel implements Channel {
       const put = syscall('write', this.fd, bytes.subarray(done), bytes.length - done);
       if (put > 0) done += put;
       else if (++failures > RETRIES) throw new Error('the launcher is gone (write)');
+      else this.awaitRoom();
     }
+  }
+
+  /** The event loop has made the descriptor non-blocking: waits until there is room, at most a while. */
+  private awaitRoom(): void {
+    const pollfd = new Int32Array([this.fd, POLLOUT]);
+    syscall('ppoll', pollfd, 1, new Int32Array([1, 0, 0, 0]), null, 0);
   }
 
   receive(brief: boolean): RawAnswer | undefined | Promise<RawAnswer | undefined> {

@@ -1,40 +1,97 @@
-// Tests of the batches that unpacking compiles to, with a player that only looks.
+// Tests of the batches that unpacking compiles to, with a launcher that only looks.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Call, Slot } from '../plan/call.ts';
-import type { Step } from '../plan/step.ts';
+import { syscallName } from '../linux/abi/index.ts';
+import { type Bytes, fromArray } from '../linux/bytes.ts';
+import { type Decoded, type DecodedRecord, decodeBatch } from '../plan/decode.testing.ts';
+import { WIRE } from '../plan/wire.ts';
 import { type ExtractOptions, Extractor } from './extract.ts';
+import { Conversation } from './layer/conversation.ts';
 import { concat, END, member, pax } from './tar.testing.ts';
 import { TarReader } from './tar.ts';
 
-const ROOT = 7;
+const TARGET = { root: 7, spare: 8 };
+
+interface Played {
+  readonly name: string;
+  readonly record: DecodedRecord;
+  readonly batch: Decoded;
+}
+
+/** Batches as a launcher reads them. */
+class Looking {
+  readonly batches: Played[][] = [];
+  largest = 0;
+  private parts: Uint8Array[] = [];
+  private readonly fail: ((played: Played) => number) | undefined;
+
+  constructor(fail?: (played: Played) => number) {
+    this.fail = fail;
+  }
+
+  send(part: Uint8Array): void {
+    this.parts.push(part.slice());
+  }
+
+  receive() {
+    const bytes = concat(...this.parts);
+    this.parts = [];
+    this.largest = Math.max(this.largest, bytes.length);
+    const batch = decodeBatch(bytes);
+    const played = batch.records.map((record) => ({
+      name: record.nr === WIRE.OP_CHECK ? 'CHECK' : String(syscallName('x86_64', record.nr)),
+      record,
+      batch,
+    }));
+    const errno = played.map((each) => this.fail?.(each) ?? 0);
+    const failed = errno.findIndex((each) => each !== 0);
+    this.batches.push(failed < 0 ? played : played.slice(0, failed));
+    const frame = new Uint32Array(6);
+    const done = failed < 0;
+    frame.set([
+      WIRE.MAGIC_ANSWER,
+      done ? WIRE.ANSWER_DONE : WIRE.ANSWER_FAILED,
+      done ? played.length : failed,
+      done ? 0 : (errno[failed] as number),
+      0,
+      batch.reply,
+    ]);
+    return { frame: new Uint8Array(frame.buffer), data: new Uint8Array(batch.reply) };
+  }
+}
 
 async function compile(
   archive: Uint8Array,
   more: Partial<ExtractOptions> = {},
-): Promise<(readonly Step[])[]> {
-  const batches: (readonly Step[])[] = [];
-  let next = 100;
-  const player = {
-    play(steps: readonly Step[]) {
-      batches.push(steps);
-      return { value: (_: Slot) => next++ };
-    },
-  };
+  { chunk = archive.length, looking = new Looking() } = {},
+): Promise<readonly Played[][]> {
   const options: ExtractOptions = { cause: 'test', owners: { kind: 'keep' }, devices: true, ...more };
-  const extractor = new Extractor(player, ROOT, options);
-  for (const event of new TarReader().push(archive)) await extractor.take(event);
+  const extractor = new Extractor(new Conversation(looking, 'test'), TARGET, 'x86_64', options);
+  const reader = new TarReader();
+  for (let at = 0; at < archive.length; at += chunk) {
+    const piece = archive.subarray(at, at + chunk);
+    await extractor.take(piece, reader.push(piece));
+  }
   await extractor.finish();
-  return batches;
+  return looking.batches;
 }
 
-const callsOf = (batches: readonly (readonly Step[])[]) => batches.flat().flatMap((step) => step.calls);
-
-function strings(call: Call): string[] {
-  return call.args.flatMap((arg) =>
-    arg.kind === 'memory' && arg.memory.kind === 'string' ? [arg.memory.bytes] : [],
-  );
+function text({ batch }: Played, at: bigint): Bytes {
+  const bytes = new Uint8Array(batch.data.buffer, batch.data.byteOffset, batch.data.byteLength);
+  return fromArray(bytes, Number(at), bytes.indexOf(0, Number(at)));
 }
+
+/** Pointers into text of the calls that take names. */
+const NAMES: Readonly<Record<string, readonly number[]>> = {
+  mkdirat: [1],
+  unlinkat: [1],
+  openat: [1],
+  mknodat: [1],
+  fchownat: [1],
+  symlinkat: [2],
+  linkat: [1, 3],
+  utimensat: [1],
+};
 
 const TREE = concat(
   member({ name: './', type: '5', mode: 0o755 }),
@@ -47,28 +104,51 @@ const TREE = concat(
 );
 
 test('only openat2 sees more than one component, and always stays in the root', async () => {
-  const single = ['mkdirat', 'unlinkat', 'openat', 'mknodat', 'fchownat', 'utimensat'];
-  for (const call of callsOf(await compile(TREE))) {
-    if (single.includes(call.name))
-      for (const name of strings(call)) assert.ok(!name.includes('/'), `${call.name} ${name}`);
-    if (call.name === 'linkat') assert.ok(strings(call).every((name) => !name.includes('/')));
-    if (call.name !== 'openat2') continue;
-    const how = call.args[2];
-    assert.ok(how?.kind === 'memory' && how.memory.kind === 'struct');
-    assert.equal(how.memory.fields[2]?.value, 0x10 | 0x2);
+  for (const fresh of [true, false]) {
+    let names = 0;
+    for (const played of (await compile(TREE, { fresh })).flat()) {
+      for (const index of NAMES[played.name] ?? []) {
+        const at = played.record.args[index] as bigint;
+        if (played.record.kinds[index] !== WIRE.KIND_PTR) continue;
+        names++;
+        assert.ok(!text(played, at).includes('/'), `${played.name} ${text(played, at)}`);
+      }
+      if (played.name !== 'openat2') continue;
+      const how = Number(played.record.args[2]);
+      assert.equal(played.batch.data.getUint32(how + 16, true), 0x10 | 0x2);
+      assert.equal(played.record.flags & WIRE.FLAG_RETRY, WIRE.FLAG_RETRY);
+    }
+    assert.ok(names > 10);
   }
 });
 
 test('the order of attributes: owner, extended ones, mode, time', async () => {
   const archive = concat(
     pax(['SCHILY.xattr.security.capability', 'cap'], ['SCHILY.xattr.trusted.overlay.opaque', 'y']),
-    TREE.subarray(512),
+    member({ name: 'f', mode: 0o4755, uid: 1 }, 'content'),
+    END,
   );
-  const file = (await compile(archive)).flat().find((step) => step.title === 'finish /a/b/c/file');
+  const names = (await compile(archive)).flat().map(({ name }) => name);
+  assert.deepEqual(names.slice(names.indexOf('openat')), [
+    'openat',
+    'write',
+    'CHECK',
+    'fchown',
+    'fsetxattr',
+    'fchmod',
+    'utimensat',
+    'close',
+  ]);
+});
+
+test('a file of root in a fresh directory takes five records', async () => {
+  const archive = concat(member({ name: 'f', mode: 0o640 }, 'content'), END);
+  const played = (await compile(archive, { fresh: true })).flat();
   assert.deepEqual(
-    file?.calls.map((call) => call.name),
-    ['fchown', 'fsetxattr', 'fchmod', 'utimensat', 'close'],
+    played.map(({ name }) => name),
+    ['openat', 'write', 'CHECK', 'utimensat', 'close'],
   );
+  assert.equal(played[0]?.record.args[3], 0o640n);
 });
 
 test('directories get their attributes at the very end, deepest first', async () => {
@@ -77,35 +157,120 @@ test('directories get their attributes at the very end, deepest first', async ()
     member({ name: 'a/f' }),
     END,
   );
-  const titles = (await compile(archive)).flat().map((step) => step.title);
-  assert.deepEqual(titles.slice(-5, -1), ['finish /z', 'finish /a/b/c', 'finish /a/b', 'finish /a']);
+  const played = (await compile(archive)).flat();
+  const first = played.findLastIndex(({ name }) => name === 'openat');
+  const opened = played.slice(first).filter(({ name }) => name === 'openat2');
+  assert.deepEqual(
+    opened.map((each) => text(each, each.record.args[1] as bigint)),
+    ['z', 'a/b/c', 'a/b', 'a'],
+  );
 });
 
-test('batches are bounded in calls and bytes, and a file goes on in the next one by its number', async () => {
-  const small = Array.from({ length: 500 }, (_, i) => member({ name: `f${i}` }, 'x'));
-  for (const batch of await compile(concat(...small, END))) {
-    assert.ok(callsOf([batch]).length < 520, String(callsOf([batch]).length));
-  }
-  const batches = await compile(concat(member({ name: 'large' }, 'x'.repeat(2_500_000)), END));
+test('batches are bounded, and a large file goes on in the next one by a number', async () => {
+  const small = Array.from({ length: 5000 }, (_, i) => member({ name: `f${i}` }, 'x'));
+  for (const batch of await compile(concat(...small, END))) assert.ok(batch.length < 4100);
+  const looking = new Looking();
+  const large = member({ name: 'large' }, 'x'.repeat(2_500_000));
+  const batches = await compile(concat(large, END), {}, { looking });
   assert.equal(batches.length, 3);
-  const numbers = batches.map((batch) => callsOf([batch]).find((call) => call.name === 'write')?.args[0]);
-  assert.equal(numbers[0]?.kind, 'slot');
-  assert.ok(numbers[1]?.kind === 'number' && numbers[1].value === 100);
-  assert.ok(numbers[2]?.kind === 'number' && numbers[2].value === 100);
+  assert.ok(looking.largest < 1_100_000);
+  const writes = batches.map((batch) => batch.filter(({ name }) => name === 'write'));
+  assert.deepEqual(
+    writes.map((each) => each.length),
+    [1, 1, 1],
+  );
+  assert.equal(writes[0]?.[0]?.record.kinds[0], WIRE.KIND_LOAD64);
+  for (const later of [writes[1], writes[2]]) {
+    assert.equal(later?.[0]?.record.kinds[0], WIRE.KIND_IMM);
+    assert.equal(later?.[0]?.record.args[0], BigInt(TARGET.spare));
+  }
 });
 
-test('descriptors that a batch opens are closed in it', async () => {
-  for (const batch of await compile(TREE)) {
-    const calls = callsOf([batch]);
-    const opened = calls.filter((call) => call.name === 'openat' || call.name === 'openat2').length;
-    assert.equal(calls.filter((call) => call.name === 'close').length, opened);
+test('content is what the archive holds, whatever the chunks, and one write where it lies together', async () => {
+  const contents = ['', 'a', 'b'.repeat(511), 'c'.repeat(512), 'd'.repeat(5000)];
+  const archive = concat(...contents.map((content, i) => member({ name: `f${i}` }, content)), END);
+  for (const chunk of [1, 7, 100, 512, 777, 4096, archive.length]) {
+    const written = (await compile(archive, {}, { chunk }))
+      .flat()
+      .filter(({ name }) => name === 'write')
+      .map(({ record, batch }) =>
+        fromArray(
+          new Uint8Array(
+            batch.data.buffer,
+            batch.data.byteOffset + Number(record.args[1]),
+            Number(record.args[2]),
+          ),
+        ),
+      );
+    assert.deepEqual(written, contents.slice(1), `chunks of ${chunk}`);
   }
+});
+
+test('descriptors that a batch opens are closed in it, and few are open at once', async () => {
+  const many = concat(...Array.from({ length: 300 }, (_, i) => member({ name: `d${i}/f` })), END);
+  for (const archive of [TREE, many]) {
+    for (const batch of await compile(archive)) {
+      let open = 0;
+      let most = 0;
+      for (const { name } of batch) {
+        if (name === 'openat' || name === 'openat2') open++;
+        if (name === 'close') open--;
+        most = Math.max(most, open);
+      }
+      assert.equal(open, 0);
+      assert.ok(most < 60, String(most));
+    }
+  }
+});
+
+test('a batch goes on behind a record that failed, with the slots of before', async () => {
+  const archive = concat(member({ name: 'd/a' }, 'one'), member({ name: 'd/b' }, 'two'), END);
+  let failures = 0;
+  const looking = new Looking((played) => {
+    if (played.name !== 'openat' || text(played, played.record.args[1] as bigint) !== 'b') return 0;
+    return failures++ === 0 ? 17 : 0;
+  });
+  const batches = await compile(archive, { fresh: true }, { looking });
+  const names = batches.map((batch) => batch.map(({ name }) => name));
+  assert.deepEqual(names[0], ['mkdirat', 'openat2', 'openat', 'write', 'CHECK', 'utimensat', 'close']);
+  assert.deepEqual(names[1], ['openat2', 'unlinkat', 'unlinkat', 'close']);
+  assert.deepEqual(names[2], ['openat', 'write', 'CHECK', 'utimensat', 'close', 'close']);
+  const again = new Looking(({ name }) => (name === 'openat' ? 17 : 0));
+  await assert.rejects(compile(archive, { fresh: true }, { looking: again }), /unpack \/d\/a.*EEXIST/);
+});
+
+test('whiteouts in overlay form, and where this layer has the same name', async () => {
+  const names = async (...members: Uint8Array[]) =>
+    (await compile(concat(...members, END), { fresh: true, whiteouts: 'overlay' }))
+      .flat()
+      .map(({ name }) => name)
+      .filter((name) => ['mknodat', 'fsetxattr', 'mkdirat', 'unlinkat'].includes(name));
+  const gone = member({ name: '.wh.x' });
+  assert.deepEqual(await names(gone), ['mknodat']);
+  assert.deepEqual(await names(gone, gone), ['mknodat']);
+  assert.deepEqual(await names(gone, member({ name: 'x', type: '5' })), [
+    'mknodat',
+    'unlinkat',
+    'mkdirat',
+    'fsetxattr',
+  ]);
+  assert.deepEqual(await names(member({ name: 'x', type: '5' }), gone), ['mkdirat', 'fsetxattr']);
+  assert.deepEqual(await names(member({ name: 'd/.wh..wh..opq' })), ['mkdirat', 'fsetxattr']);
+  assert.deepEqual(await names(member({ name: '.wh..wh.plnk/1' }), member({ name: '.wh..wh.aufs' })), []);
+  for (const bad of ['.wh.', 'a/.wh..', '.wh...'])
+    await assert.rejects(names(member({ name: bad })), /whiteout of no name/);
 });
 
 test('squashed owners, and devices that are left out', async () => {
-  const names = callsOf(await compile(TREE, { owners: { kind: 'squash' }, devices: false })).map(
-    (call) => call.name,
-  );
-  for (const name of ['fchown', 'fchownat', 'mknodat'])
-    assert.ok(!names.includes(name as Call['name']), name);
+  const names = (await compile(TREE, { owners: { kind: 'squash' }, devices: false }))
+    .flat()
+    .map(({ name }) => name);
+  for (const name of ['fchown', 'fchownat', 'mknodat']) assert.ok(!names.includes(name), name);
+});
+
+test('memory for names is bounded', async () => {
+  const many = Array.from({ length: 100 }, (_, i) => member({ name: `d${i}`, type: '5' }));
+  await assert.rejects(compile(concat(...many, END), { nameLimit: 5000 }), /too many to be remembered/);
+  const deep = member({ name: `${'d/'.repeat(45)}f` });
+  await assert.rejects(compile(concat(deep, END), { memberLimit: 40 }), /one too many/);
 });

@@ -1,337 +1,395 @@
-// Unpacks tar members into a directory by steps of the launcher: every name is one component below a held descriptor.
+// Unpacks tar members into a directory by batches of the launcher: every name is one component below a held descriptor.
 //
 // The launcher holds the root directory. A parent is resolved by openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) on
 // it, so that whatever links the archive itself planted, the kernel keeps the lookup inside; the last component is
 // made by calls that follow no link (mkdirat, symlinkat, mknodat, linkat, open with O_CREAT|O_EXCL), after what was
 // there has been unlinked: nothing is ever written through a file that is there already. Attributes are set through
 // the descriptor of the new file. (CVE-2021-32760, CVE-2025-47290, node-tar's and tar-fs's.)
+//
+// What is rare costs nothing when it does not happen: a name that exists already makes its record fail, TypeScript
+// looks, removes what is in the way, and the batch goes on. One batch is played while the next is written.
 
-import { openFlags } from '../linux/abi/index.ts';
 import type { Bytes } from '../linux/bytes.ts';
-import {
-  AT_REMOVEDIR,
-  AT_SYMLINK_NOFOLLOW,
-  O_CLOEXEC,
-  O_CREAT,
-  O_EXCL,
-  O_PATH,
-  O_RDONLY,
-  O_WRONLY,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFIFO,
-  SEEK_SET,
-  UTIME_OMIT,
-} from '../linux/constants/open.ts';
+import { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY, S_IFCHR } from '../linux/constants/open.ts';
 import { ERRNO } from '../linux/errno.ts';
-import { type Call, type Slot, slot } from '../plan/call.ts';
 import { IN_ROOT } from '../plan/compile/destination.ts';
-import { type Step, step } from '../plan/step.ts';
-import * as sys from '../plan/syscalls.ts';
-import type { Pointer } from '../spec/error.ts';
+import type { ExtractOptions, ExtractSummary } from './extract-options.ts';
+import type { Target } from './extract-target.ts';
+import { Attributes } from './layer/attributes.ts';
+import { type Place, tolerating } from './layer/batch-writer.ts';
+import { ContentWindow } from './layer/content-window.ts';
+import type { Conversation, Failure } from './layer/conversation.ts';
+import { deviceNumber, typeBits } from './layer/node-type.ts';
+import { notEmpty, Obstacles } from './layer/obstacles.ts';
+import { OpenDirectories } from './layer/open-directories.ts';
+import { TreeCalls } from './layer/tree-calls.ts';
+import { OVERLAY_WHITEOUT, type Whiteout, whiteoutOf } from './layer/whiteout.ts';
 import { memberPath, refused, splitPath } from './member-path.ts';
 import type { TarEntry, TarEvent } from './tar.ts';
 
-/** What plays a batch and answers the values of its reply slots. Throws CaissonError where a call fails. */
-export interface BatchPlayer {
-  play(steps: readonly Step[]): Promise<BatchReplies> | BatchReplies;
+export type { ExtractOptions, ExtractSummary } from './extract-options.ts';
+
+const BATCH_RECORDS = 4000;
+const BATCH_CONTENT = 1 << 20;
+const BATCH_TEXT = 512 << 10;
+
+/** Slots: the file that is being written, what write(2) answered, a directory. */
+const FILE = 0;
+const PUT = 1;
+const DIRECTORY = 2;
+
+const EXISTS = { tolerate: tolerating(ERRNO.EEXIST) };
+const NOT_THERE = { tolerate: tolerating(ERRNO.ENOENT, ERRNO.EISDIR, ERRNO.EPERM) };
+/** A directory that a later member has replaced. */
+const REPLACED = tolerating(ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ELOOP);
+const CLOSED = tolerating(ERRNO.EBADF);
+/** Bytes of memory for a name, beside its own. */
+const PER_NAME = 120;
+
+interface Directory {
+  /** Absent for one that the archive only implies. */
+  entry?: TarEntry;
+  opaque?: boolean;
 }
 
-export interface BatchReplies {
-  /** The result of a call whose slot was made with `reply`. */
-  value(of: Slot): number;
+interface OpenFile {
+  readonly entry: TarEntry;
+  readonly path: Bytes;
+  place: Place;
+  position: number;
 }
-
-export interface ExtractOptions {
-  /** Where the archive came from: `/root/path`, `--rootfs-tar FILE`. */
-  readonly cause: Pointer;
-  /**
-   * `keep` gives each file the owner that the archive names, of `ids` ids that exist (all, without a user namespace);
-   * `squash` leaves everything to whoever unpacks.
-   */
-  readonly owners: { readonly kind: 'keep'; readonly ids?: number } | { readonly kind: 'squash' };
-  /** Whether device nodes are made: only root of the first user namespace may (mknod(2)). */
-  readonly devices: boolean;
-  /** Bytes that all files together may have, holes included; default 1 TiB. */
-  readonly byteLimit?: number;
-  /** Members; default 10 million. */
-  readonly memberLimit?: number;
-}
-
-/** What was unpacked, and what was left out. */
-export interface ExtractSummary {
-  members: number;
-  bytes: number;
-  /** Device nodes that were not made. */
-  devices: number;
-  /** Extended attributes that are not for an archive to set. */
-  xattrs: number;
-}
-
-const BATCH_CALLS = 500;
-const BATCH_BYTES = 1 << 20;
-
-const { O_DIRECTORY, O_NOFOLLOW } = openFlags('x86_64');
-const OMIT = { seconds: 0, nanoseconds: UTIME_OMIT };
-const GONE = { tolerate: [ERRNO.ENOENT, ERRNO.EISDIR, ERRNO.EPERM] };
-const NO_EMPTY_DIRECTORY = { tolerate: [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ENOTEMPTY, ERRNO.EEXIST] };
-const EXISTS = { tolerate: [ERRNO.EEXIST] };
-const UNOPENED = { tolerate: [ERRNO.EBADF] };
 
 export class Extractor {
-  readonly summary: ExtractSummary = { members: 0, bytes: 0, devices: 0, xattrs: 0 };
-  private readonly player: BatchPlayer;
-  private readonly root: sys.Fd;
+  readonly summary: ExtractSummary = { members: 0, bytes: 0, devices: 0, xattrs: 0, whiteouts: 0 };
+  private readonly conversation: Conversation;
+  private readonly target: Target;
   private readonly options: ExtractOptions;
+  private readonly attributes: Attributes;
+  private readonly obstacles: Obstacles;
+  private readonly window = new ContentWindow(BATCH_CONTENT);
+  private readonly open: OpenDirectories;
 
-  private steps: Step[] = [];
-  private calls = 0;
-  private bytes = 0;
-  /** Descriptors of directories that are open in this batch. */
-  private open = new Map<Bytes, Slot>();
-  /** Directories that exist because they were made here. */
-  private readonly known = new Set<Bytes>(['']);
-  /** Attributes of directories wait for the end: modes may lock us out, and times change with every entry. */
-  private readonly directories = new Map<Bytes, TarEntry>();
-  private file: { entry: TarEntry; fd: sys.Fd; slot: Slot; position: number } | undefined;
+  /** The batch that is being written, and the one that may be played meanwhile. */
+  private calls: TreeCalls;
+  private other: TreeCalls;
+  /**
+   * Directories that exist because they were made here. Attributes wait for the end: modes may lock us out, and times
+   * change with every entry.
+   */
+  private readonly directories = new Map<Bytes, Directory>([['', {}]]);
+  /** What stands for removed files, in overlay's form. */
+  private readonly whiteouts = new Set<Bytes>();
+  /** Everything that this archive has made, where its whiteouts must spare it. */
+  private readonly made = new Set<Bytes>();
+  private remembered = 0;
+  private file: OpenFile | undefined;
+  /** Where the last write ended: in the batch's records, and in its content. */
+  private lastWrite = { records: -1, content: -1 };
 
-  /** `root` is a descriptor that the launcher holds, of an existing directory. */
-  constructor(player: BatchPlayer, root: sys.Fd, options: ExtractOptions) {
-    this.player = player;
-    this.root = root;
+  /** The launcher holds the target's descriptors. */
+  constructor(conversation: Conversation, target: Target, arch: TreeCalls['arch'], options: ExtractOptions) {
+    this.conversation = conversation;
+    this.target = target;
     this.options = options;
+    this.attributes = new Attributes(options, this.summary);
+    this.obstacles = new Obstacles(conversation, target.root, arch);
+    this.open = new OpenDirectories(target.root, IN_ROOT);
+    this.calls = new TreeCalls(arch);
+    this.other = new TreeCalls(arch);
   }
 
-  /** Takes what TarReader gives. The bytes of a `data` event are used until the next batch has been played. */
-  async take(event: TarEvent): Promise<void> {
-    if (event.kind === 'entry') this.begin(event.entry);
-    else if (event.kind === 'data') await this.content(event.offset, event.bytes);
-    else this.end();
-    if (this.calls >= BATCH_CALLS) await this.flush();
+  /** Whether the archive says that nothing of the layers below is to be seen. */
+  get hasOpaqueRoot(): boolean {
+    return this.directories.get('')?.opaque === true;
+  }
+
+  /** Takes what a TarReader makes of `chunk`, whose memory must stay as it is until two batches later. */
+  async take(chunk: Uint8Array, events: Iterable<TarEvent>): Promise<void> {
+    this.window.enter(chunk);
+    for (const event of events) {
+      if (event.kind === 'entry') {
+        const waiting = this.begin(event.entry);
+        if (waiting !== undefined) await waiting;
+      } else if (event.kind === 'data') {
+        await this.content(event.offset, event.bytes);
+      } else {
+        this.end();
+      }
+      if (this.isFull()) await this.flush();
+    }
   }
 
   /** Sets the attributes of the directories, deepest first. */
   async finish(): Promise<ExtractSummary> {
     const deepestFirst = [...this.directories.keys()].sort().reverse();
     for (const path of deepestFirst) {
-      this.directoryAttributes(path, this.directories.get(path) as TarEntry);
-      if (this.calls >= BATCH_CALLS) await this.flush();
+      this.directoryAttributes(path, this.directories.get(path) as Directory);
+      if (this.isFull()) await this.flush();
     }
     await this.flush();
+    await this.conversation.settle();
     return this.summary;
   }
 
-  private add(title: string, calls: readonly Call[]): void {
-    this.steps.push(step('parent', 'unpack', title, this.options.cause, calls));
-    this.calls += calls.length;
+  private isFull(): boolean {
+    const { calls } = this;
+    return calls.records >= BATCH_RECORDS || calls.length >= BATCH_TEXT + 64 * BATCH_RECORDS;
   }
 
   private async flush(): Promise<void> {
-    const open = [...this.open.values()];
-    if (open.length > 0)
-      this.add(
-        'close directories',
-        open.map((fd) => sys.close(fd)),
-      );
-    const steps = this.steps;
-    this.steps = [];
-    this.calls = 0;
-    this.bytes = 0;
-    this.open = new Map();
-    if (steps.length === 0) return;
-    const replies = await this.player.play(steps);
-    if (this.file !== undefined && typeof this.file.fd !== 'number')
-      this.file.fd = replies.value(this.file.slot);
+    const { calls, file, target } = this;
+    if (file !== undefined && file.place !== target.spare) {
+      calls.about(`write /${file.path}`);
+      calls.dup3(file.place, target.spare);
+      calls.close(file.place);
+      file.place = target.spare;
+    }
+    this.open.end(calls);
+    const content = this.window.cut();
+    this.lastWrite = { records: -1, content: -1 };
+    if (calls.records === 0) return;
+    await this.conversation.post(calls, content, (failure) => this.repair(failure));
+    this.calls = this.other;
+    this.other = calls;
+    this.calls.reset();
+    if (this.file !== undefined) this.calls.about(`write /${this.file.path}`);
   }
 
-  private begin(entry: TarEntry): void {
-    this.summary.members++;
-    this.summary.bytes += entry.size;
-    if (this.summary.members > (this.options.memberLimit ?? 10_000_000))
-      throw refused(entry.path, 'is one too many');
-    if (this.summary.bytes > (this.options.byteLimit ?? 2 ** 40))
-      throw refused(entry.path, 'makes the root too large');
-    this.checkOwner(entry);
+  /** A promise where the launcher must be waited for. */
+  private begin(entry: TarEntry): Promise<void> | undefined {
+    this.count(entry.path, entry.size);
+    this.attributes.checkOwner(entry);
     const path = memberPath(entry.path);
+    const { whiteouts = 'plain' } = this.options;
+    if (whiteouts !== 'plain') {
+      const whiteout = whiteoutOf(path);
+      if (whiteout !== undefined) return this.whiteout(whiteout);
+      if (whiteouts === 'apply') this.remember(path);
+    }
+    this.calls.about(`unpack /${path}`);
     if (path === '') this.beginRoot(entry);
     else if (entry.type === 'directory') this.directory(path, entry);
     else this.node(path, entry);
+    return undefined;
+  }
+
+  private count(path: Bytes, size: number): void {
+    this.summary.members++;
+    this.summary.bytes += size;
+    if (this.summary.members > (this.options.memberLimit ?? 10_000_000))
+      throw refused(path, 'is one too many');
+    if (this.summary.bytes > (this.options.byteLimit ?? 2 ** 40))
+      throw refused(path, 'makes the root too large');
+  }
+
+  /** Memory is bounded, whatever an archive holds. */
+  private spend(name: Bytes): void {
+    this.remembered += name.length + PER_NAME;
+    if (this.remembered > (this.options.nameLimit ?? 64 << 20))
+      throw refused(name, 'is one name too many to be remembered');
+  }
+
+  private remember(path: Bytes): void {
+    for (let each = path; each !== '' && !this.made.has(each); each = splitPath(each).parent) {
+      this.spend(each);
+      this.made.add(each);
+    }
   }
 
   private beginRoot(entry: TarEntry): void {
     if (entry.type !== 'directory') throw refused(entry.path, 'would replace the root directory');
-    this.directories.set('', entry);
+    this.directoryOf('').entry = entry;
   }
 
-  private checkOwner(entry: TarEntry): void {
-    const { owners } = this.options;
-    if (owners.kind !== 'keep' || owners.ids === undefined) return;
-    if (entry.uid < owners.ids && entry.gid < owners.ids) return;
-    const owner = `${entry.uid}:${entry.gid}`;
-    throw refused(
-      entry.path,
-      `belongs to ${owner}, and ${owners.ids} ids are mapped here: add subordinate ids (/etc/subuid, /etc/subgid)`,
-    );
+  private directoryOf(path: Bytes): Directory {
+    const known = this.directories.get(path);
+    if (known !== undefined) return known;
+    this.spend(path);
+    const made: Directory = {};
+    this.directories.set(path, made);
+    return made;
   }
 
   /** A descriptor of the directory `path`, made with its parents where the archive has not named them before. */
-  private parent(path: Bytes, make = true): sys.Fd {
-    if (path === '') return this.root;
+  private parent(path: Bytes): Place {
     const opened = this.open.get(path);
     if (opened !== undefined) return opened;
-    const calls: Call[] = [];
-    if (make && !this.known.has(path)) {
+    if (!this.directories.has(path)) {
       const { parent, name } = splitPath(path);
-      calls.push(sys.mkdirat(this.parent(parent), name, 0o755, EXISTS));
-      this.known.add(path);
+      this.count(path, 0);
+      const above = this.parent(parent);
+      this.dropWhiteout(above, path, name);
+      this.calls.mkdirat(above, name, 0o755, EXISTS);
+      this.directoryOf(path);
     }
-    const fd = slot(`/${path}`);
-    calls.push(sys.openat2(this.root, path, O_PATH | O_DIRECTORY | O_CLOEXEC, IN_ROOT, { result: fd }));
-    this.add(`open /${path}`, calls);
-    this.open.set(path, fd);
-    return fd;
+    return this.open.add(this.calls, path);
   }
 
   private directory(path: Bytes, entry: TarEntry): void {
+    const { calls } = this;
     const { parent, name } = splitPath(path);
-    const calls = [sys.mkdirat(this.parent(parent), name, 0o700, EXISTS)];
+    const known = this.directories.has(path);
+    const above = this.parent(parent);
+    this.dropWhiteout(above, path, name);
     // What is there and is no directory gives way to one; a directory stays (EISDIR).
-    if (!this.known.has(path)) calls.unshift(sys.unlinkat(this.parent(parent), name, 0, GONE));
-    this.add(`unpack /${path}`, calls);
-    this.known.add(path);
-    this.directories.set(path, entry);
+    if (!known && this.options.fresh !== true) calls.unlinkat(above, name, 'file', NOT_THERE);
+    calls.mkdirat(above, name, 0o700, known || this.options.fresh !== true ? EXISTS : {});
+    this.directoryOf(path).entry = entry;
   }
 
-  /** Everything but a directory: takes the place of what is there, unless that is a directory with something in it. */
+  /** A directory in the place of a whiteout hides what is below: it is opaque. */
+  private dropWhiteout(parent: Place, path: Bytes, name: Bytes, makesOpaque = true): void {
+    if (!this.whiteouts.delete(path)) return;
+    this.calls.unlinkat(parent, name, 'file', NOT_THERE);
+    if (makesOpaque) this.directoryOf(path).opaque = true;
+  }
+
+  /** Everything but a directory: takes the place of what is there. */
   private node(path: Bytes, entry: TarEntry): void {
     if (!this.options.devices && (entry.type === 'character' || entry.type === 'block')) {
       this.summary.devices++;
       return;
     }
+    const { calls } = this;
     const { parent: above, name } = splitPath(path);
-    if (this.known.delete(path)) {
-      // It was empty, so nothing below it is known; another name of it may be open still, which is harmless.
-      this.directories.delete(path);
-      this.open.delete(path);
-    }
+    if (path !== '' && this.directories.delete(path)) this.open.drop(calls, path);
+    const from = entry.type === 'hardlink' ? this.linkTarget(entry) : undefined;
     const parent = this.parent(above);
-    const calls = [
-      sys.unlinkat(parent, name, 0, GONE),
-      sys.unlinkat(parent, name, AT_REMOVEDIR, NO_EMPTY_DIRECTORY),
-    ];
-    this.add(`unpack /${path}`, [...calls, ...this.nodeCalls(parent, name, entry)]);
+    this.dropWhiteout(parent, path, name, false);
+    if (this.options.fresh !== true) calls.unlinkat(parent, name, 'file', NOT_THERE);
+    if (from !== undefined) this.hardlink(from, parent, name);
+    else if (entry.type === 'symlink') calls.symlinkat(entry.linkName, parent, name);
+    else if (entry.type === 'file') this.createFile(path, parent, name, entry);
+    else calls.mknodat(parent, name, typeBits(entry.type) | entry.mode, deviceNumber(entry));
+    if (entry.type !== 'file' && from === undefined) this.attributes.ofNode(calls, parent, name, entry);
   }
 
-  private nodeCalls(parent: sys.Fd, name: Bytes, entry: TarEntry): Call[] {
-    switch (entry.type) {
-      case 'symlink':
-        return [sys.symlinkat(entry.linkName, parent, name), ...this.linkAttributes(parent, name, entry)];
-      case 'hardlink': {
-        const target = memberPath(entry.linkName);
-        if (target === '') throw refused(entry.path, 'is a hard link to the root directory');
-        const from = splitPath(target);
-        return [sys.linkat(this.parent(from.parent, false), from.name, parent, name, 0)];
-      }
-      case 'file': {
-        const fd = slot('file', { reply: true });
-        this.file = { entry, fd, slot: fd, position: 0 };
-        const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-        return [sys.openat(parent, name, flags, 0o600, { result: fd })];
-      }
-      default: {
-        const device = makeDevice(entry);
-        const mode = modeOf(entry.type) | entry.mode;
-        return [sys.mknodat(parent, name, mode, device), ...this.linkAttributes(parent, name, entry)];
-      }
-    }
+  private linkTarget(entry: TarEntry): Bytes {
+    const target = memberPath(entry.linkName);
+    if (target === '') throw refused(entry.path, 'is a hard link to the root directory');
+    return target;
   }
 
-  /** Owner and times of what cannot be opened without side effects: set by name, never through a link. */
-  private linkAttributes(parent: sys.Fd, name: Bytes, entry: TarEntry): Call[] {
-    const calls =
-      this.options.owners.kind === 'keep'
-        ? [sys.fchownat(parent, name, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW)]
-        : [];
-    return [...calls, sys.utimensat(parent, name, OMIT, entry.mtime, AT_SYMLINK_NOFOLLOW)];
+  private hardlink(target: Bytes, parent: Place, name: Bytes): void {
+    const { parent: above, name: from } = splitPath(target);
+    // Not made where it is missing: a link to nothing is an error of the archive.
+    const directory = this.open.get(above) ?? this.open.add(this.calls, above);
+    this.calls.linkat(directory, from, parent, name);
+  }
+
+  private createFile(path: Bytes, parent: Place, name: Bytes, entry: TarEntry): void {
+    const flags = O_WRONLY | O_CREAT | O_EXCL | this.calls.open.O_NOFOLLOW;
+    this.calls.openat(parent, name, flags, this.attributes.modeAtOnce(entry) ?? 0o600, { result: FILE });
+    this.file = { entry, path, place: ~FILE, position: 0 };
   }
 
   private async content(offset: number, bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; ) {
-      const { file } = this;
-      if (file === undefined) return;
-      const piece = bytes.subarray(at, at + BATCH_BYTES - this.bytes);
-      const put = slot('put');
-      const calls = [
-        sys.write(file.fd, piece, { result: put }),
-        // A short write of a regular file means that there is no room for more.
-        sys.check(put, 'EQ', piece.length, ERRNO.ENOSPC),
-      ];
-      if (file.position !== offset + at) calls.unshift(sys.lseek(file.fd, offset + at, SEEK_SET));
-      this.add(`write /${memberPath(file.entry.path)}`, calls);
-      at += piece.length;
-      file.position = offset + at;
-      this.bytes += piece.length;
-      if (this.bytes >= BATCH_BYTES) await this.flush();
+    for (let at = 0; at < bytes.length && this.file !== undefined; ) {
+      const rest = bytes.subarray(at);
+      const room = this.window.room(rest);
+      if (room === 0) {
+        await this.flush();
+        continue;
+      }
+      this.put(this.file, offset + at, rest.subarray(0, room));
+      at += room;
     }
+  }
+
+  private put(file: OpenFile, offset: number, piece: Uint8Array): void {
+    const { calls, lastWrite } = this;
+    const at = this.window.take(piece);
+    const goesOn =
+      file.position === offset && lastWrite.records === calls.records && lastWrite.content === at;
+    if (goesOn) {
+      calls.lengthenWrite(piece.length);
+    } else {
+      if (file.position !== offset) calls.lseek(file.place, offset);
+      calls.write(file.place, at, piece.length, PUT);
+    }
+    file.position = offset + piece.length;
+    this.lastWrite = { records: calls.records, content: at + piece.length };
   }
 
   private end(): void {
-    const { file } = this;
+    const { file, calls } = this;
     if (file === undefined) return;
     this.file = undefined;
-    const calls: Call[] = [];
-    if (file.position < file.entry.size) calls.push(sys.ftruncate(file.fd, file.entry.size));
-    calls.push(...this.attributes(file.fd, file.entry), sys.close(file.fd));
-    this.add(`finish /${memberPath(file.entry.path)}`, calls);
+    const { entry, place } = file;
+    if (file.position < entry.size) calls.ftruncate(place, entry.size);
+    if (this.attributes.modeAtOnce(entry) === undefined) this.attributes.ofFile(calls, place, entry);
+    else calls.utimensat(place, null, entry.mtime);
+    if (place === this.target.spare) calls.dup3(this.target.root, place);
+    else calls.close(place);
   }
 
-  /** Owner first, because a change of it takes set-user-ID and file capabilities away (chown(2)); times last. */
-  private attributes(fd: sys.Fd, entry: TarEntry, options: { tolerate?: readonly number[] } = {}): Call[] {
-    const calls: Call[] = [];
-    const squash = this.options.owners.kind === 'squash';
-    if (!squash) calls.push(sys.fchown(fd, entry.uid, entry.gid, options));
-    for (const [name, content] of entry.xattrs) {
-      if (!isPortable(name)) {
-        this.summary.xattrs++;
-        continue;
-      }
-      // A file system without them (tmpfs before 6.6), and a user who may not give capabilities away.
-      const tolerate = [ERRNO.EOPNOTSUPP, ...(squash ? [ERRNO.EPERM] : []), ...(options.tolerate ?? [])];
-      calls.push(sys.fsetxattr(fd, name, content, { tolerate }));
-    }
-    calls.push(sys.fchmod(fd, entry.mode, options), sys.utimensat(fd, null, OMIT, entry.mtime, 0, options));
-    return calls;
-  }
-
-  private directoryAttributes(path: Bytes, entry: TarEntry): void {
-    const fd = slot('directory');
+  private directoryAttributes(path: Bytes, { entry, opaque = false }: Directory): void {
+    if (entry === undefined && !opaque) return;
+    const { calls } = this;
+    const flags = O_RDONLY | calls.open.O_DIRECTORY | calls.open.O_NOFOLLOW;
+    calls.about(`finish /${path}`);
     // A later member may have replaced it; then there is nothing to do.
-    const tolerate = [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ELOOP];
-    const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    this.add(`finish /${path}`, [
-      sys.openat2(this.root, path === '' ? '.' : path, flags, IN_ROOT, { result: fd, tolerate }),
-      ...this.attributes(fd, entry, UNOPENED),
-      sys.close(fd, UNOPENED),
-    ]);
+    const allowance = { result: DIRECTORY, tolerate: REPLACED };
+    calls.openat2(this.target.root, path === '' ? '.' : path, flags, IN_ROOT, allowance);
+    if (opaque) {
+      const name = `${this.options.userxattr === true ? 'user' : 'trusted'}.overlay.opaque`;
+      calls.fsetxattr(~DIRECTORY, name, 'y', { tolerate: CLOSED });
+    }
+    if (entry !== undefined) this.attributes.ofFile(calls, ~DIRECTORY, entry, ERRNO.EBADF);
+    calls.close(~DIRECTORY, { tolerate: CLOSED });
   }
-}
 
-/**
- * Attributes that a root is unpacked with: the user's own, and file capabilities. Others belong to this host: labels
- * and signatures (security.*), overlay's own (trusted.overlay.*, user.overlay.*), which would redirect lookups.
- */
-function isPortable(name: Bytes): boolean {
-  return name === 'security.capability' || (name.startsWith('user.') && !name.startsWith('user.overlay.'));
-}
+  private whiteout(whiteout: Whiteout): Promise<void> | undefined {
+    if (whiteout.kind === 'metadata') return undefined;
+    this.summary.whiteouts++;
+    const { path } = whiteout;
+    if (this.options.whiteouts === 'apply') return this.applyWhiteout(whiteout);
+    this.calls.about(`whiteout /${path}`);
+    if (whiteout.kind === 'opaque') {
+      this.parent(path);
+      this.directoryOf(path).opaque = true;
+      return undefined;
+    }
+    const known = this.directories.get(path);
+    if (known !== undefined) {
+      known.opaque = true;
+      return undefined;
+    }
+    const { parent, name } = splitPath(path);
+    const above = this.parent(parent);
+    if (this.whiteouts.has(path)) return undefined;
+    this.spend(path);
+    this.whiteouts.add(path);
+    this.calls.mknodat(above, name, S_IFCHR, OVERLAY_WHITEOUT);
+    return undefined;
+  }
 
-function modeOf(type: TarEntry['type']): number {
-  return type === 'character' ? S_IFCHR : type === 'block' ? S_IFBLK : S_IFIFO;
-}
+  /** A whiteout is about the layers below: what this one has made stays. */
+  private async applyWhiteout({ kind, path }: Exclude<Whiteout, { kind: 'metadata' }>): Promise<void> {
+    await this.flush();
+    await this.conversation.settle();
+    const keep = (each: Bytes) => this.made.has(each);
+    if (kind === 'opaque') await this.obstacles.empty(path, keep);
+    else await this.obstacles.remove(path, keep);
+  }
 
-/** The kernel's 32-bit encoding, makedev(3). */
-function makeDevice({ device: { major, minor }, path, type }: TarEntry): number {
-  if (type === 'fifo') return 0;
-  if (major < 0 || major > 0xfff || minor < 0 || minor > 0xfffff)
-    throw refused(path, 'is a device with no such number');
-  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
+  /** What was there already is removed, and the record played again. */
+  private async repair({ index, errno, subject, call }: Failure): Promise<number | undefined> {
+    if (errno !== ERRNO.EEXIST) return undefined;
+    const cut = subject.indexOf('/');
+    const [what, path] = [subject.slice(0, cut), subject.slice(cut + 1)];
+    if (what === 'whiteout ') {
+      // It is there in this layer: a file that hides what is below, or a directory that shall.
+      this.whiteouts.delete(path);
+      const known = this.directories.get(path);
+      if (known !== undefined) known.opaque = true;
+      return index + 1;
+    }
+    if (what !== 'unpack ') return undefined;
+    if (call === 'mkdirat') return (await this.obstacles.removeFile(path)) ? index : index + 1;
+    if ((await this.obstacles.removeOne(path)) === 'gone') return index;
+    if (this.options.replace !== true) throw notEmpty(path);
+    await this.obstacles.remove(path);
+    return index;
+  }
 }

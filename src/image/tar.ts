@@ -82,6 +82,11 @@ export class TarReader {
   private oldMap = new OldMap();
   private leadingMap = new LeadingMap();
 
+  /** Whether the end of the archive has come; what follows it is ignored. */
+  get hasEnded(): boolean {
+    return this.ended;
+  }
+
   /** Takes the next bytes. Throws CaissonError (EARCHIVE) where they are no tar archive that can be trusted. */
   *push(chunk: Uint8Array): Generator<TarEvent, void> {
     try {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import type { RawAnswer } from '../../src/host/port.ts';
 import { type Bytes, utf8ToBytes } from '../../src/linux/bytes.ts';
 import { MNT_DETACH, MS_PRIVATE } from '../../src/linux/constants/mount.ts';
 import {
@@ -80,6 +81,17 @@ export class Launcher {
         : `${answer.kind} ${at?.step.title}, ${at?.call.name}: errno ${answer.errno}`;
     return { answer, batch, failure };
   }
+
+  /** The same channel for raw batches. */
+  readonly line = {
+    send: (bytes: Uint8Array): void => {
+      this.channel.write(bytes);
+    },
+    receive: async (): Promise<RawAnswer> => {
+      const frame = await this.read(FRAME_SIZE);
+      return { frame, data: await this.read(frameLength(frame)) };
+    },
+  };
 
   private async read(length: number): Promise<Uint8Array> {
     const parts: Buffer[] = [];

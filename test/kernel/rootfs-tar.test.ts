@@ -15,10 +15,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { BatchPlayer, ExtractSummary } from '../../src/image/extract.ts';
-import { enterOwnUserNamespace, type ImportOptions, importRootfsTar } from '../../src/image/rootfs-tar.ts';
+import type { ExtractSummary } from '../../src/image/extract.ts';
+import { Conversation } from '../../src/image/layer/conversation.ts';
+import { type ImportOptions, importRootfsTar } from '../../src/image/rootfs-tar.ts';
 import { concat, END, header, member, padded, pax } from '../../src/image/tar.testing.ts';
-import { Launcher, ORDINARY, replyOf } from './rootfs-play.ts';
+import { enterOwnUserNamespace } from '../../src/image/user-namespace.ts';
+import { Launcher, ORDINARY } from './rootfs-play.ts';
 
 const missing = process.getuid?.() === 0 ? false : 'needs root';
 
@@ -68,20 +70,19 @@ async function unpack(
 ) {
   const uid = mode.startsWith('root') ? 0 : ORDINARY;
   const launcher = new Launcher(uid, prepare);
-  const player: BatchPlayer & { batches: number } = {
-    batches: 0,
-    async play(steps) {
-      player.batches++;
-      const played = await launcher.play(steps);
-      if (played.failure !== undefined) throw new Error(played.failure);
-      return { value: (slot) => replyOf(played, slot) };
-    },
-  };
+  let batches = 0;
+  const conversation = new Conversation(launcher.line, 'test', () => {
+    batches++;
+  });
   try {
-    if (mode === 'user namespace') await player.play(enterOwnUserNamespace(uid, uid, 'test'));
+    if (mode === 'user namespace') {
+      const { failure } = await launcher.play(enterOwnUserNamespace(uid, uid, 'test'));
+      assert.equal(failure, undefined);
+    }
     const options = { ...optionsOf(mode), ...more };
-    const summary: ExtractSummary = await importRootfsTar(player, inChunks(archive, chunk), root, options);
-    return { ...summary, batches: player.batches };
+    const chunks = inChunks(archive, chunk);
+    const summary: ExtractSummary = await importRootfsTar(conversation, 'x86_64', chunks, root, options);
+    return { ...summary, batches };
   } finally {
     await launcher.close();
   }
@@ -274,7 +275,10 @@ for (const mode of MODES) {
       );
       if (typeof result === 'string') {
         refusals++;
-        assert.ok(/EARCHIVE|tar archive|errno (2|17|20|21|22|36|40)\b/.test(result), `${name}: ${result}`);
+        assert.ok(
+          /tar archive|\((ENOENT|EEXIST|ENOTDIR|EISDIR|EINVAL|ENAMETOOLONG|ELOOP)\)/.test(result),
+          `${name}: ${result}`,
+        );
       }
       assert.equal(outsideOf(at), before, name);
     }
@@ -326,12 +330,18 @@ test('bounds on what an archive may hold, and compressed archives', { skip: miss
   const two = concat(member({ name: 'a' }), member({ name: 'b' }), END);
   await assert.rejects(unpack(two, root, 'root', { memberLimit: 1 }), /one too many/);
   await assert.rejects(unpack(new Uint8Array([0x1f, 0x8b, 8, 0]), root, 'root'), /gzip file.*gunzip/);
-  await assert.rejects(unpack(two, join(root, 'missing'), 'root'), /open-?.*openat: errno 2/);
+  await assert.rejects(
+    unpack(two, join(root, 'missing'), 'root'),
+    /^CaissonError: open .*missing: no such file.*ENOENT/,
+  );
 });
 
 test('a full disk is told', { skip: missing }, async (t) => {
   const { root } = place(t, 'root');
   const archive = concat(member({ name: 'a' }, 'x'.repeat(3_000_000)), END);
   const prepare = `mount -t tmpfs -o size=1m tmpfs ${root}`;
-  await assert.rejects(unpack(archive, root, 'root', {}, { prepare }), /write \/a, (write|CHECK): errno 28/);
+  await assert.rejects(
+    unpack(archive, root, 'root', {}, { prepare }),
+    /write \/a: no space left on device \(ENOSPC\)/,
+  );
 });

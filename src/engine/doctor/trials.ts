@@ -1,6 +1,6 @@
 // What the kernel lets the caller do, found out by doing it: each in a launcher of its own, which then ends.
 import type { Port } from '../../host/port.ts';
-import { enterOwnUserNamespace } from '../../image/rootfs-tar.ts';
+import { enterOwnUserNamespace } from '../../image/user-namespace.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { MOVE_MOUNT_F_EMPTY_PATH, MS_PRIVATE } from '../../linux/constants/mount.ts';
 import { AT_RECURSIVE } from '../../linux/constants/open.ts';
