@@ -4,7 +4,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { cgroupsInUse, clear, lockStateRoot, type Tell } from '../runtime/abandoned.ts';
 import type { Player } from '../runtime/player.ts';
 import { sleep, withLauncher } from '../runtime/removal.ts';
-import { type ContainerRecord, checkStateRoot, isKept, load } from '../runtime/state.ts';
+import { type ContainerRecord, checkStateRoot, isKept, load, unclaimed } from '../runtime/state.ts';
 import { CaissonError } from '../spec/error.ts';
 
 export interface RepairOptions {
@@ -41,6 +41,12 @@ export async function repair(port: Port, { stateRoot, dryRun }: RepairOptions): 
     const found = survey(port, stateRoot, tell);
     await clearDead(port, player, found.records, { stateRoot, dryRun }, tell);
     await clearEmpty(port, found.empty, { stateRoot, dryRun }, tell);
+    for (const name of unclaimed(port, stateRoot)) {
+      if (!dryRun) port.remove(`${stateRoot}/${name}`);
+      tell(
+        `${name}: ${dryRun ? 'would remove' : 'removed'} ${stateRoot}/${name}, whose command died before it had the id`,
+      );
+    }
   });
   return lines;
 }
@@ -59,6 +65,8 @@ function survey(port: Port, stateRoot: Bytes, tell: Tell): Found {
   const records: ContainerRecord[] = [];
   const empty: Bytes[] = [];
   for (const id of [...port.list(stateRoot)].sort()) {
+    // Records that wait for their id, and notes of parents: of no container.
+    if (id.startsWith('.')) continue;
     if (port.stat(`${stateRoot}/${id}`)?.type !== 'directory') {
       tell(`${id}: left alone: not a directory`);
       continue;

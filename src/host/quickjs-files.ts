@@ -260,9 +260,9 @@ export function removeEmpty(path: Bytes): boolean {
   return gone === 0 || isAbsent(gone);
 }
 
-/** getcwd(2), which counts the NUL. */
+/** getcwd(2), which counts the NUL; of a directory that was removed what procfs says: no path, and never another one. */
 export function workingDirectory(): Bytes {
   const buffer = new Uint8Array(PATH_MAX);
   const length = call('getcwd', buffer, PATH_MAX);
-  return length > 0 ? engine.string(buffer, 0, length - 1) : '/';
+  return length > 0 ? engine.string(buffer, 0, length - 1) : (readLink('/proc/self/cwd') ?? '/proc/self/cwd');
 }

@@ -32,6 +32,7 @@ import {
   isKept,
   load,
   type OciRecord,
+  unclaimedName,
   write,
 } from './state.ts';
 
@@ -248,7 +249,7 @@ export async function claimContainer(
 ): Promise<void> {
   checkId(record.id);
   checkStateRoot(port, stateRoot);
-  const name = `.${record.id}.${port.pid}`;
+  const name = unclaimedName(record.id, port.pid);
   port.makeDirectory(`${stateRoot}/${name}`);
   // Again, now that it is there: somebody else could have made it between the two.
   checkStateRoot(port, stateRoot);

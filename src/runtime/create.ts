@@ -25,7 +25,7 @@ import { holdParents, releaseParents, removeParents } from './parents.ts';
 import { Player } from './player.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { checkPreserved } from './preserved-descriptors.ts';
-import { takeBack } from './removal.ts';
+import { afterFailure, takeBack } from './removal.ts';
 import { create } from './start.ts';
 import { bootId, identify, removeRecord, STATE_VERSION, write } from './state.ts';
 
@@ -228,11 +228,13 @@ async function createFrom(
       });
       await finish(port, player, record, pid, options);
     } catch (error) {
-      await releaseParents(player, prepared.guard);
-      await takeBack(port, player, ownCgroups(port, stateRoot, record));
-      await removeParents(port, player, stateRoot, record);
-      await runStopHooks(port, spec, record, options);
-      removeRecord(port, stateRoot, record);
+      await afterFailure(options.warn, async () => {
+        await releaseParents(player, prepared.guard);
+        await takeBack(port, player, ownCgroups(port, stateRoot, record));
+        await removeParents(port, player, stateRoot, record);
+        await runStopHooks(port, spec, record, options);
+        removeRecord(port, stateRoot, record);
+      });
       throw error;
     }
   } finally {

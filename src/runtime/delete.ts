@@ -24,7 +24,7 @@ import { signalContainer } from './kill.ts';
 import { removeParents } from './parents.ts';
 import type { Player } from './player.ts';
 import { sleep } from './removal.ts';
-import { bootId, checkId, checkStateRoot, isAlive, load } from './state.ts';
+import { bootId, checkId, checkStateRoot, isAlive, load, unclaimed } from './state.ts';
 
 /** How long a killed process is given to die, and the keeper of an attached container to clean up, in milliseconds. */
 const PATIENCE = 10_000;
@@ -57,16 +57,9 @@ export async function deleteContainer(
   } catch (error) {
     if (!(force && error instanceof CaissonError && error.code === 'ENOTFOUND')) throw error;
   }
-  if (force) removeUnclaimed(port, target);
-}
-
-/** Records of this id whose command died before it had taken the id. */
-function removeUnclaimed(port: Port, { stateRoot, id }: Target): void {
-  for (const name of port.list(stateRoot)) {
-    if (!name.startsWith(`.${id}.`)) continue;
-    const pid = name.slice(id.length + 2);
-    if (/^[0-9]+$/.test(pid) && port.stat(`/proc/${pid}`) === undefined) port.remove(`${stateRoot}/${name}`);
-  }
+  if (force)
+    for (const name of unclaimed(port, target.stateRoot, target.id))
+      port.remove(`${target.stateRoot}/${name}`);
 }
 
 /** The same of a container that the caller has locked: `force` ends it first. */

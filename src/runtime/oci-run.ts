@@ -20,7 +20,7 @@ import { runHostHooks } from './hooks.ts';
 import { releaseParents, removeParents } from './parents.ts';
 import { Player } from './player.ts';
 import { checkPreserved } from './preserved-descriptors.ts';
-import { takeBack } from './removal.ts';
+import { afterFailure, takeBack } from './removal.ts';
 import { explained } from './run.ts';
 import { type Exit, type Running, start } from './start.ts';
 import { startContainer } from './start-created.ts';
@@ -66,6 +66,7 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
     await claimContainer(port, player, stateRoot, record, { configuration: bundle.text });
     let { oci } = record;
     let kept = false;
+    let failed = true;
     let mine: readonly Cgroup[] = cgroups;
     try {
       const running = await start(port, player, ready.prepared, {
@@ -94,14 +95,17 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
         write(port, stateRoot, { ...record, oci });
         kept = true;
       }
+      failed = false;
       return exit;
     } finally {
-      if (!kept) {
+      const cleanUp = async () => {
         await takeBack(port, player, mine);
         await removeParents(port, player, options.stateRoot, record);
         port.remove(`${stateRoot}/${id}`);
         await runStopHooks(port, spec, record, options);
-      }
+      };
+      if (failed) await afterFailure(options.warn, cleanUp);
+      else if (!kept) await cleanUp();
     }
   } catch (error) {
     await signals.check();

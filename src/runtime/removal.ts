@@ -47,6 +47,22 @@ export async function takeBack(port: Port, player: Player, cgroups: readonly Cgr
   await byLiving(port, player, (living) => removeCgroups(port, living, cgroups));
 }
 
+/**
+ * Cleans up after something has failed: what cannot be taken away is told, and must not hide the failure. Its record
+ * stays, so that `delete --force` or `system repair` can try again.
+ */
+export async function afterFailure(
+  tell: (message: string) => void,
+  cleanUp: () => Promise<void>,
+): Promise<void> {
+  try {
+    await cleanUp();
+  } catch (error) {
+    if (!(error instanceof CaissonError)) throw error;
+    tell(error.message);
+  }
+}
+
 /** Does `work` with a fresh launcher where the container's own has been killed, or ended to end its child. */
 export async function byLiving(
   port: Port,

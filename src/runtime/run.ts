@@ -8,7 +8,7 @@ import { releaseParents, removeParents } from './parents.ts';
 import { Player } from './player.ts';
 import type { Prepared } from './prepare.ts';
 import { processLimit } from './process-limit.ts';
-import { takeBack } from './removal.ts';
+import { afterFailure, takeBack } from './removal.ts';
 import { type Exit, type Running, start } from './start.ts';
 import {
   bootId,
@@ -85,6 +85,12 @@ export async function runAttached(
     write(port, options.stateRoot, record);
     refuseTakenName(port, options.stateRoot, record);
   } else claim(port, options.stateRoot, record);
+  const cleanUp = async () => {
+    await takeBack(port, player, cgroups);
+    await removeParents(port, player, options.stateRoot, record);
+    port.remove(`${options.stateRoot}/${id}`);
+  };
+  let exit: Exit;
   try {
     for (const { path, content } of options.files ?? []) port.replaceFile(path, content, 0o644);
     const running = await start(port, player, prepared, {
@@ -95,12 +101,14 @@ export async function runAttached(
       throw error;
     });
     await begin(running, events);
-    return await explained(player, cgroups, await running.wait());
-  } finally {
-    await takeBack(port, player, cgroups);
-    await removeParents(port, player, options.stateRoot, record);
-    port.remove(`${options.stateRoot}/${id}`);
+    exit = await explained(player, cgroups, await running.wait());
+  } catch (error) {
+    // The record names what is left, for `system repair`.
+    await afterFailure(() => undefined, cleanUp);
+    throw error;
   }
+  await cleanUp();
+  return exit;
 }
 
 /** The end of a container with what its cgroups, which must be there still, tell of it. */

@@ -205,6 +205,32 @@ export function removeRecord(port: Port, root: Bytes, { id, launcher }: Containe
   port.remove(`${root}/${id}`);
 }
 
+/** Where a record waits until its command has taken the id. */
+export function unclaimedName(id: Bytes, pid: number): Bytes {
+  return `.${id}.${pid}`;
+}
+
+/** Such directories whose command died before it had: of one id, or of all. */
+export function unclaimed(port: Port, root: Bytes, id?: Bytes): Bytes[] {
+  return port.list(root).filter((name) => {
+    const [, whose, pid] = /^\.(.+)\.([0-9]+)$/.exec(name) ?? [];
+    if (pid === undefined || (id !== undefined && whose !== id)) return false;
+    const keeper = keeperIn(port, `${root}/${name}/state.json`);
+    return keeper === undefined ? port.stat(`/proc/${pid}`) === undefined : !isAlive(port, keeper);
+  });
+}
+
+/** Who has written a record that is no container's yet; undefined where it is not whole. */
+function keeperIn(port: Port, path: Bytes): ProcessIdentity | undefined {
+  try {
+    const value = parseJson(port.readFile(path) ?? '', path);
+    return isObject(value) && isIdentity(value.keeper) ? value.keeper : undefined;
+  } catch (error) {
+    if (error instanceof CaissonError) return undefined;
+    throw error;
+  }
+}
+
 /** The record of a container; undefined when there is none. Throws CaissonError ESTATE for a newer or damaged one. */
 export function load(port: Port, root: Bytes, id: Bytes): ContainerRecord | undefined {
   const path = `${root}/${id}/state.json`;

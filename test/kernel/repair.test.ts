@@ -267,3 +267,31 @@ test("another user's directory of records is refused", { skip: rootOnly }, () =>
   chownSync(state, 65532, 65532);
   assert.equal(attempt().status, 125);
 });
+
+test('repair: a record whose command died before it had the id goes, and one of a living command stays', {
+  skip,
+}, async () => {
+  const dead = spawnSync('true').pid;
+  const { run, record } = await running(harness.newId());
+  // The number of a process that lives, and the record of one that does not: it is another one by now.
+  const reused = { ...record, keeper: { ...record.keeper, startTime: record.keeper.startTime - 1 } };
+  writeRecord(`.early.${dead}`, undefined);
+  writeRecord(`.late.${dead}`, { ...reused, keeper: { pid: dead, startTime: 1 } });
+  writeRecord(`.reused.${record.keeper.pid}`, reused);
+  writeRecord(`.living.${record.keeper.pid}`, record);
+  writeRecord(`.begun.${record.keeper.pid}`, undefined);
+  const names = [`.early.${dead}`, `.late.${dead}`, `.reused.${record.keeper.pid}`];
+  assert.deepEqual(
+    repair('--dry-run').trim().split('\n').sort(),
+    names.map(
+      (name) => `${name}: would remove ${harness.state}/${name}, whose command died before it had the id`,
+    ),
+  );
+  repair();
+  const left = readdirSync(harness.state).filter((name) => name.startsWith('.'));
+  assert.deepEqual(left.sort(), [`.begun.${record.keeper.pid}`, `.living.${record.keeper.pid}`]);
+  for (const name of left) rmSync(`${harness.state}/${name}`, { recursive: true });
+  run.kill('SIGTERM');
+  await run.end();
+  harness.assertNothingLeft();
+});

@@ -1,6 +1,6 @@
 // What the commands print, log and exit with around a real container: the words that engines search for.
 import assert from 'node:assert/strict';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { OciHarness, RUNTIMES } from './runtime.ts';
 
@@ -173,5 +173,21 @@ for (const runtime of RUNTIMES) {
     writeFileSync(`${bundle}/config.json`, JSON.stringify(spec));
     const { stdout } = harness.succeed(['run', harness.newId()], { cwd: bundle });
     assert.equal(stdout, '/\n/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n');
+  });
+
+  // Bun itself refuses to start there.
+  const bun = runtime.executable === undefined && 'Bun needs a working directory';
+  test(`${name}: a working directory that was removed is not the root`, { skip: skip || bun }, () => {
+    const gone = 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"';
+    const prefix = ['sh', '-c', gone, `${harness.directory}/gone`];
+    const ended = harness.call(['spec'], { prefix });
+    assert.equal(ended.code, 1);
+    assert.match(ended.stderr, /gone/);
+    assert.equal(existsSync('/config.json'), false);
+    const run = harness.call(['run', harness.newId()], { prefix });
+    assert.equal(run.code, 1);
+    assert.match(run.stderr, /gone.*no such file or directory|no such file or directory.*gone/);
+    // Where it does not matter, nothing is wrong with it.
+    harness.succeed(['run', '-b', harness.bundle({}, 'true'), harness.newId()], { prefix });
   });
 }

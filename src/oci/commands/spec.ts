@@ -25,7 +25,7 @@ user namespace.`,
   run: ({ parsed, port }) => {
     const bundle = absolute(port, parsed.text('bundle') ?? '.');
     if (port.stat(bundle)?.type !== 'directory') {
-      throw new CaissonError(`chdir ${parsed.text('bundle')}: no such file or directory`, {
+      throw new CaissonError(`chdir ${parsed.text('bundle') ?? bundle}: no such file or directory`, {
         code: 'ENOBUNDLE',
       });
     }
