@@ -114,7 +114,7 @@ export async function collect(
     layers,
     layers.list().filter((chain) => !marked.chains.has(chain)),
   );
-  for (const chain of deadLayers) await sweep.layer(chain, layers.get(chain)?.facts.size ?? 0);
+  await sweep.layers(deadLayers.map((chain) => ({ chain, size: layers.get(chain)?.facts.size ?? 0 })));
   const deadBlobs = listBlobs(context).filter((digest) => !marked.blobs.has(digest));
   for (const digest of deadBlobs) sweep.file(paths.blob(digest));
   const unfinished = await sweep.unfinished(options.partialAge ?? DAY);

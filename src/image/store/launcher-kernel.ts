@@ -21,9 +21,9 @@ import { slotValue } from '../../plan/encode.ts';
 import { step } from '../../plan/step.ts';
 import * as sys from '../../plan/syscalls.ts';
 import { Player } from '../../runtime/player.ts';
+import { openFileLauncher } from '../user-namespace.ts';
 import type { LockKind, LockOptions, StoreKernel, StoreLock } from './kernel.ts';
 import { removeTree } from './tree-removal.ts';
-import { openTreeWorker } from './tree-worker.ts';
 
 const CAUSE = 'default: the image store';
 const { O_DIRECTORY, O_NOFOLLOW } = openFlags('x86_64');
@@ -76,7 +76,7 @@ export class LauncherKernel implements StoreKernel {
     this.port = port;
     const open = async () => await port.openChannel({ noInput: true });
     this.locks = new Conversation(port, open);
-    this.worker = new Conversation(port, () => openTreeWorker(port));
+    this.worker = new Conversation(port, () => workerOf(port));
   }
 
   async lock(path: Bytes, kind: LockKind, options: LockOptions = {}): Promise<StoreLock | undefined> {
@@ -195,6 +195,11 @@ class HeldLock implements StoreLock {
       player.play([step('parent', 'unlock', `unlock ${this.path}`, CAUSE, [sys.close(this.descriptor)])]),
     );
   }
+}
+
+/** Who may do anything inside of the layer trees of this user. */
+async function workerOf(port: Port): Promise<Channel> {
+  return (await openFileLauncher(port, CAUSE)).channel;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -24,14 +24,21 @@ export class Sweep {
     if (!this.dryRun) disk.remove(path);
   }
 
-  /** `size`: what it takes, for nobody wants to count. */
-  async layer(chain: Digest, size: number): Promise<void> {
+  /**
+   * Layers with what they take, in bytes. All are out of sight, and that is on the disk, before the first loses a file:
+   * after a power cut a layer is whole or not there.
+   */
+  async layers(dead: readonly { readonly chain: Digest; readonly size: number }[]): Promise<void> {
     const { disk, kernel, paths } = this.context;
-    this.bytes += size;
-    if (this.dryRun) return;
-    const gone = `${paths.layers}/${GONE}${splitDigest(chain).hex}-${this.context.unique()}`;
-    disk.rename(paths.layer(chain), gone);
-    await kernel.removeTree(gone);
+    for (const { size } of dead) this.bytes += size;
+    if (this.dryRun || dead.length === 0) return;
+    const gone = dead.map(({ chain }) => {
+      const name = `${paths.layers}/${GONE}${splitDigest(chain).hex}-${this.context.unique()}`;
+      disk.rename(paths.layer(chain), name);
+      return name;
+    });
+    await disk.syncDirectory(paths.layers);
+    for (const name of gone) await kernel.removeTree(name);
   }
 
   /**

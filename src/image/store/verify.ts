@@ -7,7 +7,7 @@ import { CaissonError } from '../../spec/error.ts';
 import { MANIFEST_LIMIT } from '../../spec/image-document.ts';
 import { parseManifest } from '../../spec/image-manifest.ts';
 import type { Blobs, StoreContext } from './blobs.ts';
-import { closureOf } from './closure.ts';
+import { closureOf, type ImageOf } from './closure.ts';
 import { contentIs } from './durable.ts';
 import { listBlobs } from './garbage.ts';
 import { type IndexEntry, readIndex, writeIndex } from './index-file.ts';
@@ -187,12 +187,8 @@ class Verification {
     const { paths } = this.context;
     const chains = this.unpacked.list();
     for (const chain of chains) {
-      const layer = this.unpacked.get(chain);
-      const { parent } = layer ?? {};
-      if (layer === undefined)
+      if (this.unpacked.get(chain) === undefined)
         await this.setAside('layer', chain, 'its files or its facts are missing', paths.layer(chain));
-      else if (parent !== undefined && this.unpacked.get(parent) === undefined)
-        await this.setAside('layer', chain, `the layer below, ${parent}, is missing`, undefined);
     }
     const { disk } = this.context;
     for (const { name } of disk.list(paths.layers) ?? []) {
@@ -208,11 +204,20 @@ class Verification {
     const { disk, paths } = this.context;
     const { entries } = readIndexOrNothing(disk, paths);
     for (const { name, descriptor } of entries) {
-      const { problems } = await closureOf(this.store, descriptor);
-      for (const problem of problems)
+      const { images, problems } = await closureOf(this.store, descriptor);
+      for (const problem of [...problems, ...images.flatMap((image) => this.holes(image))])
         await this.setAside('image', name ?? descriptor.digest, problem, undefined);
     }
     return new Set(entries.map(({ descriptor }) => descriptor.digest)).size;
+  }
+
+  /** An image need not be unpacked; but a layer that is, without those below, has lost them. */
+  private holes({ chains }: ImageOf): string[] {
+    const present = chains.map((chain) => this.unpacked.get(chain) !== undefined);
+    const below = chains.slice(0, Math.max(0, present.lastIndexOf(true)));
+    return below.flatMap((chain, level) =>
+      present[level] === true ? [] : [`its layer ${chain} is missing: the next use unpacks it again`],
+    );
   }
 }
 
