@@ -276,7 +276,7 @@ const LIFE: readonly Requirement[] = [
       'runtime.md#runtimeErrors.1': 'an error leaves everything as it was',
     },
     shown('create without what it is asked for fails, and leaves nothing'),
-    patch(runtime('create'), 'removeRecord(port, stateRoot, record); throw error;', 'throw error;'),
+    patch(runtime('create'), 'removeRecord(port, stateRoot, record); }); throw error;', '}); throw error;'),
   ),
   ...one(
     'runtime.md#runtimeLifecycle.5',
