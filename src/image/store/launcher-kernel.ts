@@ -76,7 +76,7 @@ export class LauncherKernel implements StoreKernel {
     this.port = port;
     const open = async () => await port.openChannel({ noInput: true });
     this.locks = new Conversation(port, open);
-    this.worker = new Conversation(port, () => workerOf(port));
+    this.worker = new Conversation(port, () => openTreeWorker(port));
   }
 
   async lock(path: Bytes, kind: LockKind, options: LockOptions = {}): Promise<StoreLock | undefined> {
@@ -198,7 +198,7 @@ class HeldLock implements StoreLock {
 }
 
 /** Who may do anything inside of the layer trees of this user. */
-async function workerOf(port: Port): Promise<Channel> {
+async function openTreeWorker(port: Port): Promise<Channel> {
   return (await openFileLauncher(port, CAUSE)).channel;
 }
 

@@ -24,6 +24,8 @@ export interface LayerFacts {
   readonly owners?: 'keep' | 'squash';
   /** How whiteouts and opaque directories are marked: `trusted.overlay.*` or `user.overlay.*`. */
   readonly xattrs?: 'trusted' | 'user';
+  /** Nothing of the layers below is to be seen: whoever stacks it leaves them out. */
+  readonly opaqueRoot?: true;
 }
 
 /** An unpacked layer. */
@@ -146,7 +148,7 @@ export class Layers {
 function parseFacts(disk: Disk, path: Bytes, chain: Digest): Pick<LayerPath, 'parent' | 'facts'> | undefined {
   const value = parseFields(disk, path);
   if (value === undefined || value.chain !== chain) return undefined;
-  const { parent, diffId, size, members, owners, xattrs } = value;
+  const { parent, diffId, size, members, owners, xattrs, opaqueRoot } = value;
   if (typeof diffId !== 'string' || !isDigest(diffId)) return undefined;
   if (parent !== undefined && !(typeof parent === 'string' && isDigest(parent))) return undefined;
   if (typeof size !== 'number' || (members !== undefined && typeof members !== 'number')) return undefined;
@@ -158,6 +160,7 @@ function parseFacts(disk: Disk, path: Bytes, chain: Digest): Pick<LayerPath, 'pa
       ...(members === undefined ? {} : { members }),
       ...(owners === 'keep' || owners === 'squash' ? { owners } : {}),
       ...(xattrs === 'trusted' || xattrs === 'user' ? { xattrs } : {}),
+      ...(opaqueRoot === true ? { opaqueRoot } : {}),
     },
   };
 }
