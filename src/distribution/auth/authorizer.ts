@@ -103,25 +103,21 @@ export class Authorizer {
 
   /** Scopes of a challenge that ask for no more than is wanted anyway: some registries name repositories in their own way. */
   private learn(scope: string | undefined, scopes: readonly string[]): void {
-    const wanted = new Set(scopes.flatMap((each) => each.slice(each.lastIndexOf(':') + 1).split(',')));
-    const offered = (scope ?? '')
-      .slice(0, 4096)
-      .split(' ')
-      .filter((each) => SCOPE.test(each));
-    const fitting = offered.filter((each) =>
-      each
-        .slice(each.lastIndexOf(':') + 1)
-        .split(',')
-        .every((action) => wanted.has(action)),
+    const wanted = new Set(scopes.flatMap(actionsOf));
+    const offered = (scope ?? '').slice(0, 4096).split(' ');
+    const fitting = offered.filter(
+      (each) => SCOPE.test(each) && actionsOf(each).every((action) => wanted.has(action)),
     );
     this.further = [...new Set([...this.further, ...fitting])].slice(0, SCOPES_LIMIT);
   }
 
   private union(scopes: readonly string[]): readonly string[] {
-    const actionsOf = (scope: string) => scope.slice(scope.lastIndexOf(':') + 1).split(',');
     const wanted = new Set(scopes.flatMap(actionsOf));
-    const fitting = this.further.filter((scope) => actionsOf(scope).every((action) => wanted.has(action)));
-    return [...new Set([...scopes, ...fitting])].sort();
+    const own = new Set(scopes.map(resourceOf));
+    const further = this.further.filter(
+      (scope) => !own.has(resourceOf(scope)) && actionsOf(scope).every((action) => wanted.has(action)),
+    );
+    return [...new Set([...scopes, ...further])].sort();
   }
 
   private async credentials(): Promise<Credentials | undefined> {
@@ -173,4 +169,13 @@ function serviceOf({ parameters }: Challenge): TokenService {
     throw new CaissonError('the address of the token service is too long', { code: 'EREDIRECT' });
   const service = parameters.get('service');
   return { realm, ...(service === undefined ? {} : { service: service.slice(0, 1024) }) };
+}
+
+/** The actions of `repository:team/app:pull,push`. */
+function actionsOf(scope: string): readonly string[] {
+  return scope.slice(scope.lastIndexOf(':') + 1).split(',');
+}
+
+function resourceOf(scope: string): string {
+  return scope.slice(0, scope.lastIndexOf(':'));
 }
