@@ -7,7 +7,7 @@ import type { Catalogue } from './command.ts';
 /** `caisson [OPTIONS] COMMAND`. */
 export interface GlobalOptions {
   /** Where images and containers live. */
-  readonly root: Bytes | undefined;
+  readonly dataRoot: Bytes | undefined;
   /** Where the state of running containers lives. */
   readonly runtimeRoot: Bytes | undefined;
   readonly debug: boolean;

@@ -102,7 +102,7 @@ function globalOptions({ flags }: Parsed): GlobalOptions {
     throw new CaissonError(`unable to parse logging level: ${logLevel}`, { code: 'EUSAGE' });
   }
   const debug = flags.get('debug') === true || logLevel === 'debug';
-  return { root: text('root'), runtimeRoot: text('runtime-root'), debug, logLevel };
+  return { dataRoot: text('data-root'), runtimeRoot: text('runtime-root'), debug, logLevel };
 }
 
 function makeContext(port: Port, globals: GlobalOptions): Context {

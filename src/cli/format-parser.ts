@@ -1,6 +1,6 @@
 // Parses a Go template into a tree: text, pipelines, if, range, with.
 import type { Bytes } from '../linux/bytes.ts';
-import { lex, type Part, templateError, type Token } from './format-lexer.ts';
+import { lex, type Part, type Token, templateError } from './format-lexer.ts';
 
 /** An operand of a command. */
 export type Operand =

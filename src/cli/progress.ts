@@ -1,6 +1,7 @@
 // Shows a pull or push as docker does: a line for each layer that is drawn again, or plain lines without a terminal.
-import { utf8ToBytes } from '../linux/bytes.ts';
+
 import type { PartStatus, Reporter } from '../engine/images/reporter.ts';
+import { utf8ToBytes } from '../linux/bytes.ts';
 import { humanSize } from './human.ts';
 
 /** Where it is shown. */

@@ -2,6 +2,7 @@
 
 import { boolean, type Flag, value } from '../frontends/flag.ts';
 import type { Catalogue, CommandGroup, RootEntry } from './command.ts';
+import { IMAGE, IMAGE_COMMANDS } from './image-registry.ts';
 import { OCI } from './oci.ts';
 
 /** What caisson is, in one line. */
@@ -9,7 +10,7 @@ const SUMMARY = 'A container engine: a container is a printable plan of system c
 
 /** The options before the command. */
 export const GLOBAL_FLAGS: readonly Flag[] = [
-  value('root', 'Directory of images and containers', { takes: 'DIR', completes: 'directory' }),
+  value('data-root', 'Directory of images and containers', { takes: 'DIR', completes: 'directory' }),
   value('runtime-root', 'Directory of the state of running containers', {
     takes: 'DIR',
     completes: 'directory',
@@ -66,6 +67,7 @@ export const COMMANDS: readonly RootEntry[] = [
     summary: 'Create and run a new container from an image',
     load: () => import('./commands/run.ts'),
   },
+  ...IMAGE_COMMANDS,
   {
     name: 'plan',
     summary: 'Show every step of a start, and start nothing',
@@ -88,6 +90,7 @@ export const COMMANDS: readonly RootEntry[] = [
   },
   { name: 'help', summary: 'Show help for a command', load: () => import('./commands/help.ts') },
   { name: 'cgroup', summary: CGROUP.summary, group: CGROUP },
+  { name: 'image', summary: IMAGE.summary, group: IMAGE },
   { name: 'oci', summary: OCI.summary, group: OCI },
   { name: 'system', summary: SYSTEM.summary, group: SYSTEM },
 ];
@@ -97,10 +100,7 @@ export const CATALOGUE: Catalogue = { summary: SUMMARY, flags: GLOBAL_FLAGS, ent
 
 /** docker's commands that a later issue brings: refused by name. */
 export const LATER_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ...names(
-    'images (issue 4)',
-    'pull push images image rmi tag history save load import search login logout build manifest',
-  ),
+  ...names('images (issue 4)', 'push save load import search login logout build manifest'),
   ...names(
     'the engine (issue 5)',
     'create start stop kill restart pause unpause wait rm ps inspect logs attach exec top stats rename update cp diff commit export events prune container volume info',

@@ -74,7 +74,7 @@ function planForm(parsed: Parsed): Form {
 /** A launcher reads the container's passwd; nothing else is started, and nothing stays. */
 async function planRun(parsed: Parsed, context: Context): Promise<Planned> {
   const { port } = context;
-  const run = dockerRunOf('plan', parsed, context);
+  const run = await dockerRunOf('plan', parsed, context);
   const stateDirectory = `${stateRoot(context)}/${run.id}`;
   const channel = await port.openChannel();
   try {

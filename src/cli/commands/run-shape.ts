@@ -2,14 +2,15 @@
 
 import type { DockerRun } from '../../engine/docker-run.ts';
 import { hostPart } from '../../engine/host-part.ts';
+import type { OpenImage } from '../../engine/opened-image.ts';
 import { compileRun } from '../../frontends/docker/compile-run.ts';
 import { rootChoice } from '../../frontends/docker/filesystem.ts';
-import { comesLater } from '../../frontends/docker/flag-error.ts';
 import { LATER_RUN_FLAGS } from '../../frontends/docker/later-flags.ts';
 import { namespaceModes } from '../../frontends/docker/namespaces.ts';
 import { Recorder } from '../../frontends/docker/recorder.ts';
 import { RUN_FLAGS, type RunFlags } from '../../frontends/docker/run-flags.ts';
 import { type Flag, flagValues } from '../../frontends/flag.ts';
+import type { Bytes } from '../../linux/bytes.ts';
 import type { Parsed } from '../command.ts';
 import type { Context } from '../context.ts';
 import { usageError } from '../grammar.ts';
@@ -27,9 +28,9 @@ export function runFlags(parsed: Parsed): RunFlags {
 
 /**
  * `FLAGS IMAGE [COMMAND...]`; with `--rootfs` or `--rootfs-tar` there is no image and the command follows at once.
- * Throws CaissonError `EUSAGE` without an image, `ELATER` for one that must be pulled.
+ * What images need is loaded for one of the store only. Throws CaissonError `EUSAGE` without an image.
  */
-export function dockerRunOf(name: string, parsed: Parsed, context: Context): DockerRun {
+export async function dockerRunOf(name: string, parsed: Parsed, context: Context): Promise<DockerRun> {
   const flags = runFlags(parsed);
   const withImage = flags.rootfs === undefined && flags.rootfsTar === undefined;
   const [image, ...rest] = parsed.positionals;
@@ -39,12 +40,13 @@ export function dockerRunOf(name: string, parsed: Parsed, context: Context): Doc
       `'caisson ${name}' requires at least 1 argument: an image (the built-in one is host)`,
     );
   }
-  if (withImage && image !== HOST_IMAGE) throw comesLater(`the image ${image}`, 'images (issue 4)');
   const facts = hostPart(context.port, flags);
   const modes = namespaceModes(flags, { ...facts, rootfs: '', stateDirectory: '' }, new Recorder());
   const command = withImage ? rest : parsed.positionals;
+  const stored = withImage && image !== undefined && image !== HOST_IMAGE ? image : undefined;
   return {
     id: facts.id,
+    ...(stored === undefined ? {} : { image: await storedImage(stored, flags, context) }),
     choice: rootChoice(flags, modes, facts.cwd),
     upper: flags.upper,
     interactive: flags.interactive === true,
@@ -53,4 +55,19 @@ export function dockerRunOf(name: string, parsed: Parsed, context: Context): Doc
       return compileRun(flags, command, config, { ...facts, ...place });
     },
   };
+}
+
+async function storedImage(image: Bytes, flags: RunFlags, context: Context): Promise<OpenImage> {
+  const [{ imageOpener, pullPolicy }, { errorReporter }] = await Promise.all([
+    import('../../engine/images/run-image.ts'),
+    import('../image-shop.ts'),
+  ]);
+  return imageOpener({
+    image,
+    dataRoot: context.globals.dataRoot,
+    platform: flags.platform,
+    pull: pullPolicy(flags.pull),
+    name: flags.name,
+    reporter: errorReporter(context, flags.quiet === true),
+  });
 }

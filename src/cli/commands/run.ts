@@ -25,7 +25,7 @@ export const command: Command = {
   completes: ['host'],
   run: async (parsed, context) => {
     const options = { stateRoot: stateRoot(context), warn: context.warn };
-    const run = dockerRunOf('run', parsed, context);
+    const run = await dockerRunOf('run', parsed, context);
     if (!flagOn(parsed, 'trace')) return outcome(context, await dockerRun(context.port, run, options));
     const { waterfall } = await import('../waterfall.ts');
     const exit = await dockerRun(context.port, run, {

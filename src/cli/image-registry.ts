@@ -1,0 +1,59 @@
+// The commands about images: each at the top, as docker had them first, and most of them below `image` as well.
+import type { Command, CommandEntry, CommandGroup } from './command.ts';
+
+type Load = () => Promise<{ readonly command: Command }>;
+
+interface ImageCommand {
+  readonly name: string;
+  /** Below `image`, where it is called otherwise there. */
+  readonly inGroup?: string;
+  readonly summary: string;
+  readonly load: Load;
+}
+
+/** Commands that stand at the top too. */
+const BOTH: readonly ImageCommand[] = [
+  { name: 'pull', summary: 'Download an image from a registry', load: () => import('./commands/pull.ts') },
+  { name: 'images', inGroup: 'ls', summary: 'List images', load: () => import('./commands/images.ts') },
+  {
+    name: 'rmi',
+    inGroup: 'rm',
+    summary: 'Remove one or more images',
+    load: () => import('./commands/rmi.ts'),
+  },
+  {
+    name: 'tag',
+    summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE',
+    load: () => import('./commands/tag.ts'),
+  },
+  { name: 'history', summary: 'Show the history of an image', load: () => import('./commands/history.ts') },
+];
+
+export const IMAGE_COMMANDS: readonly CommandEntry[] = BOTH.map(({ name, summary, load }) => ({
+  name,
+  summary,
+  load,
+}));
+
+/** The same command under another name. */
+function renamed(load: Load, name: string): Load {
+  return async () => ({ command: { ...(await load()).command, name } });
+}
+
+export const IMAGE: CommandGroup = {
+  name: 'image',
+  summary: 'Manage images',
+  flags: [],
+  commands: [
+    {
+      name: 'image inspect',
+      summary: 'Display detailed information on one or more images',
+      load: () => import('./commands/image-inspect.ts'),
+    },
+    ...BOTH.map(({ name, inGroup = name, summary, load }) => ({
+      name: `image ${inGroup}`,
+      summary,
+      load: renamed(load, `image ${inGroup}`),
+    })),
+  ],
+};

@@ -1,0 +1,156 @@
+// The directory of a container below the data root: its changes, and who it belongs to.
+//
+//   containers/<id>/owner           the process that keeps the container, and the image that it uses
+//   containers/<id>/{upper,work}    its changes; before Linux 6.5 links and merged as well (src/snapshot/image-root.ts)
+//
+// An owner that is dead has left its directory, whatever state directory it used. All of it vanishes with an attached
+// run; a power cut leaves nothing that anybody needs, so that nothing waits for the disk.
+import type { Port } from '../../host/port.ts';
+import type { Pin } from '../../image/store/pins.ts';
+import { removeTree } from '../../image/store/tree-removal.ts';
+import { enterOwnUserNamespace, openFileLauncher } from '../../image/user-namespace.ts';
+import type { Bytes } from '../../linux/bytes.ts';
+import { Player } from '../../runtime/player.ts';
+import { bootId, identify, isAlive, type ProcessIdentity } from '../../runtime/state.ts';
+import { isObject } from '../../spec/check.ts';
+import { type Descriptor, parseDescriptor } from '../../spec/descriptor.ts';
+import { type Digest, isDigest } from '../../spec/digest.ts';
+import { CaissonError } from '../../spec/error.ts';
+import { parseJson, stringifyJson } from '../../spec/json.ts';
+
+/** What is known of a container that uses an image. */
+export interface PlaceOwner {
+  readonly id: Bytes;
+  readonly name: Bytes | undefined;
+  readonly bootId: Bytes;
+  readonly keeper: ProcessIdentity;
+  /** What the image's name stood for. */
+  readonly image: Descriptor;
+  /** Of the image's configuration. */
+  readonly imageId: Digest;
+  /** Of the image for this platform. */
+  readonly manifest: Descriptor;
+  readonly imageName: string;
+  /** Chain IDs of the layers that it sees, lowest first. */
+  readonly layers: readonly Digest[];
+  /** Where its changes are, `upper` and `work`. */
+  readonly changes: Bytes;
+  /** RFC 3339. */
+  readonly created: Bytes;
+}
+
+const CAUSE = 'default: the root of the container';
+const OWNER_LIMIT = 1 << 20;
+
+function containers(root: Bytes): Bytes {
+  return `${root}/containers`;
+}
+
+/** Where the directory of a container is, below the store's `root`. */
+export function placeOf(root: Bytes, id: Bytes): Bytes {
+  return `${containers(root)}/${id}`;
+}
+
+/** Makes the directory of a container that is about to start; it is named before anything else is in it. */
+export function makePlace(port: Port, root: Bytes, owner: Omit<PlaceOwner, 'bootId' | 'keeper'>): Bytes {
+  const place = placeOf(root, owner.id);
+  port.makeDirectory(place);
+  const whole: PlaceOwner = { ...owner, bootId: bootId(port), keeper: identify(port, port.pid) };
+  port.replaceFile(`${place}/owner`, stringifyJson(whole), 0o600);
+  return place;
+}
+
+/** Removes it with all that the container has left there. */
+export async function removePlace(port: Port, place: Bytes): Promise<void> {
+  if (port.stat(place) === undefined) return;
+  const channel = await openRemover(port, place);
+  try {
+    const unique = `.gone-${[...port.random(12)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+    await removeTree(new Player(port, channel), place, unique);
+  } finally {
+    await channel.close();
+  }
+}
+
+/** Files of subordinate users need all of a user's ids, which take two helper programs: mostly there are none. */
+async function openRemover(port: Port, place: Bytes) {
+  const untouched = port.uid !== 0 && (port.entries(`${place}/upper`) ?? []).length === 0;
+  if (!untouched) return (await openFileLauncher(port, CAUSE)).channel;
+  const channel = await port.openChannel({ noInput: true });
+  try {
+    await new Player(port, channel).play(enterOwnUserNamespace(port.uid, port.gid, CAUSE));
+    return channel;
+  } catch (error) {
+    await channel.close();
+    throw error;
+  }
+}
+
+/** The containers of a store whose keepers live. */
+export function placesInUse(port: Port, root: Bytes): PlaceOwner[] {
+  return allPlaces(port, root).flatMap(({ owner }) =>
+    owner !== undefined && isKept(port, owner) ? [owner] : [],
+  );
+}
+
+/** Directories whose keepers have died, or that are damaged. */
+export function abandonedPlaces(port: Port, root: Bytes): Bytes[] {
+  return allPlaces(port, root).flatMap(({ path, owner }) =>
+    owner === undefined || !isKept(port, owner) ? [path] : [],
+  );
+}
+
+/** What a garbage collection must leave for running containers. */
+export function containerPins(port: Port, root: Bytes): Pin[] {
+  return placesInUse(port, root).map(({ image, layers }) => ({ images: [image], layers }));
+}
+
+function allPlaces(
+  port: Port,
+  root: Bytes,
+): { readonly path: Bytes; readonly owner: PlaceOwner | undefined }[] {
+  return port.list(containers(root)).map((id) => {
+    const path = placeOf(root, id);
+    return { path, owner: readOwner(port, path, id) };
+  });
+}
+
+function isKept(port: Port, owner: PlaceOwner): boolean {
+  return owner.bootId === bootId(port) && isAlive(port, owner.keeper);
+}
+
+/** undefined for what is no file of ours, or not written yet. */
+function readOwner(port: Port, path: Bytes, id: Bytes): PlaceOwner | undefined {
+  const text = port.readFile(`${path}/owner`, OWNER_LIMIT);
+  if (text === undefined) return undefined;
+  try {
+    return parseOwner(parseJson(text), id);
+  } catch (error) {
+    if (error instanceof CaissonError) return undefined;
+    throw error;
+  }
+}
+
+function parseOwner(value: unknown, id: Bytes): PlaceOwner | undefined {
+  if (!isObject(value) || !isObject(value.keeper)) return undefined;
+  const { name, bootId: boot, imageName, changes, created, imageId } = value;
+  const { pid, startTime } = value.keeper;
+  const layers = Array.isArray(value.layers) ? (value.layers as unknown[]) : [];
+  if (typeof boot !== 'string' || typeof pid !== 'number' || typeof startTime !== 'number') return undefined;
+  if (typeof imageName !== 'string' || typeof changes !== 'string' || typeof created !== 'string')
+    return undefined;
+  if (typeof imageId !== 'string' || !isDigest(imageId)) return undefined;
+  return {
+    id,
+    name: typeof name === 'string' ? name : undefined,
+    bootId: boot,
+    keeper: { pid, startTime },
+    image: parseDescriptor(value.image, '/image'),
+    imageId,
+    manifest: parseDescriptor(value.manifest, '/manifest'),
+    imageName,
+    layers: layers.filter((each): each is Digest => typeof each === 'string' && isDigest(each)),
+    changes,
+    created,
+  };
+}

@@ -1,0 +1,236 @@
+// `pull`: an image from a registry into the store, unpacked. Layers come side by side, and each is unpacked when it is there.
+
+import { chainIds } from '../../image/store/chain.ts';
+import { fromArray } from '../../linux/bytes.ts';
+import type { Descriptor } from '../../spec/descriptor.ts';
+import { CaissonError } from '../../spec/error.ts';
+import { checkLayerCount, type ImageConfig, parseImageConfig } from '../../spec/image-config.ts';
+import { CONFIG_LIMIT } from '../../spec/image-document.ts';
+import { type ImageManifest, isImage, parseManifest } from '../../spec/image-manifest.ts';
+import { choosePlatform, type NamedPlatform, platformName, platformRank } from '../../spec/platform-match.ts';
+import {
+  canonical,
+  familiar,
+  familiarName,
+  manifestReference,
+  type Reference,
+} from '../../spec/reference.ts';
+import { noMatch } from './platform.ts';
+import type { Shop } from './shop.ts';
+import { eachAtOnce, layersOf, shortId, unpackLayer } from './unpack.ts';
+
+/** What a pull needs of a registry. */
+export interface PullSource {
+  resolve(reference: Reference): Promise<Descriptor>;
+  /** Verified against its digest, at most 4 MiB. */
+  manifest(
+    what: Reference | Descriptor,
+  ): Promise<{ readonly descriptor: Descriptor; readonly bytes: Uint8Array }>;
+  blob(
+    descriptor: Descriptor,
+    offset: number,
+  ): Promise<{ readonly offset: number; readonly content: AsyncIterable<Uint8Array> }>;
+}
+
+export interface PullOptions {
+  readonly platform: NamedPlatform;
+  /** Whether the platform was asked for: another one is then an error. */
+  readonly explicit: boolean;
+}
+
+/** What a pull has brought. */
+export interface Pulled {
+  readonly reference: Reference;
+  /** Of what the name stands for: an index or a manifest. */
+  readonly top: Descriptor;
+  readonly isNewer: boolean;
+}
+
+/** Layers that come at the same time (docker's number). */
+const AT_ONCE = 3;
+/** Indexes in indexes. */
+const DEPTH = 4;
+
+/** Throws CaissonError; what has come so far stays for the next attempt. */
+export async function pullImage(
+  shop: Shop,
+  source: PullSource,
+  reference: Reference,
+  options: PullOptions,
+): Promise<Pulled> {
+  const { store, reporter } = shop;
+  reporter.line(
+    `${manifestReference(reference)}: Pulling from ${familiarName({ ...reference, domain: 'docker.io' })}`,
+  );
+  const before = store.names.get(reference)?.digest;
+  const top = await source.manifest(reference);
+  const found = await findManifest(shop, source, top, options, familiar(reference));
+  await fetchImage(shop, source, found, options);
+  await store.names.set(reference, top.descriptor);
+  const isNewer = before !== top.descriptor.digest;
+  reporter.line(`Digest: ${top.descriptor.digest}`);
+  reporter.line(
+    `Status: ${isNewer ? 'Downloaded newer image' : 'Image is up to date'} for ${familiar(reference)}`,
+  );
+  return { reference, top: top.descriptor, isNewer };
+}
+
+interface Document {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+interface FoundManifest {
+  readonly manifest: ImageManifest;
+  readonly reference: string;
+}
+
+/** Follows indexes to the manifest for the platform; the documents on the way are stored. */
+async function findManifest(
+  shop: Shop,
+  source: PullSource,
+  top: Document,
+  { platform }: PullOptions,
+  reference: string,
+): Promise<FoundManifest> {
+  let at = top;
+  for (let depth = 0; depth < DEPTH; depth++) {
+    const { descriptor, bytes } = at;
+    const document = parseManifest(fromArray(bytes), descriptor.mediaType);
+    await putExactly(shop, descriptor, bytes);
+    if (document.kind === 'manifest') {
+      if (!isImage(document)) throw noImage(document, reference);
+      return { manifest: document, reference };
+    }
+    const chosen = choosePlatform(document, platform);
+    if (chosen === undefined) throw noMatch(document, platform, shop.host, reference);
+    at = await source.manifest(chosen);
+  }
+  throw new CaissonError(`${reference}: its indexes are nested too deeply`, { code: 'EDOCUMENT' });
+}
+
+function noImage({ artifactType, config }: ImageManifest, reference: string): CaissonError {
+  return new CaissonError(`${reference} is no image but an artifact (${artifactType ?? config.mediaType})`, {
+    code: 'ENOIMAGE',
+    exitCode: 1,
+  });
+}
+
+async function putExactly({ store }: Shop, descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
+  if (store.blobs.has(descriptor.digest)) return;
+  const ingest = await store.blobs.ingest(descriptor);
+  try {
+    await ingest.restart();
+    if (ingest.offset === 0) await ingest.write(bytes);
+    await ingest.commit();
+  } catch (error) {
+    await ingest.abort(false);
+    throw error;
+  }
+}
+
+async function fetchImage(
+  shop: Shop,
+  source: PullSource,
+  { manifest, reference }: FoundManifest,
+  options: PullOptions,
+): Promise<void> {
+  if (manifest.config.size > CONFIG_LIMIT)
+    throw new CaissonError(`${reference}: its configuration is too large`, { code: 'EDOCUMENT' });
+  await fetchBlob(shop, source, manifest.config);
+  const config = parseImageConfig(fromArray(await shop.store.blobs.read(manifest.config, CONFIG_LIMIT)));
+  checkLayerCount(manifest, config, 'image configuration');
+  if (options.explicit) refuseOther(config, options.platform, reference);
+  const layers = layersOf(manifest.layers, config.diffIds, chainIds(config.diffIds));
+  for (const { descriptor } of layers)
+    shop.reporter.part({ id: shortId(descriptor.digest), status: 'Pulling fs layer' });
+  await eachAtOnce(layers, AT_ONCE, async (layer) => {
+    const { descriptor, chain } = layer;
+    const id = shortId(descriptor.digest);
+    const there = shop.store.blobs.has(descriptor.digest) && shop.store.layers.get(chain) !== undefined;
+    if (!there) {
+      await fetchLayer(shop, source, descriptor);
+      await unpackLayer(shop, layer);
+    }
+    shop.reporter.part({ id, status: there ? 'Already exists' : 'Pull complete' });
+  });
+}
+
+function refuseOther(config: ImageConfig, wanted: NamedPlatform, reference: string): void {
+  if (config.architecture === '' || platformRank(wanted, config) !== undefined) return;
+  throw new CaissonError(
+    `image with reference ${reference} was found but its platform (${platformName(config)}) does not match the specified platform (${platformName(wanted)})`,
+    { code: 'EPLATFORM', exitCode: 1 },
+  );
+}
+
+async function fetchLayer(shop: Shop, source: PullSource, descriptor: Descriptor): Promise<void> {
+  await fetchBlob(shop, source, descriptor);
+  shop.reporter.part({ id: shortId(descriptor.digest), status: 'Download complete' });
+}
+
+/**
+ * Brings a blob into the store, going on where an earlier attempt ended; what does not verify after that is fetched
+ * once more from the beginning.
+ */
+async function fetchBlob(shop: Shop, source: PullSource, descriptor: Descriptor): Promise<void> {
+  if (shop.store.blobs.has(descriptor.digest)) return;
+  try {
+    await fetchOnce(shop, source, descriptor, false);
+  } catch (error) {
+    if (!(error instanceof ResumedInVain)) throw error;
+    await fetchOnce(shop, source, descriptor, true);
+  }
+}
+
+/** A part of an earlier attempt was no part of this blob. */
+class ResumedInVain extends Error {}
+
+async function fetchOnce(
+  shop: Shop,
+  source: PullSource,
+  descriptor: Descriptor,
+  anew: boolean,
+): Promise<void> {
+  const ingest = await shop.store.blobs.ingest(descriptor);
+  try {
+    if (anew) await ingest.restart();
+    if (ingest.offset < descriptor.size) {
+      const { offset, content } = await source.blob(descriptor, ingest.offset);
+      // A registry without ranges begins at 0.
+      if (offset !== ingest.offset) await ingest.restart();
+      await takeIn(shop, descriptor, ingest, content);
+    } else if (descriptor.size === 0) {
+      await ingest.restart();
+    }
+  } catch (error) {
+    await ingest.abort(true);
+    throw error;
+  }
+  const { resumed } = ingest;
+  try {
+    await ingest.commit();
+  } catch (error) {
+    await ingest.abort(false);
+    if (resumed && error instanceof CaissonError && error.code === 'EDIGEST') throw new ResumedInVain();
+    throw error;
+  }
+}
+
+async function takeIn(
+  { reporter }: Shop,
+  { digest, size }: Descriptor,
+  ingest: { readonly offset: number; write(chunk: Uint8Array): Promise<void> },
+  content: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const id = shortId(digest);
+  for await (const chunk of content) {
+    await ingest.write(chunk);
+    reporter.part({ id, status: 'Downloading', current: ingest.offset, total: size });
+  }
+}
+
+/** What `pull` prints last. */
+export function pulledName(reference: Reference): string {
+  return canonical(reference);
+}

@@ -1,0 +1,226 @@
+// `caisson run IMAGE`: finds the image, or pulls it, unpacks it, and makes the root of one container of it.
+
+import type { UserDatabase } from '../../frontends/docker/facts.ts';
+import { imageConfigOf } from '../../frontends/docker/image-config.ts';
+import type { Port } from '../../host/port.ts';
+import type { LayerPath } from '../../image/store/layers.ts';
+import { enterOwnUserNamespace } from '../../image/user-namespace.ts';
+import type { Bytes } from '../../linux/bytes.ts';
+import { slotValue } from '../../plan/encode.ts';
+import type { HostFacts } from '../../plan/facts.ts';
+import { Player } from '../../runtime/player.ts';
+import { imageRoot } from '../../snapshot/image-root.ts';
+import { imageView } from '../../snapshot/image-view.ts';
+import type { LayerStack } from '../../snapshot/layer-stack.ts';
+import { CaissonError } from '../../spec/error.ts';
+import type { NamedPlatform } from '../../spec/platform-match.ts';
+import { canonical, familiar, parseReference } from '../../spec/reference.ts';
+import type { Spec } from '../../spec/runtime-spec.ts';
+import type { ImageUse, OpenedImage, OpenImage } from '../opened-image.ts';
+import { readUsers } from '../user-database.ts';
+import { makePlace, removePlace } from './container-place.ts';
+import { checkRunnable, explainForeignImage } from './platform.ts';
+import { pullImage } from './pull.ts';
+import { atItsRegistry, registryConfiguration } from './registry.ts';
+import type { Reporter } from './reporter.ts';
+import { imagesOf, openShop, type Shop, wantedPlatform } from './shop.ts';
+import { findImage, forPlatform, noSuchImage, type StoredImage } from './stored-image.ts';
+import { layersOf, unpackAll, visibleLayers } from './unpack.ts';
+
+/** `--pull`. */
+export type PullPolicy = 'always' | 'missing' | 'never';
+
+export interface RunImageOptions {
+  /** As it was typed. */
+  readonly image: Bytes;
+  readonly dataRoot: Bytes | undefined;
+  /** `--platform`. */
+  readonly platform: Bytes | undefined;
+  readonly pull: PullPolicy;
+  readonly name: Bytes | undefined;
+  readonly reporter: Reporter;
+}
+
+/** Throws CaissonError `EUSAGE` for another word. */
+export function pullPolicy(text: Bytes | undefined): PullPolicy {
+  const policy = text ?? 'missing';
+  if (policy === 'always' || policy === 'missing' || policy === 'never') return policy;
+  throw new CaissonError(`invalid pull option: '${policy}': must be one of "always", "missing" or "never"`, {
+    code: 'EUSAGE',
+  });
+}
+
+/** What a run does with the image before its container is compiled. */
+export function imageOpener(options: RunImageOptions): OpenImage {
+  return async (use) => {
+    const shop = await openShop(use.port, options);
+    try {
+      return await openImage(shop, use, options);
+    } finally {
+      // The directory of the container is named by now: a garbage collection leaves what it uses.
+      await shop.store.close();
+    }
+  };
+}
+
+async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): Promise<OpenedImage> {
+  const { port } = shop;
+  const platform = wantedPlatform(port, options.platform);
+  const image = await obtain(shop, options, platform);
+  const warning = checkRunnable(port, image, shop.host, options.platform !== undefined);
+  if (warning !== undefined) use.warn(warning);
+  const { manifest, config, chains } = image;
+  const layers = visibleLayers(await unpackAll(shop, layersOf(manifest.layers, config.diffIds, chains)));
+  const place = makePlace(port, shop.store.root, {
+    id: use.id,
+    name: options.name,
+    image: image.top,
+    imageId: image.id,
+    manifest: image.descriptor,
+    imageName: nameOf(image, options.image),
+    layers: layers.map(({ chain }) => chain),
+    changes: use.upper ?? `${shop.store.root}/containers/${use.id}`,
+    created: new Date().toISOString(),
+  });
+  const close = () => removePlace(port, place);
+  try {
+    const stack = stackOf(shop.store.root, layers);
+    const users = await usersOf(port, stack, place);
+    return {
+      config: imageConfigOf(config.config),
+      rootfs: `${place}/merged`,
+      users,
+      root: (spec) => rootOf(port, spec, { stack, place, upper: use.upper, cause: `image ${options.image}` }),
+      explain: (error) => explainForeignImage(port, error, image, shop.host),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function nameOf({ names, id }: StoredImage, asked: Bytes): string {
+  try {
+    const wanted = canonical(parseReference(asked));
+    const found = names.find((name) => canonical(name) === wanted);
+    if (found !== undefined) return familiar(found);
+  } catch (error) {
+    if (!(error instanceof CaissonError)) throw error;
+  }
+  return names[0] === undefined ? id : familiar(names[0]);
+}
+
+/** The image by the policy. Throws CaissonError `ENOTFOUND`, `EPLATFORM`, and what a pull throws. */
+async function obtain(shop: Shop, options: RunImageOptions, platform: NamedPlatform): Promise<StoredImage> {
+  const { image: text, pull } = options;
+  const explicit = options.platform !== undefined;
+  if (pull !== 'always') {
+    const found = findImage(await imagesOf(shop), text)?.image;
+    const fitting = found === undefined || !explicit ? found : await forPlatform(shop.store, found, platform);
+    if (fitting !== undefined) return fitting;
+    if (pull === 'never') throw noSuchImage(text);
+    if (found === undefined) shop.reporter.line(`Unable to find image '${shownName(text)}' locally`);
+  }
+  const configuration = await registryConfiguration(shop.port);
+  const { reference } = await atItsRegistry(configuration, text, shop.reporter, (registry, wanted) =>
+    pullImage(shop, registry, wanted, { platform, explicit }),
+  );
+  const pulled = findImage(await imagesOf(shop), canonical(reference))?.image;
+  const fitting = pulled === undefined ? undefined : await forPlatform(shop.store, pulled, platform);
+  const image = fitting ?? pulled;
+  if (image === undefined) throw noSuchImage(text);
+  return image;
+}
+
+function shownName(text: Bytes): string {
+  return familiar(parseReference(text));
+}
+
+function stackOf(root: Bytes, layers: readonly LayerPath[]): LayerStack {
+  const directory = `${root}/layers`;
+  return { directory, layers: layers.map(({ path }) => path.slice(directory.length + 1)) };
+}
+
+const CAUSE = '/process/user';
+
+/** passwd and group as the container will see them, by a launcher of its own. */
+async function usersOf(port: Port, stack: LayerStack, directory: Bytes): Promise<UserDatabase> {
+  if (stack.layers.length === 0) return { passwd: '', group: '' };
+  const channel = await port.openChannel({ noInput: true });
+  try {
+    const player = new Player(port, channel);
+    const alone = stack.layers.length === 1;
+    const ordinary = port.uid !== 0;
+    if (ordinary && !alone) await player.play(enterOwnUserNamespace(port.uid, port.gid, CAUSE));
+    const kernel = kernelVersion(port);
+    const userNamespace = ordinary || isNested(port);
+    const view = imageView({ stack, directory, kernel, userNamespace, cause: CAUSE });
+    const { batch, answer } = await player.play(view.steps);
+    return await readUsers(port, channel, `/proc/self/fd/${slotValue(batch, answer, view.root)}`);
+  } finally {
+    await channel.close();
+  }
+}
+
+function kernelVersion(port: Port): readonly [number, number] {
+  const [major = 0, minor = 0] = (port.readFile('/proc/sys/kernel/osrelease') ?? '').split('.').map(Number);
+  return [major, minor];
+}
+
+/** Root, but of a user namespace. */
+function isNested(port: Port): boolean {
+  return (port.readFile('/proc/self/uid_map') ?? '').trim().split(/\s+/).join(' ') !== '0 0 4294967295';
+}
+
+interface RootWish {
+  readonly stack: LayerStack;
+  readonly place: Bytes;
+  readonly upper: Bytes | undefined;
+  readonly cause: string;
+}
+
+function rootOf(
+  port: Port,
+  spec: Spec,
+  { stack, place, upper, cause }: RootWish,
+): ReturnType<OpenedImage['root']> {
+  const namespaces = spec.linux?.namespaces ?? [];
+  if (!namespaces.some(({ type }) => type === 'mount')) {
+    throw new CaissonError('an image needs a mount namespace of its own: it would be mounted on the host', {
+      code: 'EUSAGE',
+      provenance: ['/linux/namespaces'],
+    });
+  }
+  const own = namespaces.some(({ type }) => type === 'user');
+  if (own) refuseOtherMap(port, spec);
+  const directory = upper ?? place;
+  if (upper !== undefined) port.makeDirectory(upper);
+  const label = spec.linux?.mountLabel ?? '';
+  return ({ kernel, initialUserNamespace }: HostFacts) =>
+    imageRoot({
+      stack,
+      directory,
+      fresh: port.stat(`${directory}/upper`) === undefined,
+      kept: upper !== undefined,
+      kernel,
+      userNamespace: own || !initialUserNamespace,
+      label,
+      cause: upper === undefined ? cause : `--upper ${upper}`,
+    });
+}
+
+/** The files of the layers belong to the ids that they were unpacked with: the user, and subordinate ids after that. */
+function refuseOtherMap(port: Port, spec: Spec): void {
+  const [first] = spec.linux?.uidMappings ?? [];
+  if (port.uid !== 0 && (first === undefined || (first.containerID === 0 && first.hostID === port.uid)))
+    return;
+  const who = port.uid === 0 ? 'a user namespace for a container of root' : 'another map of ids';
+  throw new CaissonError(
+    `${who} comes with id-mapped layers of images, not there yet: the image's files have other owners there`,
+    {
+      code: 'ELATER',
+      provenance: ['/linux/uidMappings'],
+    },
+  );
+}
