@@ -10,6 +10,8 @@ import type { Conversation } from './layer/conversation.ts';
 import { TreeCalls } from './layer/tree-calls.ts';
 import { TarReader } from './tar.ts';
 
+export { enterOwnUserNamespace } from './user-namespace.ts';
+
 export interface ImportOptions extends ExtractOptions {
   /** Whether the launcher may chroot(2) into the target, as a second wall: root may, of a user namespace too. */
   readonly confine: boolean;
