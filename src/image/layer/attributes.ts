@@ -14,7 +14,7 @@ const SPECIAL_BITS = 0o7000;
  * host: labels and signatures (security.*), overlay's own (trusted.overlay.*, user.overlay.*), which would redirect
  * lookups.
  */
-function isPortable(name: Bytes): boolean {
+export function isPortable(name: Bytes): boolean {
   if (name.startsWith('user.')) return !name.startsWith('user.overlay.');
   return name === 'security.capability' || name.startsWith('system.posix_acl_');
 }

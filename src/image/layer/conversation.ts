@@ -3,7 +3,7 @@ import type { Awaitable, RawAnswer } from '../../host/port.ts';
 import { errnoName, errnoText } from '../../linux/errno.ts';
 import { type Answer, decodeAnswer } from '../../plan/answer.ts';
 import { CaissonError, type Pointer } from '../../spec/error.ts';
-import { type ReadyBatch, SLOTS } from './batch-writer.ts';
+import type { ReadyBatch } from './batch-writer.ts';
 import type { TreeCalls } from './tree-calls.ts';
 
 /** What a conversation needs of a channel (src/host/port.ts). */
@@ -33,7 +33,7 @@ interface Posted {
 
 /** The value of a slot in an answer's data: a result, or a negative errno that was tolerated. */
 export function slotOf(data: Uint8Array, slot: number): number {
-  const view = new DataView(data.buffer, data.byteOffset, 8 * SLOTS);
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   return view.getInt32(8 * slot + 4, true) * 2 ** 32 + view.getUint32(8 * slot, true);
 }
 
@@ -83,8 +83,8 @@ export class Conversation {
   }
 
   /** Posts a batch and waits for its answer's data. */
-  async ask(calls: TreeCalls): Promise<Uint8Array> {
-    await this.post(calls);
+  async ask(calls: TreeCalls, repair?: Repair): Promise<Uint8Array> {
+    await this.post(calls, [], repair);
     return (await this.settle()) as Uint8Array;
   }
 

@@ -112,7 +112,7 @@ async function* unzstd(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
 }
 
 /** Content through a stream of node:zlib. */
-async function* through(
+export async function* through(
   content: AsyncIterable<Uint8Array>,
   stream: Transform,
   name: string,

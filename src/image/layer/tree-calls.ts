@@ -51,8 +51,8 @@ export class TreeCalls extends BatchWriter {
     this.place(file);
   }
 
-  dup3(from: Place, to: number): void {
-    this.begin('dup3');
+  dup3(from: Place, to: number, allowance?: Allowance): void {
+    this.begin('dup3', allowance);
     this.place(from).number(to).number(O_CLOEXEC);
   }
 

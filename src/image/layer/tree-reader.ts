@@ -5,6 +5,7 @@
 // out; a file that shrinks ends with zeros. (CVE-2018-15664, CVE-2023-0778.)
 import { type Bytes, fromArray } from '../../linux/bytes.ts';
 import {
+  AT_EMPTY_PATH,
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
   O_NOCTTY,
@@ -114,43 +115,64 @@ export class TreeReader {
     return node === undefined ? undefined : { ...node, path };
   }
 
-  /** The nodes of one directory (`path` above all of them), complete: link targets, attributes, short content. */
-  async *complete(path: Bytes, nodes: readonly TreeNode[]): AsyncGenerator<Read> {
+  /**
+   * The nodes of one directory (`path` above all of them), complete: link targets, attributes, and short content where
+   * that is wanted.
+   */
+  async *complete(path: Bytes, nodes: readonly TreeNode[], withContent = true): AsyncGenerator<Read> {
     for (let at = 0; at < nodes.length; ) {
       let bytes = 0;
       let end = at;
       for (; end < nodes.length && end - at < ENTRIES && bytes < SHORT_TOGETHER; end++)
-        bytes += shortLength(nodes[end] as TreeNode);
-      yield* this.completeSome(path, nodes.slice(at, end));
+        bytes += withContent ? shortLength(nodes[end] as TreeNode) : 0;
+      yield* this.completeSome(path, nodes.slice(at, end), withContent);
       at = end;
     }
   }
 
-  private async *completeSome(path: Bytes, nodes: readonly TreeNode[]): AsyncGenerator<Read> {
+  private async *completeSome(
+    path: Bytes,
+    nodes: readonly TreeNode[],
+    withContent: boolean,
+  ): AsyncGenerator<Read> {
     const named = await this.attributeNames(path, nodes, NAMES_ROOM);
-    const { calls } = this;
-    calls.reset();
     this.enter(path);
-    const places = named.map(({ node, name }) => this.askContent(node, name));
-    calls.fchdir(this.root);
-    calls.close(~DIRECTORY, { tolerate: CLOSED });
-    const data = await this.conversation.ask(calls);
+    const places = named.map(({ node, name }) => this.askContent(node, name, withContent));
+    const data = await this.leave();
+    if (data === undefined) return;
     const values = await this.attributeValues(path, named, VALUE_ROOM);
     for (const [index, { node }] of named.entries()) {
       const read = readOf(data, node, places[index]);
       const xattrs = values.get(node);
-      if (read !== undefined)
-        yield xattrs === undefined ? read : { ...read, node: { ...read.node, xattrs } };
+      if (read !== undefined) yield xattrs === undefined ? read : { ...read, node: { ...read.node, xattrs } };
     }
   }
 
-  /** The directory becomes the current one, where llistxattr(2) looks names up; nothing is read where it has gone. */
+  /** The directory becomes the current one, where llistxattr(2) looks names up. */
   private enter(path: Bytes): void {
+    this.calls.reset();
     this.openerOf(path)(this.calls, DIRECTORY);
-    this.calls.fchdir(~DIRECTORY, { tolerate: CLOSED });
+    this.calls.fchdir(~DIRECTORY);
   }
 
-  private askContent(node: TreeNode, name: Bytes): readonly [number, number, number] | undefined {
+  /** Plays what is written since `enter`; undefined when the directory had gone, and nothing was looked up. */
+  private async leave(): Promise<Uint8Array | undefined> {
+    const { calls } = this;
+    calls.fchdir(this.root);
+    calls.close(~DIRECTORY);
+    const entered = { there: true };
+    const data = await this.conversation.ask(calls, async ({ call, errno }) => {
+      entered.there = !(call === 'fchdir' && errno === ERRNO.EBADF);
+      return entered.there ? undefined : calls.records;
+    });
+    return entered.there ? data : undefined;
+  }
+
+  private askContent(
+    node: TreeNode,
+    name: Bytes,
+    withContent: boolean,
+  ): readonly [number, number, number] | undefined {
     const { calls } = this;
     if (node.type === 'symlink') {
       const length = calls.reserve(8);
@@ -159,12 +181,12 @@ export class TreeReader {
       calls.readlinkat(AT_FDCWD, name, buffer, node.size + 1, allowance);
       return [length, buffer, 0];
     }
-    if (shortLength(node) === 0) return undefined;
+    if (!withContent || shortLength(node) === 0) return undefined;
     const length = calls.reserve(8);
     const stat = calls.reserve(STATX_SIZE);
     const buffer = calls.reserve(node.size);
     this.openFile(AT_FDCWD, name);
-    calls.statx(~FILE, '', 0x1000, STATX_BASIC_STATS, stat, { tolerate: CLOSED });
+    calls.statx(~FILE, '', AT_EMPTY_PATH, STATX_BASIC_STATS, stat, { tolerate: CLOSED });
     calls.read(~FILE, buffer, node.size, { result: length >> 3, tolerate: CLOSED });
     calls.close(~FILE, { tolerate: CLOSED });
     return [length, buffer, stat];
@@ -178,7 +200,6 @@ export class TreeReader {
 
   private async attributeNames(path: Bytes, nodes: readonly TreeNode[], room: number): Promise<Names[]> {
     const { calls } = this;
-    calls.reset();
     this.enter(path);
     const named = nodes.map((node) => ({ node, name: node.path.slice(path === '' ? 0 : path.length + 1) }));
     const places = named.map(({ name }) => {
@@ -186,9 +207,8 @@ export class TreeReader {
       calls.llistxattr(name, buffer, room, { result: length >> 3, tolerate: NO_NAMES });
       return [length, buffer] as const;
     });
-    calls.fchdir(this.root);
-    calls.close(~DIRECTORY, { tolerate: CLOSED });
-    const data = await this.conversation.ask(calls);
+    const data = await this.leave();
+    if (data === undefined) return [];
     const found: Names[] = [];
     for (const [index, { node, name }] of named.entries()) {
       const [lengthAt, buffer] = places[index] as readonly [number, number];
@@ -199,7 +219,12 @@ export class TreeReader {
         found.push({
           node,
           name,
-          xattrs: length > 0 ? fromArray(data, buffer, buffer + length).split('\0').slice(0, -1) : [],
+          xattrs:
+            length > 0
+              ? fromArray(data, buffer, buffer + length)
+                  .split('\0')
+                  .slice(0, -1)
+              : [],
         });
     }
     return found;
@@ -216,16 +241,14 @@ export class TreeReader {
     const together = Math.floor(SHORT_TOGETHER / room);
     for (let from = 0; from < wanted.length; from += together) {
       const some = wanted.slice(from, from + together);
-      calls.reset();
       this.enter(path);
       const places = some.map(({ name, xattr }) => {
         const [length, buffer] = [calls.reserve(8), calls.reserve(room)];
         calls.lgetxattr(name, xattr, buffer, room, { result: length >> 3, tolerate: NO_VALUE });
         return [length, buffer] as const;
       });
-      calls.fchdir(this.root);
-      calls.close(~DIRECTORY, { tolerate: CLOSED });
-      const data = await this.conversation.ask(calls);
+      const data = await this.leave();
+      if (data === undefined) return values;
       for (const [index, { node, name, xattr }] of some.entries()) {
         const [lengthAt, buffer] = places[index] as readonly [number, number];
         const length = slotOf(data, lengthAt >> 3);
@@ -249,9 +272,8 @@ export class TreeReader {
     this.openerOf(cut < 0 ? '' : node.path.slice(0, cut))(calls, DIRECTORY);
     this.openFile(~DIRECTORY, node.path.slice(cut + 1));
     const stat = calls.reserve(STATX_SIZE);
-    calls.statx(~FILE, '', 0x1000, STATX_BASIC_STATS, stat, { tolerate: CLOSED });
-    calls.begin('dup3', { tolerate: CLOSED });
-    calls.place(~FILE).number(spare).number(0o2000000);
+    calls.statx(~FILE, '', AT_EMPTY_PATH, STATX_BASIC_STATS, stat, { tolerate: CLOSED });
+    calls.dup3(~FILE, spare, { tolerate: CLOSED });
     calls.close(~FILE, { tolerate: CLOSED });
     calls.close(~DIRECTORY, { tolerate: CLOSED });
     const opened = nodeOfStatx(await conversation.ask(calls), stat, node.path);
