@@ -41,24 +41,6 @@ export const UNPASSED: readonly Unpassed[] = [
     why: 'it reads a debug line of runc’s about an overlay; the launcher here is a sealed memory file always',
   },
   {
-    suite: 'runc integration',
-    test: 'pidfd-socket.bats: runc create',
-    state: 'open',
-    why: 'a created container does not end by SIGTERM: it is PID 1 of its namespace, which the kernel spares',
-  },
-  {
-    suite: 'runc integration',
-    test: 'mounts.bats: runc run [mount order, container idmap source] (userns)',
-    state: 'open',
-    why: 'a source below the root is opened before the mount that it comes from is made',
-  },
-  {
-    suite: 'runc integration',
-    test: 'idmap.bats: idmap flag, implied mapping, userns join',
-    state: 'open',
-    why: 'the option idmap without mappings, and a user namespace that is joined',
-  },
-  {
     suite: 'runtime-tools validation',
     test: 'linux_ns_itype, linux_ns_path (mount)',
     state: 'meant',

@@ -272,6 +272,23 @@ export function openIdMaps(c: Context): void {
       sys.openat(sys.AT_FDCWD, `/proc/${pid}/ns/user`, O_RDONLY | O_CLOEXEC, 0, { result: userns }),
     ]);
   }
+  openJoinedIdMaps(c);
+}
+
+/** The option `idmap` alone, and a user namespace that is joined: its maps are the mount's (config.md, idmap). */
+function openJoinedIdMaps(c: Context): void {
+  const user = c.namespaces.get('user');
+  if (user?.kind !== 'join' || !c.facts.privileged) return;
+  c.spec.mounts?.forEach((mount, index) => {
+    const cause: Pointer = `/mounts/${index}`;
+    const options = parseMountOptions(mount.options, mount.type);
+    if (!isIdMapped(mount, options) || c.idmapNamespaces.has(cause)) return;
+    const userns = slot(`joined_idmap_${index}`);
+    c.idmapNamespaces.set(cause, userns);
+    c.parent('idmap-namespace', 'open the joined user namespace for an id-mapped mount', cause, [
+      sys.openat(sys.AT_FDCWD, user.path, O_RDONLY | O_CLOEXEC, 0, { result: userns }),
+    ]);
+  });
 }
 
 /** What a mount of type cgroup shows: the container's own directories, with or without a cgroup namespace. */
