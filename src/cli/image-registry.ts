@@ -14,6 +14,7 @@ interface ImageCommand {
 /** Commands that stand at the top too. */
 const BOTH: readonly ImageCommand[] = [
   { name: 'pull', summary: 'Download an image from a registry', load: () => import('./commands/pull.ts') },
+  { name: 'push', summary: 'Upload an image to a registry', load: () => import('./commands/push.ts') },
   { name: 'images', inGroup: 'ls', summary: 'List images', load: () => import('./commands/images.ts') },
   {
     name: 'rmi',
@@ -25,6 +26,16 @@ const BOTH: readonly ImageCommand[] = [
     name: 'tag',
     summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE',
     load: () => import('./commands/tag.ts'),
+  },
+  {
+    name: 'save',
+    summary: 'Save one or more images to a tar archive (streamed to STDOUT by default)',
+    load: () => import('./commands/save.ts'),
+  },
+  {
+    name: 'load',
+    summary: 'Load an image from a tar archive or STDIN',
+    load: () => import('./commands/load.ts'),
   },
   { name: 'history', summary: 'Show the history of an image', load: () => import('./commands/history.ts') },
 ];

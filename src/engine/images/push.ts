@@ -5,8 +5,9 @@ import { fromArray } from '../../linux/bytes.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { MANIFEST_LIMIT } from '../../spec/image-document.ts';
 import { parseManifest } from '../../spec/image-manifest.ts';
-import { isForeignLayer, isIndexType } from '../../spec/media-types.ts';
+import { isForeignLayer, isImageConfigType, isIndexType } from '../../spec/media-types.ts';
 import { canonical, parseNamed, type Reference, withTarget } from '../../spec/reference.ts';
+import { SILENT } from './reporter.ts';
 import { imagesOf, type Shop } from './shop.ts';
 import { requireImage, type StoredImage } from './stored-image.ts';
 import { eachAtOnce, shortId } from './unpack.ts';
@@ -38,7 +39,8 @@ export async function pushImage(shop: Shop, registry: Registry, reference: Refer
     (each) => !isForeignLayer(each.mediaType) || shop.store.blobs.has(each.digest),
   );
   const others = mountable(images, reference);
-  for (const { digest } of layers) reporter.part({ id: shortId(digest), status: 'Preparing' });
+  for (const { digest, mediaType } of layers)
+    if (!isImageConfigType(mediaType)) reporter.part({ id: shortId(digest), status: 'Preparing' });
   await eachAtOnce(layers, AT_ONCE, (layer) => pushBlob(shop, registry, layer, others));
   for (const { descriptor } of parts)
     if (descriptor.digest !== top.digest) await pushDocument(shop, registry, reference, descriptor, false);
@@ -72,12 +74,14 @@ function mountable(images: readonly StoredImage[], { domain, path }: Reference):
 }
 
 async function pushBlob(
-  { store, reporter }: Shop,
+  { store, reporter: everything }: Shop,
   registry: Registry,
   descriptor: Descriptor,
   others: ReadonlyMap<string, string>,
 ): Promise<void> {
   const id = shortId(descriptor.digest);
+  // docker tells of layers alone.
+  const reporter = isImageConfigType(descriptor.mediaType) ? SILENT : everything;
   if (await registry.hasBlob(descriptor)) {
     reporter.part({ id, status: 'Layer already exists' });
     return;
