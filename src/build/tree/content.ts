@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Bytes } from '../../linux/bytes.ts';
 import { O_CLOEXEC, O_NONBLOCK, O_RDONLY } from '../../linux/constants/open.ts';
 import { ERRNO } from '../../linux/errno.ts';
-import { type Call, outBuffer, type Slot, slot } from '../../plan/call.ts';
+import { outBuffer, slot } from '../../plan/call.ts';
 import { O_NOFOLLOW } from '../../plan/compile/destination.ts';
 import * as sys from '../../plan/syscalls.ts';
 import { CaissonError } from '../../spec/error.ts';
@@ -14,6 +14,7 @@ import type { TreeWorker } from './worker.ts';
 const BATCH_BYTES = 1 << 20;
 const BATCH_FILES = 64;
 const PIECE = 2 << 20;
+const ABSENT = [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ELOOP, ERRNO.ENXIO];
 
 /** Reading must not change the time of access, wait for a FIFO, or follow a link. */
 export const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
@@ -41,7 +42,7 @@ export async function hashFiles(
     if (entry.type !== 'file') continue;
     if (entry.size > BATCH_BYTES) {
       const hash = createHash('sha256');
-      await readFile(worker, top, entry, (piece) => void hash.update(piece));
+      for await (const piece of filePieces(worker, top, entry)) hash.update(piece);
       digests.set(entry.path, hash.digest('hex'));
       continue;
     }
@@ -83,56 +84,53 @@ async function hashSmall(
 }
 
 /** All of a file, piece by piece; a piece is valid until the next one. Throws CaissonError `ECHANGED`. */
-export async function readFile(
+export async function* filePieces(
   worker: TreeWorker,
   top: number,
   { path, size }: Pick<TreeEntry, 'path' | 'size'>,
-  take: (piece: Uint8Array) => void | Promise<void>,
-): Promise<void> {
+): AsyncGenerator<Uint8Array> {
   const file = slot('file', { reply: true });
   const opened = await worker.play(`open ${path}`, [sys.openat2(top, path, READ, STRICT, { result: file })]);
   const descriptor = opened.value(file);
   try {
-    let left = size;
-    for (;;) {
-      const buffer = outBuffer('piece', PIECE);
+    for (let left = size; ; ) {
+      // One byte more, so that a file that has grown is seen.
+      const buffer = outBuffer('piece', Math.min(PIECE, left + 1));
       const length = slot('length', { reply: true });
-      const reply = await worker.play(`read ${path}`, [readCall(descriptor, buffer, length)]);
+      const reply = await worker.play(`read ${path}`, [sys.read(descriptor, buffer, { result: length })]);
       const count = reply.value(length);
       left -= count;
       if (left < 0 || (count === 0 && left > 0)) throw changed(path);
       if (count === 0) return;
-      await take(reply.array(buffer, count));
+      yield reply.array(buffer, count);
     }
   } finally {
     await worker.shut(descriptor);
   }
 }
 
-function readCall(descriptor: number, buffer: ReturnType<typeof outBuffer>, length: Slot): Call {
-  return sys.read(descriptor, buffer, { result: length, tolerate: [ERRNO.EINTR] });
-}
-
-/** A small file below `top`, by a path in which links are followed inside of it; undefined when there is none. */
+/**
+ * A small file below `top`; undefined when there is none, or no regular one. `resolve`: how the way there is followed,
+ * the last part never is.
+ */
 export async function readSmall(
   worker: TreeWorker,
   top: number,
   path: Bytes,
   limit: number,
+  resolve = STRICT,
 ): Promise<Uint8Array | undefined> {
   const file = slot('file', { reply: true });
   const length = slot('length', { reply: true });
   const buffer = outBuffer('content', limit + 1);
   const reply = await worker.play(`read ${path}`, [
-    sys.openat2(top, path, READ, STRICT, {
-      result: file,
-      tolerate: [ERRNO.ENOENT, ERRNO.ENOTDIR],
-    }),
-    sys.read(file, buffer, { result: length, tolerate: [ERRNO.EBADF] }),
+    sys.openat2(top, path, READ, resolve, { result: file, tolerate: ABSENT }),
+    // A directory, or a FIFO that nobody writes to.
+    sys.read(file, buffer, { result: length, tolerate: [ERRNO.EBADF, ERRNO.EISDIR, ERRNO.EAGAIN] }),
     sys.close(file, { tolerate: [ERRNO.EBADF] }),
   ]);
   const count = reply.value(length);
-  if (reply.value(file) < 0) return undefined;
+  if (reply.value(file) < 0 || count < 0) return undefined;
   if (count > limit) throw new CaissonError(`${path} has more than ${limit} bytes`, { code: 'EUSAGE' });
-  return reply.array(buffer, Math.max(0, count)).slice();
+  return reply.array(buffer, count).slice();
 }

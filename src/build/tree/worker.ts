@@ -1,6 +1,6 @@
 // The launcher that a build works with inside contexts, stages and layers: every path there is resolved by it.
 import type { Channel, Port } from '../../host/port.ts';
-import { openTreeWorker } from '../../image/store/tree-worker.ts';
+import { type FileLauncher, openFileLauncher } from '../../image/user-namespace.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { O_CLOEXEC, O_PATH } from '../../linux/constants/open.ts';
 import { ERRNO } from '../../linux/errno.ts';
@@ -38,20 +38,23 @@ const SHUT = { tolerate: [ERRNO.EBADF] };
 
 export class TreeWorker {
   readonly port: Port;
+  /** What it may do: give files away, make device nodes. */
+  readonly rights: Omit<FileLauncher, 'channel'>;
   private readonly channel: Channel;
   private readonly player: Player;
   private readonly cause: Pointer;
 
-  private constructor(port: Port, channel: Channel, cause: Pointer) {
+  private constructor(port: Port, { channel, ...rights }: FileLauncher, cause: Pointer) {
     this.port = port;
     this.channel = channel;
+    this.rights = rights;
     this.player = new Player(port, channel);
     this.cause = cause;
   }
 
   /** Throws CaissonError `EIDMAP` where the user's subordinate ids are refused. */
   static async open(port: Port, cause: Pointer): Promise<TreeWorker> {
-    const worker = new TreeWorker(port, await openTreeWorker(port), cause);
+    const worker = new TreeWorker(port, await openFileLauncher(port, cause), cause);
     try {
       await worker.play('prepare', [sys.umask(0)]);
       return worker;
@@ -64,6 +67,15 @@ export class TreeWorker {
   /** One step; `title` is what an error says. Throws CaissonError `ESYSCALL`. */
   async play(title: string, calls: readonly Call[]): Promise<Reply> {
     return await this.steps([this.step(title, calls)]);
+  }
+
+  private readonly done = new Set<string>();
+
+  /** The same the first time, and nothing after that. */
+  async once(title: string, calls: readonly Call[]): Promise<void> {
+    if (this.done.has(title)) return;
+    await this.play(title, calls);
+    this.done.add(title);
   }
 
   step(title: string, calls: readonly Call[]): Step {

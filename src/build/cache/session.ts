@@ -1,0 +1,113 @@
+// What one build has under way, and how its results enter the cache: when their files are on the disk, and not before.
+//
+// Directories carry the name of the program that made them, so that those of a build that was killed are known as such:
+// the next build removes them. A result never moves: other stages mount it while it is written down.
+import type { Disk } from '../../host/disk.ts';
+import type { Port } from '../../host/port.ts';
+import type { StoreKernel } from '../../image/store/kernel.ts';
+import type { Bytes } from '../../linux/bytes.ts';
+import { identify, isAlive } from '../../runtime/state.ts';
+import type { BuildPlaces } from './places.ts';
+import { findStep, type KeptStep, readStep, writeKey, writeStep } from './steps.ts';
+
+/** After so many milliseconds results are written down in between: it would be a pity to lose them. */
+const COMMIT_AFTER = 5000;
+
+export class Session {
+  readonly places: BuildPlaces;
+  /** For what is needed for a while only. */
+  readonly directory: Bytes;
+  private readonly port: Port;
+  private readonly disk: Disk;
+  private readonly kernel: StoreKernel;
+  private readonly name: string;
+  private readonly pending: KeptStep[] = [];
+  private readonly found = new Map<string, KeptStep>();
+  private keys: [key: string, step: KeptStep][] = [];
+  private count = 0;
+  private busy: Promise<void> = Promise.resolve();
+  private lastCommit = Date.now();
+
+  /** Makes the directories. Throws CaissonError `EDISK`. */
+  constructor(port: Port, disk: Disk, kernel: StoreKernel, places: BuildPlaces) {
+    this.port = port;
+    this.disk = disk;
+    this.kernel = kernel;
+    this.places = places;
+    for (const directory of places.all) disk.makeDirectory(directory, 0o700);
+    const { pid, startTime } = identify(port, port.pid);
+    const unique = [...port.random(4)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    this.name = `${pid}-${startTime}-${unique}`;
+    this.directory = `${places.sessions}/${this.name}`;
+    disk.makeDirectory(this.directory, 0o700);
+  }
+
+  /** A new directory that goes with the session. */
+  room(name: string): Bytes {
+    const path = `${this.directory}/${this.count++}-${name}`;
+    this.disk.makeDirectory(path, 0o700);
+    return path;
+  }
+
+  /** A new directory for a result. */
+  stepRoom(): Bytes {
+    const path = `${this.places.steps}/${this.name}-${this.count++}`;
+    this.disk.makeDirectory(path, 0o700);
+    return path;
+  }
+
+  /** The result of a key: of this build, or of an earlier one. */
+  find(key: string): KeptStep | undefined {
+    return this.found.get(key) ?? findStep(this.disk, this.places, key);
+  }
+
+  /** Another key of a result. */
+  alias(key: string, step: KeptStep): void {
+    if (this.found.get(key) === step) return;
+    this.found.set(key, step);
+    this.keys.push([key, step]);
+  }
+
+  /** Takes a finished result, whose directory is a `stepRoom`. */
+  async add(step: KeptStep): Promise<void> {
+    this.pending.push(step);
+    this.alias(step.key, step);
+    if (Date.now() - this.lastCommit > COMMIT_AFTER) await this.commit();
+  }
+
+  /** Makes all finished results a part of the cache. Throws CaissonError `ESYSCALL` when the disk does not take them. */
+  async commit(): Promise<void> {
+    this.busy = this.busy.catch(() => undefined).then(() => this.commitNow());
+    await this.busy;
+  }
+
+  private async commitNow(): Promise<void> {
+    const steps = this.pending.splice(0);
+    const keys = this.keys;
+    this.keys = [];
+    this.lastCommit = Date.now();
+    if (steps.length > 0) await this.kernel.syncFileSystem(this.places.directory);
+    for (const step of steps) writeStep(this.port, step);
+    for (const [key, { directory }] of keys) writeKey(this.port, this.places, key, directory);
+  }
+
+  /** Removes what was needed for a while, and what builds that were killed have left. */
+  async close(): Promise<void> {
+    await this.kernel.removeTree(this.directory);
+    for (const path of abandoned(this.port, this.disk, this.places)) await this.kernel.removeTree(path);
+  }
+}
+
+/** Directories of builds that are no more: rooms, and results that were never finished. */
+export function abandoned(port: Port, disk: Disk, places: BuildPlaces): Bytes[] {
+  const dead = (name: Bytes) => {
+    const [pid = 0, startTime = 0] = name.split('-').map(Number);
+    return !isAlive(port, { pid, startTime });
+  };
+  const below = (directory: Bytes) =>
+    (disk.list(directory) ?? []).filter(({ name }) => dead(name)).map(({ name }) => `${directory}/${name}`);
+  return [
+    ...below(places.sessions),
+    ...below(places.steps).filter((directory) => readStep(disk, directory) === undefined),
+  ];
+}

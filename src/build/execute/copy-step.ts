@@ -1,0 +1,115 @@
+// Carries out COPY and ADD: into a view of the stage's layers whose changes become the next layer.
+import { type Bytes, bytesToUtf8, utf8ToBytes } from '../../linux/bytes.ts';
+import { CaissonError } from '../../spec/error.ts';
+import { errorIn } from '../dockerfile/source.ts';
+import type { CopyOperation } from '../graph/operations.ts';
+import { changedMode } from '../mode.ts';
+import { type CopyItem, copyFiles } from '../tree/copy.ts';
+import { makeDirectories, type Owner } from '../tree/directories.ts';
+import { follow } from '../tree/resolve.ts';
+import type { Selected } from '../tree/select.ts';
+import { openWritable, removeWork } from '../tree/view.ts';
+import type { TreeWorker } from '../tree/worker.ts';
+import { isArchive, unpackArchive } from './archive.ts';
+import { type ReadySource, unpackedSource } from './copy-sources.ts';
+import type { BuildEnvironment } from './environment.ts';
+import { type ResultLayer, stackOf } from './result.ts';
+import { resolveOwner } from './users.ts';
+
+const ROOT: Owner = { uid: 0, gid: 0 };
+
+/** Copies into `directory`, an empty room: `upper` below it takes the changes. Throws CaissonError. */
+export async function copyStep(
+  environment: BuildEnvironment,
+  worker: TreeWorker,
+  operation: CopyOperation,
+  sources: readonly ReadySource[],
+  layers: readonly ResultLayer[],
+  directory: Bytes,
+): Promise<void> {
+  const { root, release } = environment;
+  const view = await openWritable(worker, { stack: stackOf(root, layers), kernel: release, directory });
+  try {
+    const owner = operation.owner === '' ? undefined : await resolveOwner(worker, view.root, operation.owner);
+    for (const source of sources) {
+      const unpacked = await unpackedOf(environment, worker, operation, source);
+      for (const selected of unpacked.selected)
+        await copySelected(
+          worker,
+          operation,
+          { ...unpacked, selected: [selected] },
+          selected,
+          view.root,
+          owner,
+        );
+      if (unpacked !== source) await worker.shut(...unpacked.selected.map((each) => each.directory));
+    }
+  } catch (error) {
+    throw located(error, operation);
+  } finally {
+    await view.close();
+    await removeWork(worker, directory);
+  }
+}
+
+function located(error: unknown, { line }: CopyOperation): unknown {
+  if (!(error instanceof CaissonError) || error.code === 'EDOCKERFILE') return error;
+  const made = errorIn(line, 0, bytesToUtf8(error.message));
+  const { code, errno, syscall, details } = error;
+  return new CaissonError(made.message, {
+    code,
+    details: [...made.details, ...details],
+    cause: error,
+    ...(errno === undefined ? {} : { errno }),
+    ...(syscall === undefined ? {} : { syscall }),
+  });
+}
+
+/** An archive that ADD is to unpack gives its files instead of itself. */
+async function unpackedOf(
+  environment: BuildEnvironment,
+  worker: TreeWorker,
+  operation: CopyOperation,
+  ready: ReadySource,
+): Promise<ReadySource> {
+  const [selected, more] = ready.selected;
+  const wanted = operation.unpack ?? (operation.add && ready.source.kind === 'files');
+  if (!wanted || !operation.add || selected?.kind !== 'file' || more !== undefined) return ready;
+  const [entry] = selected.entries;
+  if (entry?.type !== 'file') return ready;
+  if (!(await isArchive(worker, selected.directory, entry))) return ready;
+  const room = environment.session.room('archive');
+  await unpackArchive(environment.port, worker, selected.directory, entry, room);
+  return await unpackedSource(worker, ready.source, room);
+}
+
+async function copySelected(
+  worker: TreeWorker,
+  operation: CopyOperation,
+  ready: ReadySource,
+  selected: Selected,
+  root: number,
+  given: Owner | undefined,
+): Promise<void> {
+  const owner = given ?? (ready.owned ? undefined : ROOT);
+  const path = utf8ToBytes(operation.destination);
+  const there = await follow(worker, root, path);
+  const intoDirectory = path.endsWith('/') || there?.type === 'directory';
+  const isFile = selected.kind === 'file';
+  const parent = isFile && !intoDirectory ? path.slice(0, path.lastIndexOf('/')) : path;
+  if (!isFile && there !== undefined && there.type !== 'directory')
+    throw new CaissonError(`${path} is no directory, and a directory is copied there`, { code: 'ECOPY' });
+  const mode = changedMode(operation.mode, 0o755, true);
+  const to = await makeDirectories(worker, root, parent, mode, given ?? ROOT);
+  const name = intoDirectory ? selected.name : path.slice(path.lastIndexOf('/') + 1);
+  const items = selected.entries.map((entry): CopyItem => {
+    if (isFile) return { entry, to: name };
+    const cut = selected.prefix === '' ? 0 : selected.prefix.length + 1;
+    return { entry, to: entry.path.slice(cut) };
+  });
+  try {
+    await copyFiles(worker, items, { from: selected.directory, to, owner, mode: operation.mode });
+  } finally {
+    await worker.shut(to);
+  }
+}

@@ -1,0 +1,102 @@
+// What operations are carried out with: the machine, the store, the context, and whom to tell.
+import type { Disk } from '../../host/disk.ts';
+import type { Port } from '../../host/port.ts';
+import type { StoreKernel } from '../../image/store/kernel.ts';
+import type { Bytes } from '../../linux/bytes.ts';
+import type { RootPlan } from '../../plan/compile/context.ts';
+import type { NamedPlatform } from '../../spec/platform-match.ts';
+import type { Mount } from '../../spec/runtime-spec.ts';
+import type { Session } from '../cache/session.ts';
+import type { LogicalLine } from '../dockerfile/source.ts';
+import type { IgnoreMatcher } from '../ignore/matcher.ts';
+import type { Progress } from '../progress/progress.ts';
+import type { BaseImage } from './result.ts';
+
+/** The directory that COPY reads from. */
+export interface BuildContext {
+  /** A host path; undefined for a build without context. */
+  readonly directory: Bytes | undefined;
+  readonly ignore: IgnoreMatcher | undefined;
+  /** The ignore file's name, for errors. */
+  readonly ignoreName: string;
+}
+
+/** A command that is to run in a container. */
+export interface RunRequest {
+  readonly args: readonly Bytes[];
+  readonly env: readonly Bytes[];
+  /** Names of variables whose values are secret. */
+  readonly secretNames: ReadonlySet<string>;
+  readonly cwd: Bytes;
+  readonly user: Bytes;
+  readonly network: 'none' | 'host';
+  readonly passwd: Bytes;
+  readonly group: Bytes;
+  /** After the container's own, in this order. */
+  readonly mounts: readonly Mount[];
+  /** Makes the root: called when the rest is known. */
+  readonly root: (
+    facts: { readonly kernel: readonly [number, number]; readonly userNamespace: boolean },
+    label: Bytes,
+  ) => RootPlan;
+  readonly output: (stream: 1 | 2, bytes: Bytes) => void;
+}
+
+/** How it ended. */
+export interface RunEnd {
+  readonly code: number;
+  readonly signal: number;
+  readonly outOfMemory: boolean;
+  readonly outOfProcesses: boolean;
+}
+
+/** `--secret`, `--ssh`. */
+export interface Secrets {
+  /** The content of a secret; undefined when it was not given. Throws CaissonError when it cannot be read. */
+  secret(id: string): Bytes | undefined;
+  /** The path of an agent's socket. */
+  agent(id: string): Bytes | undefined;
+}
+
+export interface BuildEnvironment {
+  readonly port: Port;
+  readonly disk: Disk;
+  readonly kernel: StoreKernel;
+  readonly session: Session;
+  /** The store's directory. */
+  readonly root: Bytes;
+  readonly release: readonly [number, number];
+  readonly context: BuildContext;
+  readonly secrets: Secrets;
+  readonly progress: Progress;
+  /** `--network`. */
+  readonly network: 'none' | 'host';
+  /** `--no-cache`, `--no-cache-filter`. */
+  noCache(stage: string): boolean;
+  /** Finds, pulls and unpacks an image. Throws CaissonError. */
+  image(reference: string, platform: NamedPlatform): Promise<BaseImage>;
+  run(request: RunRequest): Promise<RunEnd>;
+  /** Fetches a file of ADD into a directory of its own. Throws CaissonError. */
+  fetch(url: string, checksum: string, line: LogicalLine, offset: number): Promise<Fetched>;
+  /** Fetches a repository. Throws CaissonError. */
+  clone(
+    url: string,
+    options: { readonly keepGitDirectory: boolean; readonly checksum: string },
+  ): Promise<Cloned>;
+  /** Waits until one of the machine's processors is free for work. */
+  slot<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** A file that was fetched: `name` in `directory`. */
+export interface Fetched {
+  readonly directory: Bytes;
+  readonly name: Bytes;
+}
+
+/** A repository that was fetched. */
+export interface Cloned {
+  readonly directory: Bytes;
+  /** Below it. */
+  readonly subdirectory: Bytes;
+  readonly commit: string;
+}

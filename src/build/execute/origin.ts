@@ -1,0 +1,33 @@
+// Opens the tree that files are copied from: the context, or what the layers of a stage or an image show together.
+import type { CopyOperation } from '../graph/operations.ts';
+import { openView, type View } from '../tree/view.ts';
+import type { TreeWorker } from '../tree/worker.ts';
+import type { BuildEnvironment } from './environment.ts';
+import type { Inputs } from './inputs.ts';
+import { type ResultLayer, stackOf } from './result.ts';
+
+export async function openOrigin(
+  environment: BuildEnvironment,
+  worker: TreeWorker,
+  { origin }: CopyOperation,
+  inputs: Inputs,
+): Promise<View> {
+  if (origin.kind !== 'context')
+    return await openLayers(environment, worker, (await inputs.of(origin)).layers);
+  const { directory } = environment.context;
+  // A build without context has an empty one.
+  const root = await worker.openDirectory(directory ?? environment.session.room('empty'));
+  return { root, close: () => worker.shut(root) };
+}
+
+export async function openLayers(
+  { session, root, release }: BuildEnvironment,
+  worker: TreeWorker,
+  layers: readonly ResultLayer[],
+): Promise<View> {
+  return await openView(worker, {
+    stack: stackOf(root, layers),
+    kernel: release,
+    directory: session.room('view'),
+  });
+}
