@@ -211,6 +211,7 @@ static void load(char **programs, const char *module) {
     // Free blocks stay unused: their classes were those of an image, and to touch them costs more than fresh memory.
     memset(ARENA->free, 0, sizeof ARENA->free);
     ARENA->hole = ARENA->hole_end = 0;
+    ARENA->filled = ARENA->top;
     ARENA->loaded = 1;
 }
 
@@ -220,7 +221,7 @@ static _Noreturn void write_image(const char *path) {
     struct list_head *link;
     list_for_each(link, &rt->gc_obj_list) list_entry(link, JSGCObjectHeader, link)->ref_count += IMMORTAL;
     for (int i = 0; i < rt->atom_size; i++)
-        if (!atom_is_free(rt->atom_array[i])) rt->atom_array[i]->header.ref_count += IMMORTAL;
+        if (!atom_is_free(rt->atom_array[i])) rt->atom_array[i]->header.ref_count += IMMORTAL, ARENA->atoms = i + 1;
     // What a start sets anew would differ from one build to the next.
     rt->stack_top = rt->stack_limit = ARENA->context->random_state = 0;
     size_t size = ((size_t)(ARENA->top - arena_start) + 4095) & ~(size_t)4095;
@@ -250,6 +251,7 @@ int main(int argc, char **argv, char **envp) {
     variable = envp;
     JSRuntime *rt = ARENA->runtime;
     JSContext *ctx = ARENA->context;
+    if (ARENA->atoms) constant_atoms = ARENA->atoms;
     JS_UpdateStackTop(rt);
     JS_SetGCThreshold(rt, rt->malloc_state.malloc_size + (4u << 20));
     js_random_init(ctx);

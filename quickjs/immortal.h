@@ -18,6 +18,10 @@ static inline int *count_of(JSValueConst v) {
     return count && *count < IMMORTAL ? count : 0;
 }
 
+// The same for variables and shapes, which are no values; scripts/oci-executable.mjs puts them into quickjs.c.
+#define counted(p) ((p)->header.ref_count < IMMORTAL ? (void)++(p)->header.ref_count : (void)0, (p))
+#define uncounted(p) ((p)->header.ref_count < IMMORTAL && --(p)->header.ref_count == 0)
+
 static inline JSValue JS_DupValue(JSContext *ctx, JSValueConst v) {
     int *count = count_of(v);
     if (count) ++*count;
