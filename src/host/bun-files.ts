@@ -12,6 +12,7 @@ import {
   O_EXCL,
   O_RDONLY,
   O_WRONLY,
+  RENAME_EXCHANGE,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
@@ -106,9 +107,15 @@ export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
   const bytes = memoryOf(content);
   const written = fd < 0 ? -1 : syscall('write', fd, bytes, bytes.length);
   if (fd >= 0) syscall('close', fd);
-  const done =
-    written === bytes.length && syscall('renameat', AT_FDCWD, temporary, AT_FDCWD, cstring(path)) === 0;
-  if (!done) files.replaceFile(path, content, mode);
+  if (written !== bytes.length || !putInPlace(temporary, cstring(path)))
+    files.replaceFile(path, content, mode);
+}
+
+/** ext4 writes a file out that is renamed over another, which takes 0.3 ms, and not one that changes places with it. */
+function putInPlace(temporary: Uint8Array, path: Uint8Array): boolean {
+  if (syscall('renameat2', AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE) === 0)
+    return syscall('unlinkat', AT_FDCWD, temporary, 0) === 0;
+  return syscall('renameat', AT_FDCWD, temporary, AT_FDCWD, path) === 0;
 }
 
 /** struct linux_dirent64: d_reclen at 16, d_name at 19 (getdents64(2)). */

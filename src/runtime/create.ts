@@ -152,6 +152,7 @@ export function ociRecord(
       rootfs: spec.root?.path ?? '',
       created: new Date().toISOString(),
       uid: port.uid,
+      hooks: spec.hooks !== undefined,
       ...(spec.annotations === undefined ? {} : { annotations: spec.annotations }),
     },
   };

@@ -6,7 +6,7 @@ import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { CaissonError } from '../spec/error.ts';
-import type { Spec } from '../spec/runtime-spec.ts';
+import type { Hooks } from '../spec/runtime-spec.ts';
 import { cgroupsInUse, clear } from './abandoned.ts';
 import {
   type Container,
@@ -79,7 +79,7 @@ export async function deleteLocked(
     });
   }
   // Read before the keeper of an attached run can take it away.
-  const spec = configurationOf(port, target, container);
+  const hooks = hooksOf(port, target, container);
   if (status !== 'stopped') {
     await signalContainer(port, player, target, container, SIGNALS.SIGKILL, true);
     await awaitDeath(port, container);
@@ -87,7 +87,7 @@ export async function deleteLocked(
     if (await keeperCleans(port, target, container)) return;
   }
   await takeAway(port, player, target, record);
-  await runHostHooks(port, 'poststop', spec?.hooks, ociState({ record, status: 'stopped' }), { warn });
+  await runHostHooks(port, 'poststop', hooks, ociState({ record, status: 'stopped' }), { warn });
 }
 
 /** Mostly the cgroups are empty, and then nobody else's: only else the records of all other containers are read. */
@@ -109,9 +109,10 @@ async function takeAway(
 }
 
 /** A container without its configuration can be deleted all the same; its poststop hooks are lost. */
-function configurationOf(port: Port, target: Target, container: Container): Spec | undefined {
+function hooksOf(port: Port, target: Target, container: Container): Hooks | undefined {
+  if (container.record.oci.hooks === false) return undefined;
   try {
-    return containerSpec(port, target, container);
+    return containerSpec(port, target, container).hooks;
   } catch (error) {
     if (error instanceof CaissonError) return undefined;
     throw error;

@@ -14,7 +14,7 @@ import { step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
 import { FRAME_SIZE } from '../plan/wire.ts';
 import { CaissonError } from '../spec/error.ts';
-import type { Spec } from '../spec/runtime-spec.ts';
+import type { Hooks } from '../spec/runtime-spec.ts';
 import {
   containerSpec,
   type Held,
@@ -41,7 +41,7 @@ export async function startContainer(
   target: Target,
   warn: (message: string) => void = () => undefined,
 ): Promise<void> {
-  const { spec, record } = await withContainer(port, target, 'exclusive', async (held) => {
+  const { hooks, record } = await withContainer(port, target, 'exclusive', async (held) => {
     try {
       return await startLocked(port, target, held);
     } catch (error) {
@@ -53,7 +53,7 @@ export async function startContainer(
   try {
     // Without the lock: such a hook may use the runtime on this container, and `kill` must not wait for one that hangs.
     const state = ociState({ record, status: 'running' });
-    await runHostHooks(port, 'poststart', spec.hooks, state, { pid: record.oci.init?.pid ?? 0 });
+    await runHostHooks(port, 'poststart', hooks, state, { pid: record.oci.init?.pid ?? 0 });
   } catch (error) {
     if (isHook(error)) await deleteStarted(port, target, record, warn);
     throw error;
@@ -82,18 +82,19 @@ async function deleteStarted(
 }
 
 interface Started {
-  readonly spec: Spec;
+  readonly hooks: Hooks | undefined;
   readonly record: OciContainerRecord;
 }
 
 async function startLocked(port: Port, target: Target, held: Held): Promise<Started> {
   const { container } = held;
   if (container.status !== 'created') throw notCreated(container.status);
-  const spec = containerSpec(port, target, container);
-  const connection = await connect(held, `${target.stateRoot}/${target.id}/start`);
   const { record } = container;
+  // The configuration was checked when the container was created; most have no hooks, and nothing else is needed of it.
+  const spec = record.oci.hooks === false ? undefined : containerSpec(port, target, container);
+  const connection = await connect(held, `${target.stateRoot}/${target.id}/start`);
   const pid = record.oci.init?.pid ?? 0;
-  if (hasHooks(spec, ['startContainer']))
+  if (spec !== undefined && hasHooks(spec, ['startContainer']))
     await runContainerHooks(port, 'startContainer', spec.hooks, ociState(container), pid, {
       spec,
       facts: gatherFacts(port, spec),
@@ -102,8 +103,9 @@ async function startLocked(port: Port, target: Target, held: Held): Promise<Star
     });
   // Before the program may run: a start that dies now has started it, or ends it by closing the connection.
   write(port, target.stateRoot, { ...record, oci: { ...record.oci, phase: 'started' } });
-  await release(held, spec, connection);
-  return { spec, record };
+  const program = () => (spec ?? containerSpec(port, target, container)).process?.args?.[0] ?? '';
+  await release(held, program, connection);
+  return { hooks: spec?.hooks, record };
 }
 
 function notCreated(status: string): CaissonError {
@@ -150,8 +152,12 @@ async function connect({ player }: Held, path: Bytes): Promise<Connection> {
 /** A connection whose other end has died is an error, and no signal for the launcher. */
 const NO_SIGNAL = [number(MSG_NOSIGNAL, F.MESSAGE_FLAGS), NULL, number(0)] as const;
 
-/** Says go on, and waits for the end of the connection. */
-async function release({ player }: Held, spec: Spec, { descriptor, unread }: Connection): Promise<void> {
+/** Says go on, and waits for the end of the connection. `program` is asked for the name of what cannot be executed. */
+async function release(
+  { player }: Held,
+  program: () => Bytes,
+  { descriptor, unread }: Connection,
+): Promise<void> {
   const end = outBuffer('frame', FRAME_SIZE);
   const length = slot('length', { reply: true });
   const rest: OutBuffer[] = unread > 0 ? [outBuffer('replies', unread, false)] : [];
@@ -178,5 +184,5 @@ async function release({ player }: Held, spec: Spec, { descriptor, unread }: Con
   if (slotValue(batch, answer, sent) < 0) throw notCreated('stopped');
   if (slotValue(batch, answer, length) <= 0) return;
   const failed = frameOf(repliesOf({ batch, answer }).bytes(end, FRAME_SIZE));
-  throw executionError(spec.process?.args?.[0] ?? '', failed?.errno ?? 0);
+  throw executionError(program(), failed?.errno ?? 0);
 }

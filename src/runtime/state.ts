@@ -49,6 +49,8 @@ export interface OciRecord {
   readonly attached?: boolean;
   /** The user who made it. */
   readonly uid: number;
+  /** Whether the configuration has hooks; absent where nobody has looked. */
+  readonly hooks?: boolean;
 }
 
 /** A process that cannot be mistaken for a later one with the same number. */
@@ -231,11 +233,21 @@ function keeperIn(port: Port, path: Bytes): ProcessIdentity | undefined {
   }
 }
 
+/** What was read last: a command reads the record before it has the lock and once more, and mostly finds the same. */
+let latest: { readonly path: Bytes; readonly text: Bytes; readonly record: ContainerRecord } | undefined;
+
 /** The record of a container; undefined when there is none. Throws CaissonError ESTATE for a newer or damaged one. */
 export function load(port: Port, root: Bytes, id: Bytes): ContainerRecord | undefined {
   const path = `${root}/${id}/state.json`;
   const text = port.readFile(path);
   if (text === undefined) return undefined;
+  if (latest?.text === text && latest.path === path) return latest.record;
+  const record = checkedRecord(text, path, id);
+  latest = { path, text, record };
+  return record;
+}
+
+function checkedRecord(text: Bytes, path: Bytes, id: Bytes): ContainerRecord {
   const value = parseRecord(text, path);
   const version = isObject(value) ? value.version : undefined;
   if (typeof version !== 'number') throw damaged(path, 'it has no version');
@@ -283,6 +295,7 @@ function isOci(value: unknown): value is OciRecord {
   if (!isObject(value) || !PHASES.includes(value.phase)) return false;
   if (value.init !== undefined && !isIdentity(value.init)) return false;
   if (value.annotations !== undefined && !isObject(value.annotations)) return false;
+  if (value.hooks !== undefined && typeof value.hooks !== 'boolean') return false;
   const texts = [value.ociVersion, value.rootfs, value.created];
   return texts.every((text) => typeof text === 'string') && typeof value.uid === 'number';
 }

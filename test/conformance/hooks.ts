@@ -15,9 +15,9 @@ const failing = (kind: string) =>
 const PRESTART = `await runHostHooks(port, 'prestart', spec.hooks, state, { pid });`;
 const CREATE_RUNTIME = `await runHostHooks(port, 'createRuntime', spec.hooks, state, { pid });`;
 const CREATE_CONTAINER = `await runContainerHooks(port, 'createContainer', spec.hooks, state, pid, {`;
-const START_CONTAINER = `if (hasHooks(spec, ['startContainer'])) await runContainerHooks(`;
-const POSTSTART = `await runHostHooks(port, 'poststart', spec.hooks, state,`;
-const POSTSTOP = `await runHostHooks(port, 'poststop', spec?.hooks,`;
+const START_CONTAINER = `if (spec !== undefined && hasHooks(spec, ['startContainer'])) await runContainerHooks(`;
+const POSTSTART = `await runHostHooks(port, 'poststart', hooks, state,`;
+const POSTSTOP = `await runHostHooks(port, 'poststop', hooks,`;
 
 const INSIDE = '{ spec, facts, cgroups: record.cgroups }';
 
