@@ -1,7 +1,7 @@
 // The images of an OCI layout (image-spec 1.1, image-layout.md) whose blobs are in the store already.
 import { type Bytes, fromArray } from '../../linux/bytes.ts';
-import { CaissonError } from '../../spec/error.ts';
 import type { Annotations, Descriptor } from '../../spec/descriptor.ts';
+import { CaissonError } from '../../spec/error.ts';
 import { checkLayerCount, type ImageConfig, parseImageConfig } from '../../spec/image-config.ts';
 import { CONFIG_LIMIT, MANIFEST_LIMIT } from '../../spec/image-document.ts';
 import { type ImageManifest, isImage, parseManifest } from '../../spec/image-manifest.ts';

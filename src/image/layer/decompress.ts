@@ -6,6 +6,7 @@ import type { Transform } from 'node:stream';
 import { CaissonError } from '../../spec/error.ts';
 import { type Compression, layerCompression } from '../../spec/media-types.ts';
 import { compressionOf } from '../compression.ts';
+import { ZstdFrames } from './zstd-frames.ts';
 
 /** Bytes of a chunk that comes out. */
 const CHUNK = 256 << 10;
@@ -99,16 +100,33 @@ async function gunzip(): Promise<Transform> {
 async function* unzstd(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const { createZstdDecompress }: typeof import('node:zlib') & ZstdStreams = await import('node:zlib');
   if (createZstdDecompress !== undefined) {
-    yield* through(content, createZstdDecompress({ chunkSize: CHUNK }), 'zstd');
+    yield* through(wholeFrames(content), createZstdDecompress({ chunkSize: CHUNK }), 'zstd');
     return;
   }
   // Node before 22.15 has none.
   const { unzstdWithout } = await import('./zstd-fallback.ts');
   try {
-    yield* unzstdWithout(content);
+    yield* unzstdWithout(wholeFrames(content));
   } catch (error) {
     throw error instanceof CaissonError ? error : damaged('zstd', error);
   }
+}
+
+/** The same content. Throws CaissonError EARCHIVE where it is not made of whole frames. */
+async function* wholeFrames(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const frames = new ZstdFrames();
+  const guarded = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      throw damaged('zstd', error);
+    }
+  };
+  for await (const chunk of content) {
+    guarded(() => frames.push(chunk));
+    yield chunk;
+  }
+  guarded(() => frames.finish());
 }
 
 /** Content through a stream of node:zlib. */
