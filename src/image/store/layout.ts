@@ -28,34 +28,34 @@ const OTHERS_WRITE = 0o022;
 const EMPTY_INDEX = stringifyJson({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] });
 const LAYOUT = stringifyJson({ imageLayoutVersion: '1.0.0' });
 
+/** What a store is opened with. */
+export interface Opening {
+  readonly disk: Disk;
+  readonly kernel: StoreKernel;
+  readonly paths: StorePaths;
+  readonly uid: number;
+  readonly formats: Formats;
+  readonly waiting: (what: string) => void;
+}
+
 /**
  * Opens the store's directory and locks it: shared, so that no garbage is collected meanwhile. A new one is made, an
  * older one brought to today's format. Throws CaissonError `EPERMISSION` when others may write to it, and `ESTORE` when
  * it is no store or one of a newer caisson; nothing has been written then.
  */
-export async function openLayout(
-  disk: Disk,
-  kernel: StoreKernel,
-  paths: StorePaths,
-  uid: number,
-  formats: Formats = FORMATS,
-): Promise<StoreLock> {
+export async function openLayout(opening: Opening): Promise<StoreLock> {
+  const { disk, kernel, paths, uid, formats, waiting } = opening;
   const found = examine(disk, paths, uid, formats);
   if (found === undefined) await makeDirectories(disk, paths);
-  if (found !== formats.current) await bringUp(disk, kernel, paths, formats);
-  const lock = await lockStore(kernel, paths, 'shared');
+  if (found !== formats.current) await bringUp(opening);
+  const lock = await kernel.lock(paths.storeLock, 'shared', {
+    waiting: () => {
+      waiting(`another caisson collects garbage in ${paths.root}`);
+    },
+  });
+  if (lock === undefined) throw new CaissonError(`${paths.storeLock} is locked`, { code: 'ELOCKED' });
   // Between the look and the lock a newer caisson may have come by.
   readFormat(disk, paths, formats);
-  return lock;
-}
-
-async function lockStore(
-  kernel: StoreKernel,
-  paths: StorePaths,
-  kind: 'shared' | 'exclusive',
-): Promise<StoreLock> {
-  const lock = await kernel.lock(paths.storeLock, kind);
-  if (lock === undefined) throw new CaissonError(`${paths.storeLock} is locked`, { code: 'ELOCKED' });
   return lock;
 }
 
@@ -73,8 +73,9 @@ function examine(disk: Disk, paths: StorePaths, uid: number, formats: Formats): 
     });
   }
   const format = readFormat(disk, paths, formats);
-  if (format === undefined) refuseForeign(disk, paths);
-  return format;
+  if (format !== undefined || !isForeign(disk, paths)) return format;
+  // Unless somebody has made it a store between the two looks, and used it.
+  return readFormat(disk, paths, formats) ?? refuseForeign(paths);
 }
 
 function readFormat(disk: Disk, paths: StorePaths, formats: Formats): number | undefined {
@@ -101,12 +102,16 @@ function readFormat(disk: Disk, paths: StorePaths, formats: Formats): number | u
 const BEGUN: readonly Bytes[] = ['oci-layout', 'index.json', 'blobs', 'ingest', 'layers', 'pins'];
 const BEGUN_TOO: readonly Bytes[] = ['quarantine', 'locks', 'oci-layout.tmp', 'index.json.tmp', 'format.tmp'];
 
-/** A directory with other things in it, an image layout of another tool among them, is not taken over. */
-function refuseForeign(disk: Disk, paths: StorePaths): void {
+function isForeign(disk: Disk, paths: StorePaths): boolean {
   const names = disk.list(paths.root) ?? [];
-  const foreign = names.find(({ name }) => !BEGUN.includes(name) && !BEGUN_TOO.includes(name));
-  const blobs = ALGORITHMS.flatMap((algorithm) => disk.list(`${paths.blobs}/${algorithm}`) ?? []);
-  if (foreign === undefined && blobs.length === 0) return;
+  const foreign = names.some(({ name }) => !BEGUN.includes(name) && !BEGUN_TOO.includes(name));
+  return (
+    foreign || ALGORITHMS.some((algorithm) => (disk.list(`${paths.blobs}/${algorithm}`) ?? []).length > 0)
+  );
+}
+
+/** A directory with other things in it, an image layout of another tool among them, is not taken over. */
+function refuseForeign(paths: StorePaths): never {
   throw new CaissonError(`${paths.root} is not a store of caisson, and not empty`, {
     code: 'ESTORE',
     details: ['choose another directory with --data-root; `caisson load` takes images from OCI layouts'],
@@ -126,21 +131,32 @@ async function makeParents(disk: Disk, path: Bytes): Promise<void> {
   if (disk.makeDirectory(path, 0o755)) await disk.syncDirectory(parentOf(path));
 }
 
-/** Makes what is missing and upgrades what is old, while nobody else uses the store. The format is written last. */
-async function bringUp(disk: Disk, kernel: StoreKernel, paths: StorePaths, formats: Formats): Promise<void> {
+/** How long a look for others lasts before the format is looked at again, in milliseconds. */
+const LOOK = 50;
+
+/**
+ * Makes what is missing and upgrades what is old, while nobody else uses the store. The format is written last. Who
+ * comes at the same time finds it done, for whoever did it may hold the store for long.
+ */
+async function bringUp(opening: Opening): Promise<void> {
+  const { disk, kernel, paths, formats, waiting } = opening;
   disk.makeDirectory(paths.locks, 0o700);
-  const lock = await lockStore(kernel, paths, 'exclusive');
-  try {
-    const format = readFormat(disk, paths, formats);
-    if (format === undefined) await complete(disk, paths, formats);
-    else await upgrade(disk, paths, format, formats);
-  } finally {
-    await lock.release();
+  for (let tries = 0; readFormat(disk, paths, formats) !== formats.current; tries++) {
+    if (tries === 1) waiting(`another caisson uses ${paths.root}, whose format must be changed`);
+    const lock = await kernel.lock(paths.storeLock, 'exclusive', { patience: LOOK });
+    if (lock === undefined) continue;
+    try {
+      const format = readFormat(disk, paths, formats);
+      if (format === undefined) await complete(disk, paths, formats);
+      else await upgrade(disk, paths, format, formats);
+    } finally {
+      await lock.release();
+    }
   }
 }
 
 async function complete(disk: Disk, paths: StorePaths, formats: Formats): Promise<void> {
-  refuseForeign(disk, paths);
+  if (isForeign(disk, paths)) refuseForeign(paths);
   for (const directory of [paths.blobs, paths.ingest, paths.layers, paths.pins, paths.quarantine])
     disk.makeDirectory(directory, 0o700);
   for (const algorithm of ALGORITHMS) disk.makeDirectory(`${paths.blobs}/${algorithm}`, 0o700);

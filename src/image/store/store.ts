@@ -63,8 +63,8 @@ export async function openStoreOn(
   const { disk, kernel, uid, unique, now = () => new Date(), formats = FORMATS } = foundation;
   const paths = new StorePaths(root);
   try {
-    const lock = await openLayout(disk, kernel, paths, uid, formats);
     const waiting = options.waiting ?? (() => undefined);
+    const lock = await openLayout({ disk, kernel, paths, uid, formats, waiting });
     return new Store({ disk, kernel, paths, unique, waiting, gate: new Gate() }, lock, now);
   } catch (error) {
     await kernel.close();
