@@ -151,13 +151,8 @@ export function parseRule(text: Bytes): LinuxDeviceCgroup {
   if (match === null) {
     throw invalidArgument('device-cgroup-rule', text, `invalid device cgroup format '${text}'`);
   }
-  const [, type, major, minor, access] = match as unknown as [
-    string,
-    'a' | 'b' | 'c',
-    string,
-    string,
-    string,
-  ];
+  const [, letter, major, minor, access] = match;
+  const type = letter === 'a' || letter === 'b' ? letter : 'c';
   const rule: { -readonly [K in keyof LinuxDeviceCgroup]: LinuxDeviceCgroup[K] } = {
     allow: true,
     type,

@@ -76,7 +76,7 @@ function hostsFile(flags: RunFlags, host: boolean, hostname: Bytes, facts: Front
 export function parseAddHost(text: Bytes): { readonly names: Bytes; readonly address: Bytes } {
   const match = /^([^:=\s]+)[:=](.+)$/.exec(text);
   if (match === null) throw invalidArgument('add-host', text, `bad format for add-host: "${text}"`);
-  const [, names, given] = match as unknown as [string, Bytes, Bytes];
+  const [, names = '', given = ''] = match;
   const address = given.replace(/^\[(.*)\]$/, '$1');
   if (address !== 'host-gateway' && !isAddress(address))
     throw invalidArgument('add-host', text, `invalid IP address in add-host: "${given}"`);

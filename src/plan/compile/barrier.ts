@@ -5,7 +5,7 @@
 
 import { CLOSE_RANGE_UNSHARE, F_SETFD, O_CLOEXEC } from '../../linux/constants/open.ts';
 import { POLLIN } from '../../linux/constants/poll.ts';
-import { P_PIDFD, PR_SET_PDEATHSIG, WEXITED, WNOHANG, WNOWAIT } from '../../linux/constants/process.ts';
+import { P_PIDFD, WEXITED, WNOHANG, WNOWAIT } from '../../linux/constants/process.ts';
 import { SFD_CLOEXEC } from '../../linux/constants/signal.ts';
 import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../../linux/constants/socket.ts';
 import { ERRNO } from '../../linux/errno.ts';
@@ -28,7 +28,7 @@ import * as sys from '../syscalls.ts';
 import type { Context } from './context.ts';
 import { type ForkSlots, PAUSE_START, PAUSE_STARTED } from './namespaces.ts';
 import { notifies, reapNotifier } from './notify.ts';
-import { parentLives } from './process.ts';
+import { parentDeathSignal, parentLives } from './process.ts';
 import { signalMask } from './signal-mask.ts';
 import { bindCalls } from './sockets.ts';
 
@@ -98,18 +98,8 @@ export function beginCreation(c: Context): void {
     'creation-death-signal',
     'die with the launcher until it is created',
     'default: nothing outlives a create that was killed',
-    [deathSignal(SIGNALS.SIGKILL)],
+    [parentDeathSignal(SIGNALS.SIGKILL)],
   );
-}
-
-function deathSignal(signal: number) {
-  return call('prctl', [
-    number(PR_SET_PDEATHSIG, F.PRCTL_OPERATIONS),
-    number(signal, F.SIGNALS),
-    number(0),
-    number(0),
-    number(0),
-  ]);
 }
 
 /**
@@ -126,7 +116,7 @@ export function waitForStart(c: Context, forked: ForkSlots, waited: Waited): voi
   c.child('created', 'say that it is created', BARRIER, [
     call('listen', [value(listener), number(1)]),
     ...parentLives(forked),
-    deathSignal(0),
+    parentDeathSignal(0),
     // The notifier may still have to send a listener that is in the table which the two share.
     ...(notifies(c) ? [sys.closeRange(HIGHEST, HIGHEST, CLOSE_RANGE_UNSHARE)] : []),
     // A filter that is on already may be older than close_range(2): the rest is then left to execve(2).

@@ -23,7 +23,6 @@ import {
   CLONE_NEWUSER,
   CLONE_PIDFD,
   PR_SET_DUMPABLE,
-  PR_SET_PDEATHSIG,
 } from '../../linux/constants/process.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
@@ -325,13 +324,7 @@ function childSteps(
   const reset = step('child', 'signals', 'default dispositions and an empty mask', cause, resetCalls());
   // Not beyond an execve that raises privilege; a hook that caisson cannot time any more must not go on.
   const death = step('child', 'death-signal', 'die with the launcher', cause, [
-    call('prctl', [
-      number(PR_SET_PDEATHSIG, F.PRCTL_OPERATIONS),
-      number(SIGNALS.SIGKILL, F.SIGNALS),
-      number(0),
-      number(0),
-      number(0),
-    ]),
+    process.parentDeathSignal(SIGNALS.SIGKILL),
   ]);
   const memory = {
     kind: 'pointers' as const,

@@ -17,6 +17,7 @@ import {
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
 import { rlimitNumber } from '../../linux/rlimits.ts';
+import { SIGNALS } from '../../linux/signals.ts';
 import type { LinuxCapabilities } from '../../spec/runtime-spec.ts';
 import { sysctlPath } from '../../spec/sysctl.ts';
 import { type Call, call, NULL, number, plain, pointer, type Slot, slot, string, struct } from '../call.ts';
@@ -233,6 +234,11 @@ function ambient(operation: number, capability: number): Call {
   ]);
 }
 
+/** The signal that the process gets when its parent ends, 0 for none (PR_SET_PDEATHSIG of prctl(2)). */
+export function parentDeathSignal(signal: number): Call {
+  return call('prctl', [number(PR_SET_PDEATHSIG, F.PRCTL_OPERATIONS), number(signal, F.SIGNALS), ...ZEROS]);
+}
+
 /**
  * After the change of uid, which clears it (fact L). The signal is not sent by a parent that is dead already, so the
  * child looks: the parent holds the read end of their pipe, and poll(2) tells POLLERR once nobody has it open. A
@@ -240,11 +246,7 @@ function ambient(operation: number, capability: number): Call {
  */
 export function deathSignal(c: Context, pipe: { readonly executed: Slot; readonly executedEnd: Slot }): void {
   if (!c.options.dieWithParent) return;
-  const signal = call('prctl', [
-    number(PR_SET_PDEATHSIG, F.PRCTL_OPERATIONS),
-    number(9, F.SIGNALS),
-    ...ZEROS,
-  ]);
+  const signal = parentDeathSignal(SIGNALS.SIGKILL);
   const calls = c.spec.process?.noNewPrivileges ? [signal, ...parentLives(pipe)] : [signal];
   c.child(
     'death-signal',
