@@ -37,10 +37,34 @@ const BOTH: readonly ImageCommand[] = [
     summary: 'Load an image from a tar archive or STDIN',
     load: () => import('./commands/load.ts'),
   },
+  {
+    name: 'import',
+    summary: 'Import the contents from a tarball to create a filesystem image',
+    load: () => import('./commands/import.ts'),
+  },
   { name: 'history', summary: 'Show the history of an image', load: () => import('./commands/history.ts') },
 ];
 
-export const IMAGE_COMMANDS: readonly CommandEntry[] = BOTH.map(({ name, summary, load }) => ({
+/** Commands that stand at the top alone: they are about containers. */
+const ALONE: readonly ImageCommand[] = [
+  {
+    name: 'commit',
+    summary: "Create a new image from a container's changes",
+    load: () => import('./commands/commit.ts'),
+  },
+  {
+    name: 'diff',
+    summary: "Inspect changes to files or directories on a container's filesystem",
+    load: () => import('./commands/diff.ts'),
+  },
+  {
+    name: 'export',
+    summary: "Export a container's filesystem as a tar archive",
+    load: () => import('./commands/export.ts'),
+  },
+];
+
+export const IMAGE_COMMANDS: readonly CommandEntry[] = [...BOTH, ...ALONE].map(({ name, summary, load }) => ({
   name,
   summary,
   load,

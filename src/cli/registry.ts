@@ -100,10 +100,10 @@ export const CATALOGUE: Catalogue = { summary: SUMMARY, flags: GLOBAL_FLAGS, ent
 
 /** docker's commands that a later issue brings: refused by name. */
 export const LATER_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ...names('images (issue 4)', 'import search login logout build manifest'),
+  ...names('images (issue 4)', 'search login logout build manifest'),
   ...names(
     'the engine (issue 5)',
-    'create start stop kill restart pause unpause wait rm ps inspect logs attach exec top stats rename update cp diff commit export events prune container volume info',
+    'create start stop kill restart pause unpause wait rm ps inspect logs attach exec top stats rename update cp events prune container volume info',
   ),
   ...names('networks (issue 6)', 'network port'),
   ...names('the other front ends (issue 7)', 'xray jail lxc ecs convert'),

@@ -15,7 +15,7 @@ export function layoutOf(port: Port): CgroupLayout {
 }
 
 /** The container of that id or name. */
-function findContainer(port: Port, stateRoot: Bytes, target: Bytes): ContainerRecord | undefined {
+export function findContainer(port: Port, stateRoot: Bytes, target: Bytes): ContainerRecord | undefined {
   const records = port.list(stateRoot).flatMap((id) => keptRecord(port, stateRoot, id) ?? []);
   const exact = records.find(({ id, name }) => id === target || name === target);
   if (exact !== undefined) return exact;

@@ -48,6 +48,8 @@ export interface DockerRunOptions {
   readonly warn: (message: string) => void;
   /** Collects what the program writes instead of passing it on; its input is then empty. */
   readonly capture?: boolean;
+  /** With `capture`: what the program writes comes here at once, and is not collected. */
+  readonly output?: (stream: 1 | 2, bytes: Bytes) => void;
   /** Called once the program runs, with the time stamps of a traced start. */
   readonly started?: (running: Running, prepared: Prepared) => void;
 }
@@ -256,6 +258,7 @@ async function runHeld(
 ): Promise<DockerRunResult> {
   const channel = await port.openChannel({
     capture: options.capture === true,
+    ...(options.output === undefined ? {} : { output: options.output }),
     noInput: run.interactive !== true,
   });
   const { stateRoot } = options;

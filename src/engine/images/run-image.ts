@@ -112,7 +112,12 @@ function nameOf({ names, id }: StoredImage, asked: Bytes): string {
 }
 
 /** The image by the policy. Throws CaissonError `ENOTFOUND`, `EPLATFORM`, and what a pull throws. */
-async function obtain(shop: Shop, options: RunImageOptions, platform: NamedPlatform): Promise<StoredImage> {
+/** The image of the store, or pulled from its registry, as the policy says. Throws CaissonError. */
+export async function obtain(
+  shop: Shop,
+  options: Pick<RunImageOptions, 'image' | 'platform' | 'pull'>,
+  platform: NamedPlatform,
+): Promise<StoredImage> {
   const { image: text, pull } = options;
   const explicit = options.platform !== undefined;
   if (pull !== 'always') {

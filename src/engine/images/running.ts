@@ -1,0 +1,57 @@
+// Containers as commands about their files see them: an attached one, while its command runs.
+import type { Port } from '../../host/port.ts';
+import type { Bytes } from '../../linux/bytes.ts';
+import { type ContainerRecord, identify, type ProcessIdentity } from '../../runtime/state.ts';
+import { CaissonError } from '../../spec/error.ts';
+import { findContainer } from '../cgroup-target.ts';
+import { type PlaceOwner, placesInUse } from './container-place.ts';
+
+/** The record of the container with that id, the beginning of one, or name. Throws CaissonError `ENOTFOUND`. */
+export function runningContainer(port: Port, stateRoot: Bytes, text: Bytes): ContainerRecord {
+  const found = findContainer(port, stateRoot, text);
+  if (found !== undefined) return found;
+  throw new CaissonError(`No such container: ${text}`, {
+    code: 'ENOTFOUND',
+    exitCode: 1,
+    details: [
+      'a container is there while its `caisson run` is; those that stay come with the engine (issue 5)',
+    ],
+  });
+}
+
+/** Where the changes of a container are. Throws CaissonError `EUNSUPPORTED` for one that is of no image of the store. */
+export function changesOf(port: Port, root: Bytes, { id }: ContainerRecord): PlaceOwner {
+  const found = placesInUse(port, root).find((owner) => owner.id === id);
+  if (found !== undefined) return found;
+  throw new CaissonError(
+    `container ${id.slice(0, 12)} is of no image of the store: its changes are not apart from its root`,
+    {
+      code: 'EUNSUPPORTED',
+      exitCode: 1,
+    },
+  );
+}
+
+/** The container's first process: the one child of its launcher. Throws CaissonError `ENOTRUNNING`. */
+export function firstProcess(port: Port, { launcher, oci, id }: ContainerRecord): ProcessIdentity {
+  if (oci?.init !== undefined) return oci.init;
+  const children = port.readFile(`/proc/${launcher.pid}/task/${launcher.pid}/children`) ?? '';
+  const [first] = children.split(' ').filter((word) => word !== '');
+  if (first === undefined) {
+    throw new CaissonError(`container ${id.slice(0, 12)} is not running`, {
+      code: 'ENOTRUNNING',
+      exitCode: 1,
+    });
+  }
+  return identify(port, Number(first));
+}
+
+const MOUNTED: readonly Bytes[] = ['dev', 'proc', 'sys', 'etc/hosts', 'etc/hostname', 'etc/resolv.conf'];
+
+/**
+ * Places where every container has a mount: what is below in the changes are the mount points, which are no change of
+ * anybody's (docker has them in a layer that is never committed).
+ */
+export function isMountPoint(path: Bytes): boolean {
+  return MOUNTED.includes(path);
+}
