@@ -228,12 +228,14 @@ export class Extractor {
   private directory(path: Bytes, entry: TarEntry): void {
     const { calls } = this;
     const { parent, name } = splitPath(path);
-    const known = this.directories.has(path);
     const above = this.parent(parent);
+    // It may have been a link to one.
+    this.open.drop(calls, path);
     this.dropWhiteout(above, path, name);
     // What is there and is no directory gives way to one; a directory stays (EISDIR).
-    if (!known && this.options.fresh !== true) calls.unlinkat(above, name, 'file', NOT_THERE);
-    calls.mkdirat(above, name, 0o700, known || this.options.fresh !== true ? EXISTS : {});
+    const isFresh = this.options.fresh === true;
+    if (!isFresh) calls.unlinkat(above, name, 'file', NOT_THERE);
+    calls.mkdirat(above, name, 0o700, isFresh ? {} : EXISTS);
     this.directoryOf(path).entry = entry;
   }
 
