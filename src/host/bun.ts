@@ -2,7 +2,7 @@
 //
 // A short-lived command can block for the microseconds that an answer takes; only the wait for a container's end is
 // left to the event loop, and by the executable, which has nothing else to do, not before a while.
-import type { Bytes } from '../linux/bytes.ts';
+import { type Bytes, fromArray } from '../linux/bytes.ts';
 import { AT_FDCWD, F_ADD_SEALS, O_CLOEXEC, O_NONBLOCK, O_RDWR } from '../linux/constants/open.ts';
 import { POLLIN, POLLOUT } from '../linux/constants/poll.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from '../linux/constants/socket.ts';
@@ -144,13 +144,14 @@ class BunChannel implements Channel {
 }
 
 /** Everything that comes out of a pipe. */
-async function collect(fd: number): Promise<Bytes> {
+async function collect(fd: number, number: 1 | 2, output: ChannelOptions['output']): Promise<Bytes> {
   const chunks: Uint8Array[] = [];
   const reader = eventReader(fd);
   for (;;) {
     const got = await reader.read();
     if (got.done) break;
-    chunks.push(got.value);
+    if (output === undefined) chunks.push(got.value);
+    else output(number, fromArray(got.value));
   }
   syscall('close', fd);
   return Buffer.concat(chunks).toString('latin1');
@@ -181,7 +182,8 @@ function stdioOf(options: ChannelOptions): Stdio {
   if (syscall('pipe2', out, O_CLOEXEC) !== 0 || syscall('pipe2', err, O_CLOEXEC) !== 0)
     throw new Error('pipe2 failed');
   const descriptors = [openNull(), out[1] ?? -1, err[1] ?? -1];
-  const output = Promise.all([collect(out[0] ?? -1), collect(err[0] ?? -1)]);
+  const given = options.output;
+  const output = Promise.all([collect(out[0] ?? -1, 1, given), collect(err[0] ?? -1, 2, given)]);
   return { descriptors, own: descriptors, output: output.then(([stdout, stderr]) => ({ stdout, stderr })) };
 }
 

@@ -23,9 +23,10 @@ class NodeChannel implements Channel {
   private closed = false;
   private readonly output: Promise<{ stdout: Bytes; stderr: Bytes }>;
 
-  constructor(child: ChildProcess, channel: number) {
+  constructor(child: ChildProcess, channel: number, output: ChannelOptions['output']) {
     this.child = child;
-    this.output = Promise.all([collect(child.stdout), collect(child.stderr)]).then(([stdout, stderr]) => ({
+    const streams = [collect(child.stdout, 1, output), collect(child.stderr, 2, output)] as const;
+    this.output = Promise.all(streams).then(([stdout, stderr]) => ({
       stdout,
       stderr,
     }));
@@ -87,11 +88,18 @@ class NodeChannel implements Channel {
   }
 }
 
-/** All that a stream brings, as bytes. */
-async function collect(stream: Readable | null): Promise<Bytes> {
+/** All that a stream brings, as bytes; nothing where somebody takes it as it comes. */
+async function collect(
+  stream: Readable | null,
+  number: 1 | 2,
+  output: ChannelOptions['output'],
+): Promise<Bytes> {
   if (stream === null) return '';
   const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  for await (const chunk of stream) {
+    if (output === undefined) chunks.push(chunk as Buffer);
+    else output(number, (chunk as Buffer).toString('latin1'));
+  }
   return Buffer.concat(chunks).toString('latin1');
 }
 
@@ -106,7 +114,7 @@ function openChannel(launcher: string, options: ChannelOptions = {}): Promise<No
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('spawn', () => {
-      resolve(new NodeChannel(child, channel));
+      resolve(new NodeChannel(child, channel, options.output));
     });
   });
 }

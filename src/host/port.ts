@@ -65,6 +65,8 @@ export interface ChannelOptions {
   readonly stdio?: readonly [number, number, number];
   /** Standard output and error are collected (and input is empty) instead of being the caller's. */
   readonly capture?: boolean;
+  /** With `capture`: what is written goes here, piece by piece, and is not kept. */
+  readonly output?: (stream: 1 | 2, bytes: Bytes) => void;
   /** Standard input is /dev/null. */
   readonly noInput?: boolean;
   /** So many descriptors of the caller, from 3 on, are passed as they are; the channel lies behind them. */

@@ -112,7 +112,6 @@ function nameOf({ names, id }: StoredImage, asked: Bytes): string {
 }
 
 /** The image by the policy. Throws CaissonError `ENOTFOUND`, `EPLATFORM`, and what a pull throws. */
-/** The image of the store, or pulled from its registry, as the policy says. Throws CaissonError. */
 export async function obtain(
   shop: Shop,
   options: Pick<RunImageOptions, 'image' | 'platform' | 'pull'>,
