@@ -2,6 +2,7 @@
 import type { Port } from '../../host/port.ts';
 import { compressionOf } from '../../image/compression.ts';
 import { applyLayer } from '../../image/layer/apply.ts';
+import { decompress } from '../../image/layer/decompress.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from '../../spec/media-types.ts';
@@ -19,10 +20,40 @@ async function beginningOf(worker: TreeWorker, directory: number, entry: TreeEnt
   return new Uint8Array(0);
 }
 
-/** Whether a file is a tar archive, or a compressed file, which is taken for one. */
+/**
+ * Whether a file is a tar archive, compressed or not. Throws CaissonError `EARCHIVE` for a compression that is not known
+ * here: nobody could say what is inside.
+ */
 export async function isArchive(worker: TreeWorker, directory: number, entry: TreeEntry): Promise<boolean> {
   const beginning = await beginningOf(worker, directory, entry);
-  return compressionOf(beginning) !== undefined || isTarHeader(beginning);
+  const compression = compressionOf(beginning);
+  if (compression === undefined) return isTarHeader(beginning);
+  const mediaType = MEDIA_TYPES[compression.name];
+  if (mediaType === undefined)
+    throw new CaissonError(`${entry.path} is a ${compression.name} file, and ADD unpacks gzip and zstd`, {
+      code: 'EARCHIVE',
+      details: [`unpack it before the build (${compression.program}), or use COPY or ADD --unpack=false`],
+    });
+  return isTarHeader(await unpackedBeginning(worker, directory, entry, mediaType));
+}
+
+async function unpackedBeginning(
+  worker: TreeWorker,
+  directory: number,
+  entry: TreeEntry,
+  mediaType: string,
+): Promise<Uint8Array> {
+  let beginning = new Uint8Array(0);
+  try {
+    for await (const piece of decompress(filePieces(worker, directory, entry), mediaType)) {
+      beginning = Uint8Array.from([...beginning, ...piece.subarray(0, HEADER)]);
+      if (beginning.length >= HEADER) break;
+    }
+  } catch (error) {
+    // Something that only begins like a compressed file is no archive.
+    if (!(error instanceof CaissonError)) throw error;
+  }
+  return beginning.subarray(0, HEADER);
 }
 
 /** The checksum of the header is right (tar(5)): the sum of its bytes, with blanks in place of itself. */
@@ -44,14 +75,7 @@ export async function unpackArchive(
   target: Bytes,
 ): Promise<void> {
   const compression = compressionOf(await beginningOf(worker, directory, entry));
-  const mediaType = compression === undefined ? OCI_LAYER : MEDIA_TYPES[compression.name];
-  if (mediaType === undefined)
-    throw new CaissonError(`${entry.path} is a ${compression?.name} file, and ADD unpacks gzip and zstd`, {
-      code: 'EARCHIVE',
-      details: [
-        `unpack it before the build (${compression?.program}), or copy it with COPY or ADD --unpack=false`,
-      ],
-    });
+  const mediaType = (compression && MEDIA_TYPES[compression.name]) ?? OCI_LAYER;
   const cause = `ADD ${entry.path}`;
   await applyLayer(port, filePieces(worker, directory, entry), mediaType, target, { cause, form: 'merged' });
 }

@@ -1,10 +1,11 @@
 // The sources of one COPY or ADD, found and hashed: from the context, a stage, an image, the network, or the file itself.
-import { type Bytes, bytesToUtf8, toArray, utf8ToBytes } from '../../linux/bytes.ts';
+import { type Bytes, bytesToUtf8, utf8ToBytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { contentKey, keyOf } from '../cache/key.ts';
 import { errorIn } from '../dockerfile/source.ts';
 import type { CopyOperation, CopySource } from '../graph/operations.ts';
 import { hashFiles } from '../tree/content.ts';
+import { writeNewFile } from '../tree/new-file.ts';
 import { look } from '../tree/resolve.ts';
 import { type Selected, type Selection, select, selectParents } from '../tree/select.ts';
 import { walk } from '../tree/walk.ts';
@@ -155,22 +156,16 @@ async function hashOf(worker: TreeWorker, selected: readonly Selected[], owned =
 
 /** A file of the Dockerfile itself. */
 async function fromText(
-  { session, disk }: BuildEnvironment,
+  { session }: BuildEnvironment,
   worker: TreeWorker,
   source: Extract<CopySource, { kind: 'inline' }>,
 ): Promise<ReadySource> {
   const room = session.room('inline');
   const name = utf8ToBytes(source.name);
-  const file = disk.create(`${room}/${name}`, 0o644);
-  file.write(toArray(utf8ToBytes(source.content)), 0);
-  file.close();
-  const ready = await whole(worker, source, room, name);
-  // Its mode is 0644 whatever this program's umask is.
-  const selected = ready.selected.map((each) => ({
-    ...each,
-    entries: each.entries.map((entry) => ({ ...entry, mode: 0o644 })),
-  }));
-  return { ...ready, selected, key: await hashOf(worker, selected) };
+  const directory = await worker.openDirectory(room);
+  await writeNewFile(worker, directory, name, utf8ToBytes(source.content), 0o644);
+  await worker.shut(directory);
+  return await whole(worker, source, room, name);
 }
 
 /** A file that lies in a directory of the engine's. */

@@ -15,6 +15,8 @@ export interface BaseLayer {
   readonly chain: Digest;
   /** Of its files, absolute. */
   readonly path: Bytes;
+  /** False where a layer above hides all of it (an opaque root, which overlayfs does not heed). */
+  readonly visible: boolean;
 }
 
 /** A layer that this build, or an earlier one, has made. */
@@ -43,9 +45,9 @@ export function stackOf(root: Bytes, layers: readonly ResultLayer[]): LayerStack
   const relative = (path: Bytes) => (path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path);
   return {
     directory: root,
-    layers: layers.map((layer) =>
-      relative(layer.kind === 'base' ? layer.path : `${layer.step.directory}/upper`),
-    ),
+    layers: layers
+      .filter((layer) => layer.kind === 'step' || layer.visible)
+      .map((layer) => relative(layer.kind === 'base' ? layer.path : `${layer.step.directory}/upper`)),
   };
 }
 

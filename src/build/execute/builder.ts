@@ -1,0 +1,303 @@
+// Builds the stages that a target needs: independent ones side by side, each operation once, from the cache where it is there.
+import { CaissonError } from '../../spec/error.ts';
+import { platformName } from '../../spec/platform-match.ts';
+import { operationKey } from '../cache/key.ts';
+import type { KeptStep } from '../cache/steps.ts';
+import type { Instruction } from '../dockerfile/instructions.ts';
+import { parseTrigger } from '../dockerfile/parse.ts';
+import { errorIn } from '../dockerfile/source.ts';
+import { beginStage, Evaluator, type StageState } from '../graph/evaluate.ts';
+import { cloneDraft, draftOf, emptyDraft } from '../graph/image-draft.ts';
+import type {
+  CopyOperation,
+  DirectoryOperation,
+  Operation,
+  Origin,
+  RunOperation,
+} from '../graph/operations.ts';
+import { type BuildPlan, neededStages, originsOf, type PlannedStage } from '../graph/plan.ts';
+import type { Vertex } from '../progress/progress.ts';
+import { TreeWorker } from '../tree/worker.ts';
+import { readySources } from './copy-sources.ts';
+import { copyStep } from './copy-step.ts';
+import { directoryStep } from './directory-step.ts';
+import type { BuildEnvironment } from './environment.ts';
+import { type Input, type Inputs, NO_FILES } from './inputs.ts';
+import { mountKeys } from './mount-keys.ts';
+import { imageKey, type ResultLayer, type StageResult } from './result.ts';
+import { runStep } from './run-step.ts';
+
+/** One stage under construction. */
+interface Site {
+  readonly planned: PlannedStage;
+  readonly evaluator: Evaluator;
+  layers: ResultLayer[];
+  key: string;
+  worker: TreeWorker | undefined;
+}
+
+export class Builder implements Inputs {
+  /** Names of `--build-arg` that an ARG has taken. */
+  readonly used = new Set<string>();
+  private readonly environment: BuildEnvironment;
+  private readonly plan: BuildPlan;
+  private readonly stages = new Map<number, Promise<StageResult>>();
+  private readonly images = new Map<string, Promise<StageResult>>();
+  private readonly running = new Map<string, Promise<KeptStep>>();
+  private failed = false;
+
+  constructor(environment: BuildEnvironment, plan: BuildPlan) {
+    this.environment = environment;
+    this.plan = plan;
+  }
+
+  /** Builds the target. What is under way when a stage fails is brought to its end. Throws CaissonError. */
+  async build(): Promise<StageResult> {
+    const needed = [...neededStages(this.plan)].sort((a, b) => a - b);
+    const results = await Promise.allSettled(needed.map((index) => this.stage(index)));
+    // Stages that a trigger of a base image needs have been begun meanwhile.
+    await Promise.allSettled([...this.stages.values(), ...this.images.values()]);
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) throw failure.reason;
+    return await this.stage(this.plan.target);
+  }
+
+  private stage(index: number): Promise<StageResult> {
+    let begun = this.stages.get(index);
+    if (begun === undefined) {
+      begun = this.buildStage(this.plan.stages[index] as PlannedStage).catch((error: unknown) => {
+        this.failed = true;
+        throw error;
+      });
+      // Whoever waits for it hears of the failure; until somebody does, it is no unhandled one.
+      begun.catch(() => undefined);
+      this.stages.set(index, begun);
+    }
+    return begun;
+  }
+
+  async of(origin: Origin): Promise<Input> {
+    if (origin.kind === 'stage') return await this.stage(origin.stage);
+    if (origin.kind === 'image') return await this.image(origin.reference, this.plan.platforms.target);
+    return NO_FILES;
+  }
+
+  private image(reference: string, platform: PlannedStage['platform']): Promise<StageResult> {
+    const name = `${reference} ${platformName(platform)}`;
+    let begun = this.images.get(name);
+    if (begun === undefined) {
+      begun = this.environment.image(reference, platform).then(({ config, layers }) => ({
+        state: beginStage(draftOf(config)),
+        layers,
+        key: imageKey(layers, platformName(platform)),
+      }));
+      begun.catch(() => undefined);
+      this.images.set(name, begun);
+    }
+    return begun;
+  }
+
+  private async buildStage(planned: PlannedStage): Promise<StageResult> {
+    const base = await this.base(planned);
+    const { index } = planned.stage;
+    const inherited = planned.base.kind === 'stage' ? base.state : undefined;
+    const state = beginStage(cloneDraft(base.state.draft), inherited);
+    const triggers = (state.draft.config.OnBuild ?? []).map((text) => parseTrigger(planned.stage.from, text));
+    delete state.draft.config.OnBuild;
+    const site: Site = {
+      planned,
+      evaluator: new Evaluator(this.plan, index, state),
+      layers: [...base.layers],
+      key: base.key,
+      worker: undefined,
+    };
+    const instructions = [...triggers, ...planned.stage.instructions];
+    for (const origin of triggers.flatMap((trigger) => originsOf(this.plan, index, trigger)))
+      if (origin.kind === 'stage') void this.stage(origin.stage);
+    try {
+      await this.instructions(site, instructions, planned.base.kind === 'image' ? 1 : 0);
+    } finally {
+      await site.worker?.close();
+    }
+    for (const name of site.evaluator.used) this.used.add(name);
+    return { state: site.evaluator.state, layers: site.layers, key: site.key };
+  }
+
+  private async base({ base, platform, stage }: PlannedStage): Promise<StageResult> {
+    if (base.kind === 'stage') return await this.stage(base.stage);
+    if (base.kind === 'scratch') {
+      const state: StageState = beginStage(emptyDraft(platform));
+      return { state, layers: [], key: imageKey([], platformName(platform)) };
+    }
+    const { line, base: word } = stage.from;
+    if (base.kind === 'host')
+      throw errorIn(
+        line,
+        word.offset,
+        'FROM host comes later: the files of this machine are no layers of an image',
+      );
+    try {
+      return await this.image(base.reference, platform);
+    } catch (error) {
+      if (!(error instanceof CaissonError)) throw error;
+      const made = errorIn(line, word.offset, error.message);
+      throw new CaissonError(made.message, {
+        code: error.code,
+        exitCode: error.exitCode,
+        details: [...made.details, ...error.details],
+        cause: error,
+      });
+    }
+  }
+
+  private async instructions(
+    site: Site,
+    instructions: readonly Instruction[],
+    before: number,
+  ): Promise<void> {
+    const total = before + instructions.filter(({ kind }) => MAKING.has(kind)).length;
+    let number = before;
+    for (const instruction of instructions) {
+      if (this.failed) throw new CaissonError('another stage has failed', { code: 'EBUILD' });
+      const making = MAKING.has(instruction.kind);
+      if (making) number++;
+      const title = making ? titleOf(site.planned, instruction, number, total) : '';
+      const operation = site.evaluator.apply(instruction, title);
+      if (operation === undefined) continue;
+      const step = await this.operation(site, operation);
+      site.layers = [...site.layers, { kind: 'step', step }];
+      site.key = step.key;
+      const entry = site.evaluator.state.draft.history.at(-1);
+      if (entry !== undefined) entry.created = new Date(step.created).toISOString();
+    }
+  }
+
+  /** The result of an operation, from the cache or made. */
+  private async operation(site: Site, operation: Operation): Promise<KeptStep> {
+    const { environment } = this;
+    const vertex = environment.progress.begin(operation.title);
+    try {
+      const { step, cached } = await this.resultOf(site, operation, vertex);
+      if (cached) vertex.cached();
+      else vertex.done();
+      return step;
+    } catch (error) {
+      vertex.failed();
+      throw error;
+    }
+  }
+
+  private async resultOf(
+    site: Site,
+    operation: Operation,
+    vertex: Vertex,
+  ): Promise<{ step: KeptStep; cached: boolean }> {
+    switch (operation.kind) {
+      case 'copy':
+        return await this.copy(site, operation);
+      case 'run':
+        return await this.run(site, operation, vertex);
+      case 'directory':
+        return await this.directory(site, operation);
+    }
+  }
+
+  private keyOf({ key, planned }: Site, operation: Operation, inputs: readonly string[]): string {
+    return operationKey(operation, { parent: key, platform: platformName(planned.platform), inputs });
+  }
+
+  private find({ planned }: Site, key: string): KeptStep | undefined {
+    return this.environment.noCache(planned.stage.from.name) ? undefined : this.environment.session.find(key);
+  }
+
+  private async directory(site: Site, operation: DirectoryOperation) {
+    const key = this.keyOf(site, operation, []);
+    return await this.make(site, key, operation, (worker, room) =>
+      directoryStep(this.environment, worker, operation, site.layers, room),
+    );
+  }
+
+  private async copy(site: Site, operation: CopyOperation) {
+    const { session } = this.environment;
+    const fromFiles = operation.sources.every(({ kind }) => kind === 'files');
+    const quick =
+      operation.origin.kind === 'context' || !fromFiles
+        ? undefined
+        : this.keyOf(site, operation, [`all of ${(await this.of(operation.origin)).key}`]);
+    const known = quick === undefined ? undefined : this.find(site, quick);
+    if (known !== undefined) return { step: known, cached: true };
+    const worker = await this.worker(site);
+    const ready = await readySources(this.environment, worker, operation, this);
+    try {
+      const key = this.keyOf(
+        site,
+        operation,
+        ready.sources.map((source) => source.key),
+      );
+      const made = await this.make(site, key, operation, (_, room) =>
+        copyStep(this.environment, worker, operation, ready.sources, site.layers, room),
+      );
+      if (quick !== undefined) session.alias(quick, made.step);
+      return made;
+    } finally {
+      await ready.close();
+    }
+  }
+
+  private async run(site: Site, operation: RunOperation, vertex: Vertex) {
+    const inputs = await mountKeys(this.environment, () => this.worker(site), operation, this);
+    const key = this.keyOf(site, operation, inputs);
+    return await this.make(site, key, operation, (worker, room) =>
+      runStep({ environment: this.environment, worker, inputs: this, vertex }, operation, site.layers, room),
+    );
+  }
+
+  /** The result of a key; where it is not there one stage makes it, and others that want the same wait. */
+  private async make(
+    site: Site,
+    key: string,
+    { title }: Operation,
+    work: (worker: TreeWorker, room: string) => Promise<void>,
+  ): Promise<{ step: KeptStep; cached: boolean }> {
+    const found = this.find(site, key) ?? (await this.running.get(key));
+    if (found !== undefined) return { step: found, cached: true };
+    const making = this.makeNow(site, key, title, work);
+    this.running.set(key, making);
+    making.catch(() => undefined);
+    return { step: await making, cached: false };
+  }
+
+  private async makeNow(
+    site: Site,
+    key: string,
+    title: string,
+    work: (worker: TreeWorker, room: string) => Promise<void>,
+  ): Promise<KeptStep> {
+    const { session, slot } = this.environment;
+    const worker = await this.worker(site);
+    const directory = session.stepRoom();
+    await slot(() => work(worker, directory));
+    const step = { key, directory, created: Date.now(), title };
+    await session.add(step);
+    return step;
+  }
+
+  private async worker(site: Site): Promise<TreeWorker> {
+    site.worker ??= await TreeWorker.open(this.environment.port, 'the build');
+    return site.worker;
+  }
+}
+
+const MAKING: ReadonlySet<Instruction['kind']> = new Set(['run', 'copy', 'add', 'workdir']);
+
+function titleOf(
+  { title, stage }: PlannedStage,
+  { line }: Instruction,
+  number: number,
+  total: number,
+): string {
+  const text = line.text.trim().replace(/\s+/g, ' ');
+  const shown = text.length > 160 ? `${text.slice(0, 157)}...` : text;
+  const name = title === '' ? '' : `${stage.from.name === '' ? title : stage.from.name} `;
+  return `[${name}${number}/${total}] ${shown}`;
+}
