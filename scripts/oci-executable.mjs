@@ -37,10 +37,11 @@ const LINK = [
 ];
 
 /**
- * What engine.c changes in quickjs.c: counts of what is in an image are not written (quickjs/immortal.h), so that its
- * pages stay shared. Each text is there exactly once.
+ * What engine.c changes in quickjs.c. Counts of what is in an image are not written (quickjs/immortal.h), so that its
+ * pages stay shared; two operations that make up a tenth of a start take their usual way first. Each text is there
+ * exactly once.
  */
-const IMMORTAL = [
+const CHANGES = [
   // Names: those of an image are as constant as QuickJS's own.
   ['static inline BOOL __JS_AtomIsConst(', 'static int32_t constant_atoms = JS_ATOM_END;\n\n$&'],
   ['return (int32_t)v < JS_ATOM_END;', 'return (int32_t)v < constant_atoms;'],
@@ -54,11 +55,46 @@ const IMMORTAL = [
   // Shapes of objects.
   ['    sh->header.ref_count++;\n    return sh;', '    return counted(sh);'],
   ['if (unlikely(--sh->header.ref_count <= 0)) {', 'if (unlikely(uncounted(sh))) {'],
+  // A field of an object literal: nearly always a new property of a plain object.
+  [
+    'ret = JS_DefinePropertyValue(ctx, sp[-2], atom, sp[-1],\n                                             JS_PROP_C_W_E | JS_PROP_THROW);\n                sp--;\n                if (unlikely(ret < 0))\n                    goto exception;\n            }\n            BREAK;\n\n        CASE(OP_set_name):',
+    'ret = JS_DefineField(ctx, sp[-2], atom, sp[-1]);\n                sp--;\n                if (unlikely(ret < 0))\n                    goto exception;\n            }\n            BREAK;\n\n        CASE(OP_set_name):',
+  ],
+  [
+    'static JSValue JS_CallInternal(JSContext *caller_ctx, ',
+    `static int JS_DefineField(JSContext *ctx, JSValueConst object, JSAtom name, JSValue value)
+{
+    JSObject *p = JS_VALUE_GET_OBJ(object);
+    if (JS_VALUE_GET_TAG(object) != JS_TAG_OBJECT || p->class_id != JS_CLASS_OBJECT || !p->extensible ||
+        find_own_property1(p, name))
+        return JS_DefinePropertyValue(ctx, object, name, value, JS_PROP_C_W_E | JS_PROP_THROW);
+    JSProperty *added = add_property(ctx, p, name, JS_PROP_C_W_E);
+    if (!added) return JS_FreeValue(ctx, value), -1;
+    added->u.value = value;
+    return TRUE;
+}
+
+$&`,
+  ],
+  // Strings are compared with literals, which are one and the same or of another length.
+  [
+    'res = (js_string_compare(ctx, JS_VALUE_GET_STRING(op1),\n                                         JS_VALUE_GET_STRING(op2)) == 0);',
+    'res = js_string_same(ctx, JS_VALUE_GET_STRING(op1), JS_VALUE_GET_STRING(op2));',
+  ],
+  [
+    'static BOOL js_strict_eq2(JSContext *ctx, JSValue op1, JSValue op2,\n                          JSStrictEqModeEnum eq_mode)\n{',
+    `static BOOL js_string_same(JSContext *ctx, const JSString *a, const JSString *b)
+{
+    return a == b || (a->len == b->len && js_string_compare(ctx, a, b) == 0);
+}
+
+$&`,
+  ],
 ];
 
 /** @param {string} source the text of quickjs.c */
-export function withImmortals(source) {
-  return IMMORTAL.reduce((text, [from, to]) => {
+export function withChanges(source) {
+  return CHANGES.reduce((text, [from, to]) => {
     if (text.split(from).length !== 2) throw new Error(`quickjs.c has not once: ${from}`);
     return text.replace(from, to);
   }, source);
@@ -74,7 +110,7 @@ export function makeEngine() {
   stage({
     name: 'quickjs-engine',
     inputs: [
-      ...[...COMPILE, ...WARNINGS, ...LINK, ...IMMORTAL.flat(), quickjs],
+      ...[...COMPILE, ...WARNINGS, ...LINK, ...CHANGES.flat(), quickjs],
       ...sources.map((file) => ({ file })),
     ],
     outputs: [ENGINE, COMPILER],
@@ -85,8 +121,8 @@ export function makeEngine() {
         run('musl-gcc', [...COMPILE, ...flags, ...include, '-c', '-o', object, source]);
         return object;
       };
-      const immortal = withImmortals(readFileSync(join(quickjs, 'quickjs.c'), 'utf8'));
-      writeFileSync(join(directory, 'quickjs.c'), immortal);
+      const changed = withChanges(readFileSync(join(quickjs, 'quickjs.c'), 'utf8'));
+      writeFileSync(join(directory, 'quickjs.c'), changed);
       const parts = PARTS.map((name) => compile(name, join(quickjs, `${name}.c`), ['-w']));
       // The functions of the engine alone, without its main, are what the compiler needs.
       const whole = compile('engine', 'quickjs/engine.c', WARNINGS);

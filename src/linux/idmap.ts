@@ -1,6 +1,9 @@
 // Id maps of user namespaces (user_namespaces(7)) and subordinate ids (subuid(5)).
 import type { Bytes } from './bytes.ts';
 
+/** All ids mapped to themselves, as the kernel writes it ("%10u %10u %10u", user_namespaces(7)). */
+export const ALL_IDS: Bytes = '         0          0 4294967295\n';
+
 /** One line of uid_map or gid_map: `size` ids from `containerId` are those from `hostId` outside. */
 export interface IdMapping {
   readonly containerId: number;

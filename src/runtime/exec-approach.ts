@@ -11,7 +11,7 @@ import { type Step, step } from '../plan/step.ts';
 import type { Process, Spec } from '../spec/runtime-spec.ts';
 import type { Container } from './container.ts';
 import { hasHome } from './environment.ts';
-import { homeOf, readPasswd } from './home.ts';
+import { HOME_ROOM, homeOf, readPasswd } from './home.ts';
 import type { Played, Player } from './player.ts';
 import type { ProcessIdentity } from './state.ts';
 
@@ -21,9 +21,6 @@ export interface Approach {
   readonly pidfd: Slot;
   readonly passwd: ReturnType<typeof homeLookup>['passwd'] | undefined;
 }
-
-/** More of passwd is read in a batch of its own: what is usual comes with the first answer, and in one piece. */
-const ROOM = 3 << 10;
 
 /**
  * Undefined where the container has no first process. `lock` is released at once: what changes the container from here
@@ -48,7 +45,7 @@ export function approach(
   const open = step('parent', 'open-container', `open process ${init.pid}`, 'default: exec joins it', calls);
   // Whether it is needed is not known yet where the process is made of the configuration.
   const knowsHome = typeof given !== 'function' && hasHome(given.env ?? []);
-  const lookup = knowsHome ? undefined : homeLookup(rootOf(init), '/process/user', ROOM);
+  const lookup = knowsHome ? undefined : homeLookup(rootOf(init), '/process/user', HOME_ROOM);
   return { init, pidfd, steps: [open, ...(lookup?.steps ?? [])], passwd: lookup?.passwd };
 }
 

@@ -1,6 +1,7 @@
 // Gathers the facts about the host that a plan is compiled from (src/plan/facts.ts), through the port.
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { ALL_IDS } from '../linux/idmap.ts';
 import { statusField } from '../linux/proc-status.ts';
 import { DEFAULT_DEVICES } from '../plan/compile/devices.ts';
 import type { HostFacts, HostFile } from '../plan/facts.ts';
@@ -8,9 +9,6 @@ import { CaissonError } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
 
 const CAP_SYS_ADMIN = 21;
-
-/** All ids mapped to themselves, as the kernel writes it ("%10u %10u %10u", user_namespaces(7)). */
-const ALL_IDS = '         0          0 4294967295\n';
 
 /** The oldest kernel that caisson runs on; what it needs of it is in docs (openat2 5.6, mount_setattr 5.12). */
 const FLOOR: readonly [number, number] = [5, 15];

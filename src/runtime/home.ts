@@ -8,6 +8,9 @@ import type { Spec } from '../spec/runtime-spec.ts';
 import { hasHome, preparedEnvironment } from './environment.ts';
 import type { Player } from './player.ts';
 
+/** More of passwd is read in a batch of its own: what is usual comes with the first answer. A page costs more than 1 us. */
+export const HOME_ROOM = 3 << 10;
+
 /** The home directory of a user id by the text of a passwd(5); `/` where it has no entry or no absolute one. */
 export function homeOf(passwd: Bytes, uid: number): Bytes {
   const home = findPasswd(passwd, (entry) => entry.uid === uid)?.home ?? '';
@@ -20,7 +23,7 @@ export async function readPasswd(player: Player, root: Bytes, room?: number): Pr
 }
 
 async function askPasswd(player: Player, root: Bytes, room?: number): Promise<() => Promise<Bytes>> {
-  const lookup = homeLookup(root, '/process/user', room);
+  const lookup = homeLookup(root, '/process/user', room ?? HOME_ROOM);
   const played = await player.ask(lookup.steps);
   return async () => {
     const { batch, answer } = await played();

@@ -6,6 +6,7 @@
 import type { Cgroup } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import { type Bytes, isMadeOf } from '../linux/bytes.ts';
+import { ALL_IDS } from '../linux/idmap.ts';
 import { parseProcessStat } from '../linux/proc-status.ts';
 import { CaissonError } from '../spec/error.ts';
 import { parseJson, stringifyJson } from '../spec/json.ts';
@@ -91,8 +92,8 @@ export function defaultStateRoot(port: Port): Bytes {
 
 /** Whether not all ids are mapped to themselves (user_namespaces(7)). */
 function inUserNamespace(port: Port): boolean {
-  const map = port.readFile('/proc/self/uid_map')?.trim().split(/\s+/).join(' ');
-  return map !== undefined && map !== '0 0 4294967295';
+  const map = port.readFile('/proc/self/uid_map');
+  return map !== undefined && map !== ALL_IDS;
 }
 
 export function identify(port: Port, pid: number): ProcessIdentity {
