@@ -1,5 +1,6 @@
 // Small images for tests of the store: their content, a pull of them, and what must hold of a store.
 import assert from 'node:assert/strict';
+import type { Disk } from '../../host/disk.ts';
 import { type Bytes, toArray } from '../../linux/bytes.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
@@ -110,15 +111,20 @@ export async function openOn(disk: MemoryDisk, table = new LockTable()): Promise
 }
 
 /** Every name is of a whole image, every blob is what it says, every layer has its file. */
-export async function assertSound(store: Store, disk: MemoryDisk, context: string): Promise<void> {
+export async function assertSound(
+  store: Store,
+  disk: Disk,
+  context: string,
+  root: Bytes = ROOT,
+): Promise<void> {
   for (const { name, descriptor } of store.names.list()) {
     const { problems } = await closureOf(store.blobs, descriptor);
     assert.deepEqual(problems, [], `${context}: ${name}`);
   }
-  for (const { name } of disk.list(`${ROOT}/blobs/sha256`) ?? []) {
+  for (const { name } of disk.list(`${root}/blobs/sha256`) ?? []) {
     const digest = `sha256:${name}` as Digest;
     assert.equal(
-      await contentIs(disk, `${ROOT}/blobs/sha256/${name}`, digest),
+      await contentIs(disk, `${root}/blobs/sha256/${name}`, digest),
       true,
       `${context}: ${digest}`,
     );
