@@ -64,11 +64,30 @@ const ALONE: readonly ImageCommand[] = [
   },
 ];
 
-export const IMAGE_COMMANDS: readonly CommandEntry[] = [...BOTH, ...ALONE].map(({ name, summary, load }) => ({
-  name,
-  summary,
-  load,
-}));
+/** Registries, and what there is. */
+const REGISTRIES: readonly ImageCommand[] = [
+  { name: 'login', summary: 'Authenticate to a registry', load: () => import('./commands/login.ts') },
+  { name: 'logout', summary: 'Log out from a registry', load: () => import('./commands/logout.ts') },
+  {
+    name: 'search',
+    summary: 'Search Docker Hub, or another registry, for images',
+    load: () => import('./commands/search.ts'),
+  },
+  {
+    name: 'inspect',
+    summary: 'Return low-level information on containers and images',
+    load: () => import('./commands/inspect.ts'),
+  },
+  { name: 'info', summary: 'Display system-wide information', load: () => import('./commands/info.ts') },
+];
+
+export const IMAGE_COMMANDS: readonly CommandEntry[] = [...BOTH, ...ALONE, ...REGISTRIES].map(
+  ({ name, summary, load }) => ({
+    name,
+    summary,
+    load,
+  }),
+);
 
 /** The same command under another name. */
 function renamed(load: Load, name: string): Load {
@@ -85,6 +104,16 @@ export const IMAGE: CommandGroup = {
       summary: 'Display detailed information on one or more images',
       load: () => import('./commands/image-inspect.ts'),
     },
+    {
+      name: 'image prune',
+      summary: 'Remove unused images',
+      load: () => import('./commands/image-prune.ts'),
+    },
+    {
+      name: 'image verify',
+      summary: 'Check everything in the store against its digests',
+      load: () => import('./commands/image-verify.ts'),
+    },
     ...BOTH.map(({ name, inGroup = name, summary, load }) => ({
       name: `image ${inGroup}`,
       summary,
@@ -92,3 +121,47 @@ export const IMAGE: CommandGroup = {
     })),
   ],
 };
+
+export const MANIFEST: CommandGroup = {
+  name: 'manifest',
+  summary: 'Manage image manifests and manifest lists',
+  flags: [],
+  commands: [
+    {
+      name: 'manifest annotate',
+      summary: 'Add additional information to a local image manifest',
+      load: () => import('./commands/manifest-annotate.ts'),
+    },
+    {
+      name: 'manifest create',
+      summary: 'Create a local manifest list for annotating and pushing to a registry',
+      load: () => import('./commands/manifest-create.ts'),
+    },
+    {
+      name: 'manifest inspect',
+      summary: 'Display an image manifest, or manifest list',
+      load: () => import('./commands/manifest-inspect.ts'),
+    },
+    {
+      name: 'manifest push',
+      summary: 'Push a manifest list to a repository',
+      load: () => import('./commands/manifest-push.ts'),
+    },
+    {
+      name: 'manifest rm',
+      summary: 'Delete one or more manifest lists from local storage',
+      load: () => import('./commands/manifest-rm.ts'),
+    },
+  ],
+};
+
+/** The commands of `system` that are about images. */
+export const SYSTEM_COMMANDS: readonly CommandEntry[] = [
+  { name: 'system df', summary: 'Show disk usage', load: () => import('./commands/system-df.ts') },
+  {
+    name: 'system info',
+    summary: 'Display system-wide information',
+    load: renamed(() => import('./commands/info.ts'), 'system info'),
+  },
+  { name: 'system prune', summary: 'Remove unused data', load: () => import('./commands/system-prune.ts') },
+];

@@ -2,7 +2,7 @@
 
 import { boolean, type Flag, value } from '../frontends/flag.ts';
 import type { Catalogue, CommandGroup, RootEntry } from './command.ts';
-import { IMAGE, IMAGE_COMMANDS } from './image-registry.ts';
+import { IMAGE, IMAGE_COMMANDS, MANIFEST, SYSTEM_COMMANDS } from './image-registry.ts';
 import { OCI } from './oci.ts';
 
 /** What caisson is, in one line. */
@@ -52,6 +52,7 @@ const SYSTEM: CommandGroup = {
   summary: 'Manage caisson',
   flags: [],
   commands: [
+    ...SYSTEM_COMMANDS,
     {
       name: 'system repair',
       summary: 'Take away what interrupted runs have left',
@@ -91,6 +92,7 @@ export const COMMANDS: readonly RootEntry[] = [
   { name: 'help', summary: 'Show help for a command', load: () => import('./commands/help.ts') },
   { name: 'cgroup', summary: CGROUP.summary, group: CGROUP },
   { name: 'image', summary: IMAGE.summary, group: IMAGE },
+  { name: 'manifest', summary: MANIFEST.summary, group: MANIFEST },
   { name: 'oci', summary: OCI.summary, group: OCI },
   { name: 'system', summary: SYSTEM.summary, group: SYSTEM },
 ];
@@ -100,10 +102,10 @@ export const CATALOGUE: Catalogue = { summary: SUMMARY, flags: GLOBAL_FLAGS, ent
 
 /** docker's commands that a later issue brings: refused by name. */
 export const LATER_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ...names('images (issue 4)', 'search login logout build manifest'),
+  ...names('images (issue 4)', 'build'),
   ...names(
     'the engine (issue 5)',
-    'create start stop kill restart pause unpause wait rm ps inspect logs attach exec top stats rename update cp events prune container volume info',
+    'create start stop kill restart pause unpause wait rm ps logs attach exec top stats rename update cp events prune container volume',
   ),
   ...names('networks (issue 6)', 'network port'),
   ...names('the other front ends (issue 7)', 'xray jail lxc ecs convert'),

@@ -1,0 +1,105 @@
+// `caisson system df`.
+import { containerPins, placesInUse } from '../../engine/images/container-place.ts';
+import { createdAt } from '../../engine/images/filter.ts';
+import { imagesOf } from '../../engine/images/shop.ts';
+import { boolean, value } from '../../frontends/flag.ts';
+import { familiarName } from '../../spec/reference.ts';
+import { type Command, flagOn, flagText } from '../command.ts';
+import type { Context } from '../context.ts';
+import { formatList, type Row } from '../format.ts';
+import { humanSince, humanSize } from '../human.ts';
+import { ending, inShop } from '../image-shop.ts';
+
+const SHAPE = {
+  columns: '{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}',
+  heads: { Type: 'TYPE', TotalCount: 'TOTAL', Active: 'ACTIVE', Size: 'SIZE', Reclaimable: 'RECLAIMABLE' },
+};
+
+const IMAGES_SHAPE = {
+  columns:
+    '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}',
+  heads: {
+    Repository: 'REPOSITORY',
+    Tag: 'TAG',
+    ID: 'IMAGE ID',
+    CreatedSince: 'CREATED',
+    Size: 'SIZE',
+    SharedSize: 'SHARED SIZE',
+    UniqueSize: 'UNIQUE SIZE',
+    Containers: 'CONTAINERS',
+  },
+};
+
+export const command: Command = {
+  name: 'system df',
+  summary: 'Show disk usage',
+  usage: '[OPTIONS]',
+  flags: [
+    value('format', 'Format output using a custom template: table, table TEMPLATE, json or TEMPLATE'),
+    boolean('verbose', 'Show detailed information on space usage', { short: 'v' }),
+  ],
+  arguments: [0, 0],
+  run: ending(async (parsed, context) => {
+    const found = await gather(context);
+    if (flagOn(parsed, 'verbose')) {
+      context.out('Images space usage:\n');
+      context.port.write(1, formatList(found.images, IMAGES_SHAPE, flagText(parsed, 'format')));
+      return;
+    }
+    context.port.write(1, formatList(found.rows, SHAPE, flagText(parsed, 'format')));
+  }),
+};
+
+interface Gathered {
+  readonly rows: readonly Row[];
+  readonly images: readonly Row[];
+}
+
+function gather(context: Context): Promise<Gathered> {
+  return inShop(context, async (shop) => {
+    const { port, store } = shop;
+    const containers = placesInUse(port, store.root);
+    const used = new Set(containers.map(({ image }) => image.digest));
+    const usage = await store.usage(containerPins(port, store.root));
+    const images = (await imagesOf(shop)).sort((a, b) => createdAt(b) - createdAt(a));
+    const size = usage.blobs.bytes + usage.layers.bytes;
+    const unused = usage.images.filter(({ digest, pinned }) => !used.has(digest) && !pinned);
+    const free = unused.reduce((sum, { unique }) => sum + unique, 0) + usage.garbage;
+    const now = Date.now();
+    return {
+      rows: [
+        rowOf('Images', usage.images.length, used.size, size, free),
+        rowOf('Containers', containers.length, containers.length, 0, 0),
+        rowOf('Unfinished', usage.unfinished.count, 0, usage.unfinished.bytes, usage.unfinished.bytes),
+        rowOf('Quarantine', usage.quarantine.count, 0, usage.quarantine.bytes, usage.quarantine.bytes),
+      ],
+      images: images.map((image): Row => {
+        const own = usage.images.find(({ digest }) => digest === image.top.digest);
+        const name = image.names.find(({ tag }) => tag !== undefined) ?? image.names[0];
+        return {
+          Repository: name === undefined ? '<none>' : familiarName(name),
+          Tag: name?.tag ?? '<none>',
+          ID: image.id.slice(7, 19),
+          CreatedSince: humanSince(image.config.created, now),
+          Size: humanSize((own?.blobs ?? 0) + (own?.layers ?? 0)),
+          SharedSize: humanSize(own?.shared ?? 0),
+          UniqueSize: humanSize(own?.unique ?? 0),
+          Containers: String(
+            containers.filter(({ image: { digest } }) => digest === image.top.digest).length,
+          ),
+        };
+      }),
+    };
+  });
+}
+
+function rowOf(type: string, total: number, active: number, size: number, free: number): Row {
+  const share = size === 0 ? '' : ` (${Math.floor((100 * free) / size)}%)`;
+  return {
+    Type: type,
+    TotalCount: String(total),
+    Active: String(active),
+    Size: humanSize(size),
+    Reclaimable: `${humanSize(free)}${share}`,
+  };
+}

@@ -1,0 +1,39 @@
+// `caisson system prune`.
+import { prune, removeAbandoned } from '../../engine/images/prune.ts';
+import { boolean, list } from '../../frontends/flag.ts';
+import { type Command, flagList, flagOn } from '../command.ts';
+import { humanSize } from '../human.ts';
+import { ending, inShop } from '../image-shop.ts';
+import { confirmed } from '../prompt.ts';
+import { printPruned } from './image-prune.ts';
+
+export const command: Command = {
+  name: 'system prune',
+  summary: 'Remove unused data',
+  usage: '[OPTIONS]',
+  description:
+    'Images that nobody uses, parts of interrupted pulls, and what containers have left that were killed.',
+  flags: [
+    boolean('all', 'Remove all unused images not just dangling ones', { short: 'a' }),
+    list('filter', 'Provide filter values (e.g. "label=<key>=<value>")', { takes: 'filter' }),
+    boolean('force', 'Do not prompt for confirmation', { short: 'f' }),
+    boolean('volumes', 'Prune anonymous volumes', { later: 'volumes (issue 5)' }),
+  ],
+  arguments: [0, 0],
+  run: ending(async (parsed, context) => {
+    const all = flagOn(parsed, 'all');
+    const images = all
+      ? 'all images without at least one container associated to them'
+      : 'all dangling images';
+    const warning = `WARNING! This will remove:\n  - all stopped containers\n  - ${images}\n  - unused build cache\n`;
+    if (!flagOn(parsed, 'force') && !(await confirmed(context, warning))) return;
+    const pruned = await inShop(context, async (shop) => {
+      const places = await removeAbandoned(shop);
+      if (places > 0)
+        context.out(`Removed what ${places} interrupted ${places === 1 ? 'run has' : 'runs have'} left\n`);
+      return await prune(shop, { all, filters: flagList(parsed, 'filter') });
+    });
+    printPruned(context, pruned);
+    context.out(`Total reclaimed space: ${humanSize(pruned.reclaimed)}`);
+  }),
+};

@@ -1,0 +1,182 @@
+// `caisson build`: reads the input, builds the target, and gives the result to where it was asked to go.
+
+import { BuildPlaces } from '../../build/cache/places.ts';
+import { Session } from '../../build/cache/session.ts';
+import { parseDockerfile } from '../../build/dockerfile/parse.ts';
+import { shownLine } from '../../build/dockerfile/source.ts';
+import { Builder } from '../../build/execute/builder.ts';
+import type { BuildEnvironment } from '../../build/execute/environment.ts';
+import type { StageResult } from '../../build/execute/result.ts';
+import { isProxy } from '../../build/graph/arguments.ts';
+import { type BuildPlan, planBuild } from '../../build/graph/plan.ts';
+import type { Progress } from '../../build/progress/progress.ts';
+import { TreeWorker } from '../../build/tree/worker.ts';
+import type { RunFlags } from '../../frontends/docker/run-flags.ts';
+import { nodeDisk } from '../../host/node-disk.ts';
+import type { Port } from '../../host/port.ts';
+import { LauncherKernel } from '../../image/store/launcher-kernel.ts';
+import { type Bytes, bytesToUtf8 } from '../../linux/bytes.ts';
+import { processFacts } from '../../runtime/facts.ts';
+import { CaissonError } from '../../spec/error.ts';
+import type { NamedPlatform } from '../../spec/platform-match.ts';
+import type { PullPolicy } from '../images/run-image.ts';
+import type { Shop } from '../images/shop.ts';
+import { baseImage } from './base-image.ts';
+import { buildInput } from './context.ts';
+import { fileFetcher } from './fetch.ts';
+import { repositoryCloner } from './git.ts';
+import type { BuildOutput } from './output-flag.ts';
+import { type BuiltImage, giveOut } from './outputs.ts';
+import { containerRunner } from './run-container.ts';
+import { buildSecrets } from './secrets.ts';
+
+/** What `caisson build` was asked for. */
+export interface BuildRequest {
+  /** `PATH | URL | -`. */
+  readonly source: Bytes;
+  readonly file: Bytes | undefined;
+  readonly target: string;
+  readonly buildArguments: ReadonlyMap<string, string>;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly tags: readonly Bytes[];
+  readonly secrets: readonly Bytes[];
+  readonly agents: readonly Bytes[];
+  readonly noCache: boolean;
+  /** Names of stages. */
+  readonly noCacheFilter: readonly string[];
+  readonly pull: PullPolicy;
+  readonly network: 'none' | 'host';
+  readonly platform: NamedPlatform;
+  readonly platformGiven: boolean;
+  readonly outputs: readonly BuildOutput[];
+  /** Limits of containers, as flags of `caisson run`. */
+  readonly flags: RunFlags;
+  readonly stateRoot: Bytes;
+}
+
+/** RUNs that run at the same time: one for each processor. */
+function parallelism(port: Port): number {
+  const processors = (port.readFile('/proc/cpuinfo') ?? '').match(/^processor\s/gm)?.length ?? 1;
+  return Math.max(1, processors);
+}
+
+/** Throws CaissonError; what was finished before is in the cache. */
+export async function build(
+  shop: Shop,
+  request: BuildRequest,
+  progress: Progress,
+): Promise<BuiltImage | undefined> {
+  const { port, store } = shop;
+  const disk = nodeDisk();
+  const kernel = new LauncherKernel(port);
+  const session = new Session(port, disk, kernel, new BuildPlaces(store.root));
+  const worker = await TreeWorker.open(port, 'the build');
+  try {
+    const clone = repositoryCloner(port, session);
+    const input = await buildInput({ port, session, worker, clone }, request);
+    const plan = planOf(shop, request, input, progress);
+    const environment: BuildEnvironment = {
+      port,
+      disk,
+      kernel,
+      session,
+      root: store.root,
+      release: processFacts(port, { ociVersion: '1.3.0' }).kernel,
+      context: input.context,
+      secrets: buildSecrets(port, request.secrets, request.agents),
+      progress,
+      network: request.network,
+      noCache: (stage) => request.noCache || (stage !== '' && request.noCacheFilter.includes(stage)),
+      image: (reference, platform) =>
+        baseImage(shop, reference, platform, {
+          pull: request.pull,
+          explicit: request.platformGiven || platform !== plan.platforms.target,
+          warn: (message) => progress.warn(message),
+        }),
+      run: containerRunner(port, {
+        stateRoot: request.stateRoot,
+        flags: request.flags,
+        warn: (message) => progress.warn(message),
+      }),
+      fetch: fileFetcher(disk, session),
+      clone,
+      slot: slots(parallelism(port)),
+    };
+    const builder = new Builder(environment, plan, worker);
+    const result = await builder.build();
+    warnUnused(request, builder.used, plan, progress);
+    return await giveOut(shop, environment, worker, result, optionsOf(request, plan, result));
+  } finally {
+    await worker.close();
+    await session.commit();
+    await session.close();
+    await kernel.close();
+  }
+}
+
+function planOf(
+  shop: Shop,
+  request: BuildRequest,
+  input: { readonly dockerfileName: string; readonly dockerfile: string },
+  progress: Progress,
+): BuildPlan {
+  const dockerfile = parseDockerfile(input.dockerfileName, input.dockerfile);
+  for (const { position, message } of dockerfile.warnings) {
+    const [line = ''] = shownLine(dockerfile.file, position);
+    progress.warn(`${input.dockerfileName}:${position.line}: ${message}: ${bytesToUtf8(line).trim()}`);
+  }
+  return planBuild(dockerfile, {
+    target: request.target,
+    given: request.buildArguments,
+    platforms: { build: shop.host, target: request.platform },
+  });
+}
+
+function warnUnused(
+  { buildArguments }: BuildRequest,
+  used: ReadonlySet<string>,
+  plan: BuildPlan,
+  progress: Progress,
+): void {
+  const declared = new Set(
+    plan.dockerfile.globalArguments.flatMap(({ arguments: list }) => list.map(({ key }) => key.text)),
+  );
+  const unused = [...buildArguments.keys()].filter(
+    (name) => !used.has(name) && !declared.has(name) && !isProxy(name) && name !== 'SOURCE_DATE_EPOCH',
+  );
+  if (unused.length > 0) progress.warn(`one or more build-args [${unused.join(' ')}] were not consumed`);
+}
+
+function optionsOf(request: BuildRequest, plan: BuildPlan, { state }: StageResult) {
+  const { labels, tags, outputs, buildArguments } = request;
+  const text = buildArguments.get('SOURCE_DATE_EPOCH') ?? plan.globals.get('SOURCE_DATE_EPOCH') ?? '';
+  if (text !== '' && !/^\d{1,12}$/.test(text))
+    throw new CaissonError('SOURCE_DATE_EPOCH is no number of seconds', { code: 'EUSAGE' });
+  return {
+    labels,
+    tags,
+    outputs,
+    draft: state.draft,
+    epoch: text === '' ? undefined : Number(text),
+  };
+}
+
+/** At most so many pieces of work at the same time, the first that came first. */
+function slots(most: number): BuildEnvironment['slot'] {
+  let free = most;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (free > 0) free--;
+    else
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+      });
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free++;
+      else next();
+    }
+  };
+}
