@@ -63,7 +63,9 @@ export function waitBefore(
   error: unknown,
   random: () => number = Math.random,
 ): number | undefined {
-  if (attempt >= policy.attempts || !isPassing(error)) return undefined;
+  // Each of those has taken a minute already.
+  const attempts = codeOf(error) === 'ETIMEDOUT' ? Math.min(policy.attempts, 2) : policy.attempts;
+  if (attempt >= attempts || !isPassing(error)) return undefined;
   const after = error instanceof PassingError ? error.after : undefined;
   const limit = Math.min(policy.longestWait, policy.firstWait * 2 ** (attempt - 1));
   // At least a quarter: a wait of nothing is no wait.

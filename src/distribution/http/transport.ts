@@ -165,13 +165,14 @@ class Exchange {
 
   async run(): Promise<Response> {
     let stop: NodeJS.Timeout | undefined;
-    const watch = () => {
+    const wait = (milliseconds: number) => {
       clearTimeout(stop);
-      stop = setTimeout(
-        () => this.outgoing.destroy(this.late()),
-        this.limits.headerTime + this.limits.connectTime,
-      );
+      stop = setTimeout(() => this.outgoing.destroy(this.late()), milliseconds);
     };
+    const watch = () => wait(this.limits.headerTime);
+    // With a new connection, which has a limit of its own.
+    wait(this.limits.connectTime + this.limits.headerTime);
+    this.outgoing.once('socket', watch);
     const answer = new Promise<IncomingMessage>((resolve, reject) => {
       this.outgoing.once('response', (message) => {
         this.answered = true;
@@ -184,7 +185,6 @@ class Exchange {
       );
     });
     answer.catch(() => undefined);
-    watch();
     try {
       const sending = this.sendContent(watch);
       await Promise.race([answer, sending]);
