@@ -6,6 +6,7 @@
 import { nodePort } from '../../src/host/node.ts';
 import { nodeDisk } from '../../src/host/node-disk.ts';
 import { openStore } from '../../src/image/store/store.ts';
+import { CaissonError } from '../../src/spec/error.ts';
 import { type Action, act } from './actions.ts';
 import { stepping } from './world.ts';
 
@@ -38,5 +39,10 @@ async function one(): Promise<void> {
   }
 }
 
-await Promise.all(Array.from({ length: task.stores ?? 1 }, one));
-process.stdout.write(`changes ${changes}\n`);
+try {
+  await Promise.all(Array.from({ length: task.stores ?? 1 }, one));
+} catch (error) {
+  if (!(error instanceof CaissonError)) throw error;
+  process.stderr.write(`${error.code}: ${[error.message, ...error.details].join('\n  ')}\n`);
+  process.exitCode = 1;
+}
