@@ -18,8 +18,9 @@ import { test } from 'node:test';
 import type { ExtractSummary } from '../../src/image/extract.ts';
 import { Conversation } from '../../src/image/layer/conversation.ts';
 import { type ImportOptions, importRootfsTar } from '../../src/image/rootfs-tar.ts';
-import { concat, END, header, member, padded, pax } from '../../src/image/tar.testing.ts';
+import { concat, END, header, member } from '../../src/image/tar.testing.ts';
 import { enterOwnUserNamespace } from '../../src/image/user-namespace.ts';
+import { hostile } from '../layers/hostile.ts';
 import { Launcher, ORDINARY } from './rootfs-play.ts';
 
 const missing = process.getuid?.() === 0 ? false : 'needs root';
@@ -138,128 +139,6 @@ for (const mode of MODES) {
       assert.ok(members > 1200 && batches < 60, `${batches} batches`);
     }
   });
-}
-
-/** The hostile set of security.md 4.2; `@` stands for the directory with the canaries. Each is unpacked or refused. */
-function hostile(outside: string): Record<string, Uint8Array> {
-  const link = (name: string, linkName: string) => member({ name, type: '2', linkName });
-  const hard = (name: string, linkName: string) => member({ name, type: '1', linkName });
-  const file = (name: string, more = {}) => member({ name, mode: 0o666, ...more }, 'overwritten\n');
-  const directory = (name: string, more = {}) => member({ name, type: '5', mode: 0o700, mtime: 1, ...more });
-  const up = `../../../../../../../..${outside}`;
-  return {
-    'dot dot': file('../outside/canary'),
-    'dot dot in the middle': file('a/../../outside/canary'),
-    'dot dot of a directory': directory('../outside/directory'),
-    'absolute name': file(`${outside}/canary`),
-    'file through an absolute link': concat(link('l', outside), file('l/canary')),
-    'file through a relative link': concat(link('l', up), file('l/canary')),
-    'file through two links': concat(link('a', up), link('b', 'a'), file('b/canary')),
-    'file over a link': concat(link('canary', `${outside}/canary`), file('canary')),
-    'file over a hard link to a link': concat(link('l', `${outside}/canary`), hard('h', 'l'), file('h')),
-    'link to the parent, then a hard link': concat(link('l', '..'), hard('h', 'l/outside/canary'), file('h')),
-    'hard link to a file outside': concat(hard('h', `${outside}/canary`), file('h')),
-    'hard link with dot dot': concat(hard('h', '../outside/canary'), file('h')),
-    'hard link by a chain of links': concat(
-      link('a', outside),
-      link('b', 'a/directory'),
-      hard('h', 'b/canary'),
-      file('h'),
-    ),
-    'hard link to a link': concat(link('l', `${outside}/canary`), hard('h', 'l')),
-    'directory replaced by a link under another name': concat(
-      directory('a'),
-      directory('a/d'),
-      link('b', 'a'),
-      link('b/d', `${outside}/directory`),
-    ),
-    'hard link to the root': hard('h', '.'),
-    'directory over a link': concat(link('l', outside), directory('l'), file('l/canary')),
-    'attributes of a directory through a link': concat(
-      directory('l'),
-      link('l', `${outside}/directory`),
-      directory('l/'),
-    ),
-    'attributes at the end through a link': concat(
-      directory('l', { uid: 1 }),
-      link('l', `${outside}/directory`),
-    ),
-    'attributes of a file below a link': concat(link('l', outside), directory('l/directory', { mode: 0 })),
-    'directory replaced by a link and back': concat(
-      directory('d'),
-      link('d', outside),
-      directory('d'),
-      link('d', outside),
-      file('d/canary'),
-    ),
-    whiteouts: concat(
-      link('l', outside),
-      file('.wh.l'),
-      file('l/.wh.canary'),
-      file('.wh..'),
-      file('l/.wh..wh..opq'),
-      file('.wh.'),
-    ),
-    'attributes of overlay': concat(
-      pax(
-        ['SCHILY.xattr.trusted.overlay.redirect', outside],
-        ['SCHILY.xattr.user.overlay.redirect', outside],
-      ),
-      directory('d'),
-    ),
-    'xattr through a link': concat(
-      link('l', `${outside}/canary`),
-      pax(['SCHILY.xattr.user.note', 'x']),
-      link('l', `${outside}/canary`),
-    ),
-    'fifo, then a file through it': concat(member({ name: 'p', type: '6' }), file('p')),
-    'fifo as a directory': concat(member({ name: 'p', type: '6' }), file('p/canary')),
-    'pax names': concat(pax(['path', `${up}/canary`]), file('harmless')),
-    'pax link': concat(pax(['linkpath', `${outside}/canary`]), hard('h', 'harmless'), file('h')),
-    'pax size hides a member': concat(
-      pax(['size', '512']),
-      header({ name: 'a', size: 0 }),
-      header({ name: '../outside/canary', size: 0 }),
-    ),
-    'long names': concat(
-      file('n'.repeat(300)),
-      concat(pax(['path', `${'a/'.repeat(2000)}${'n'.repeat(90)}`]), file('x')),
-    ),
-    'a component that is too long': concat(pax(['path', 'n'.repeat(256)]), file('x')),
-    'links in a circle': concat(link('a', 'b'), link('b', 'a'), file('a/canary')),
-    'root replaced by a link': link('.', outside),
-    'root replaced by a file': file('/'),
-    'unicode twins': concat(
-      link('caf\xc3\xa9', outside),
-      file('cafe\xcc\x81/canary'),
-      file('caf\xe9/canary'),
-    ),
-    'proc links': concat(
-      link('l', '/proc/self/root'),
-      file(`l${outside}/canary`),
-      link('m', '/proc/self/cwd'),
-      file('m/canary'),
-    ),
-    'descriptor links': concat(
-      link('l', '/proc/self/fd/4'),
-      file('l/canary'),
-      link('m', '/dev/fd/3'),
-      file('m'),
-    ),
-    'cut off': concat(link('l', outside), header({ name: 'l/canary', size: 5000 }), padded('x')),
-    'device through a link': concat(
-      link('l', outside),
-      member({ name: 'l/canary', type: '3', device: [1, 3] }),
-    ),
-    'everything twice': concat(
-      link('l', outside),
-      link('l', outside),
-      directory('l'),
-      directory('l'),
-      file('l/canary'),
-      file('l/canary'),
-    ),
-  };
 }
 
 for (const mode of MODES) {
