@@ -13,6 +13,7 @@ interface ImageCommand {
 
 /** Commands that stand at the top too. */
 const BOTH: readonly ImageCommand[] = [
+  { name: 'build', summary: 'Build an image from a Dockerfile', load: () => import('./commands/build.ts') },
   { name: 'pull', summary: 'Download an image from a registry', load: () => import('./commands/pull.ts') },
   { name: 'push', summary: 'Upload an image to a registry', load: () => import('./commands/push.ts') },
   { name: 'images', inGroup: 'ls', summary: 'List images', load: () => import('./commands/images.ts') },

@@ -45,10 +45,17 @@ export class Builder implements Inputs {
   private readonly images = new Map<string, Promise<StageResult>>();
   private readonly running = new Map<string, Promise<KeptStep>>();
   private failed = false;
+  private readonly lent: TreeWorker;
 
-  constructor(environment: BuildEnvironment, plan: BuildPlan) {
+  /** A worker that no stage has at the moment. */
+  private spare: TreeWorker | undefined;
+
+  /** `worker` may be used by the first stage that needs one; whoever opened it closes it. */
+  constructor(environment: BuildEnvironment, plan: BuildPlan, worker: TreeWorker) {
     this.environment = environment;
     this.plan = plan;
+    this.lent = worker;
+    this.spare = worker;
   }
 
   /** Builds the target. What is under way when a stage fails is brought to its end. Throws CaissonError. */
@@ -90,6 +97,7 @@ export class Builder implements Inputs {
         state: beginStage(draftOf(config)),
         layers,
         key: imageKey(layers, platformName(platform)),
+        inheritedHistory: config.history.length,
       }));
       begun.catch(() => undefined);
       this.images.set(name, begun);
@@ -117,17 +125,19 @@ export class Builder implements Inputs {
     try {
       await this.instructions(site, instructions, planned.base.kind === 'image' ? 1 : 0);
     } finally {
-      await site.worker?.close();
+      if (site.worker === this.lent) this.spare = this.lent;
+      else await site.worker?.close();
     }
     for (const name of site.evaluator.used) this.used.add(name);
-    return { state: site.evaluator.state, layers: site.layers, key: site.key };
+    const { inheritedHistory } = base;
+    return { state: site.evaluator.state, layers: site.layers, key: site.key, inheritedHistory };
   }
 
   private async base({ base, platform, stage }: PlannedStage): Promise<StageResult> {
     if (base.kind === 'stage') return await this.stage(base.stage);
     if (base.kind === 'scratch') {
       const state: StageState = beginStage(emptyDraft(platform));
-      return { state, layers: [], key: imageKey([], platformName(platform)) };
+      return { state, layers: [], key: imageKey([], platformName(platform)), inheritedHistory: 0 };
     }
     const { line, base: word } = stage.from;
     if (base.kind === 'host')
@@ -283,7 +293,13 @@ export class Builder implements Inputs {
   }
 
   private async worker(site: Site): Promise<TreeWorker> {
-    site.worker ??= await TreeWorker.open(this.environment.port, 'the build');
+    if (site.worker !== undefined) return site.worker;
+    if (this.spare !== undefined) {
+      site.worker = this.spare;
+      this.spare = undefined;
+      return site.worker;
+    }
+    site.worker = await TreeWorker.open(this.environment.port, 'the build');
     return site.worker;
   }
 }

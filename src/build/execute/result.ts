@@ -38,6 +38,8 @@ export interface StageResult {
   /** Lowest first. */
   readonly layers: readonly ResultLayer[];
   readonly key: string;
+  /** Lines of history that came with the base image. */
+  readonly inheritedHistory: number;
 }
 
 /** The layers as an overlay takes them, relative to the store's directory `root`. */

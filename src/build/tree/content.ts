@@ -14,6 +14,8 @@ import type { TreeWorker } from './worker.ts';
 const BATCH_BYTES = 1 << 20;
 const BATCH_FILES = 64;
 const PIECE = 2 << 20;
+/** What most small files fit into. */
+const FIRST = 32 << 10;
 const ABSENT = [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ELOOP, ERRNO.ENXIO];
 
 /** Reading must not change the time of access, wait for a FIFO, or follow a link. */
@@ -122,15 +124,58 @@ export async function readSmall(
 ): Promise<Uint8Array | undefined> {
   const file = slot('file', { reply: true });
   const length = slot('length', { reply: true });
-  const buffer = outBuffer('content', limit + 1);
+  const buffer = outBuffer('content', FIRST);
+  // A directory, or a FIFO that nobody writes to.
+  const unreadable = { tolerate: [ERRNO.EBADF, ERRNO.EISDIR, ERRNO.EAGAIN] };
   const reply = await worker.play(`read ${path}`, [
     sys.openat2(top, path, READ, resolve, { result: file, tolerate: ABSENT }),
-    // A directory, or a FIFO that nobody writes to.
-    sys.read(file, buffer, { result: length, tolerate: [ERRNO.EBADF, ERRNO.EISDIR, ERRNO.EAGAIN] }),
-    sys.close(file, { tolerate: [ERRNO.EBADF] }),
+    sys.read(file, buffer, { result: length, ...unreadable }),
   ]);
-  const count = reply.value(length);
-  if (reply.value(file) < 0 || count < 0) return undefined;
-  if (count > limit) throw new CaissonError(`${path} has more than ${limit} bytes`, { code: 'EUSAGE' });
-  return reply.array(buffer, count).slice();
+  const descriptor = reply.value(file);
+  if (descriptor < 0) return undefined;
+  try {
+    const count = reply.value(length);
+    if (count < 0) return undefined;
+    const pieces: Uint8Array[] = [reply.array(buffer, count).slice()];
+    // A short read is the end of a regular file.
+    if (count === FIRST) pieces.push(...(await furtherPieces(worker, descriptor, path, limit)));
+    const content = joined(pieces);
+    if (content.length > limit) throw tooLong(path, limit);
+    return content;
+  } finally {
+    await worker.shut(descriptor);
+  }
+}
+
+async function furtherPieces(
+  worker: TreeWorker,
+  descriptor: number,
+  path: Bytes,
+  limit: number,
+): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  for (let size = FIRST; size <= limit; ) {
+    const buffer = outBuffer('piece', PIECE);
+    const length = slot('length', { reply: true });
+    const reply = await worker.play(`read ${path}`, [sys.read(descriptor, buffer, { result: length })]);
+    const count = reply.value(length);
+    if (count === 0) return pieces;
+    pieces.push(reply.array(buffer, count).slice());
+    size += count;
+  }
+  throw tooLong(path, limit);
+}
+
+function tooLong(path: Bytes, limit: number): CaissonError {
+  return new CaissonError(`${path} has more than ${limit} bytes`, { code: 'EUSAGE' });
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const content = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    content.set(piece, at);
+    at += piece.length;
+  }
+  return content;
 }
