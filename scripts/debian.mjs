@@ -17,6 +17,7 @@ const TEST_PACKAGES = [
   ...['user-mode-linux', 'kmod'],
   ...['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross', 'linux-libc-dev-armhf-cross'],
   ...['debootstrap', 'make', 'patch', 'iproute2'],
+  ...['docker-registry', 'openssl'],
 ];
 
 /** Who runs the rootless tests. */

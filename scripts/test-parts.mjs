@@ -22,7 +22,7 @@ export const CORE = [
 const PROPERTY = /\.property\.test\.js$/;
 
 /** Folders of test/ that hold tests for parts of their own below, or no tests of their own. */
-const SPECIAL = ['node24', 'quickjs', 'properties', 'library'];
+const SPECIAL = ['node24', 'quickjs', 'properties', 'library', 'registry'];
 
 /** Seconds for folders of test/ that are not expected to be done in a minute. */
 const BUDGETS = {
@@ -95,7 +95,19 @@ export function allParts() {
       ...without(node24),
     },
     { name: 'library-bun', budget: 60, engine: 'bun', program: bunPath(), files: library.map(sourceOf) },
+    ...registryParts(node24),
     ...folderParts(),
+  ];
+}
+
+/** The registry client uses sockets, HTTP and TLS of the runtime: each of them is tested. */
+function registryParts(node24) {
+  const files = filesBelow('build/test/registry', /\.test\.js$/);
+  const part = { budget: 60, files, concurrency: 2 };
+  return [
+    { ...part, name: 'registry', engine: 'node' },
+    { ...part, name: 'registry-node24', engine: 'node', program: node24 ?? '', ...without(node24) },
+    { ...part, name: 'registry-bun', engine: 'bun', program: bunPath(), files: files.map(sourceOf) },
   ];
 }
 

@@ -24,9 +24,6 @@ const MONOLITHIC_LIMIT = 1 << 20;
 const SMALLER_CHUNK = 32 << 20;
 const SMALLEST_CHUNK = 1 << 20;
 
-/** How often an upload begins again because the registry has forgotten it. */
-const RESTARTS_LIMIT = 3;
-
 const STATUSES = [200, 201, 202, 204, 400, 404, 405, 413, 416, 501];
 
 /** Begins an upload; with `mount` the registry is asked to take the blob from another repository, which is the end where it does. */
@@ -71,7 +68,8 @@ export async function uploadBlob(
   session?: UploadSession,
 ): Promise<void> {
   let begun = session;
-  for (let restarts = 0; restarts <= RESTARTS_LIMIT; restarts++) {
+  // A registry may forget all of an upload of which a part was broken off (docker-registry 2.8 does).
+  for (let attempt = 0; attempt < around.retries.attempts; attempt++) {
     const current: UploadSession | 'mounted' = begun ?? (await startUpload(client));
     if (current === 'mounted') return;
     begun = undefined;
