@@ -6,6 +6,8 @@ import type { RawAnswer } from './port.ts';
 export class AnswerReader {
   private chunks: Uint8Array[] = [];
   private length = 0;
+  /** Bytes of the answer that is coming, as far as its frame has told. */
+  private wanted = FRAME_SIZE;
 
   push(chunk: Uint8Array): void {
     this.chunks.push(chunk);
@@ -14,11 +16,14 @@ export class AnswerReader {
 
   /** The next whole answer, undefined while bytes are missing. */
   next(): RawAnswer | undefined {
-    if (this.length < FRAME_SIZE) return undefined;
+    // Joined twice at most: a large answer comes in many pieces.
+    if (this.length < this.wanted) return undefined;
     const bytes = this.joined();
     const frame = bytes.subarray(0, FRAME_SIZE);
     const end = FRAME_SIZE + frameLength(frame);
+    this.wanted = end;
     if (bytes.length < end) return undefined;
+    this.wanted = FRAME_SIZE;
     this.chunks = bytes.length > end ? [bytes.subarray(end)] : [];
     this.length = bytes.length - end;
     return { frame, data: bytes.subarray(FRAME_SIZE, end) };
