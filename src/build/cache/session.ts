@@ -25,6 +25,7 @@ export class Session {
   private readonly found = new Map<string, KeptStep>();
   private keys: [key: string, step: KeptStep][] = [];
   private count = 0;
+  private used = false;
   private busy: Promise<void> = Promise.resolve();
   private lastCommit = Date.now();
 
@@ -39,11 +40,12 @@ export class Session {
     const unique = [...port.random(4)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
     this.name = `${pid}-${startTime}-${unique}`;
     this.directory = `${places.sessions}/${this.name}`;
-    disk.makeDirectory(this.directory, 0o700);
   }
 
   /** A new directory that goes with the session. */
   room(name: string): Bytes {
+    if (!this.used) this.disk.makeDirectory(this.directory, 0o700);
+    this.used = true;
     const path = `${this.directory}/${this.count++}-${name}`;
     this.disk.makeDirectory(path, 0o700);
     return path;
@@ -93,7 +95,7 @@ export class Session {
 
   /** Removes what was needed for a while, and what builds that were killed have left. */
   async close(): Promise<void> {
-    await this.kernel.removeTree(this.directory);
+    if (this.used) await this.kernel.removeTree(this.directory);
     for (const path of abandoned(this.port, this.disk, this.places)) await this.kernel.removeTree(path);
   }
 }

@@ -64,8 +64,13 @@ export class Builder implements Inputs {
     const results = await Promise.allSettled(needed.map((index) => this.stage(index)));
     // Stages that a trigger of a base image needs have been begun meanwhile.
     await Promise.allSettled([...this.stages.values(), ...this.images.values()]);
-    const failure = results.find((result) => result.status === 'rejected');
-    if (failure !== undefined) throw failure.reason;
+    const failures = results.flatMap((result) =>
+      result.status === 'rejected' ? [result.reason as unknown] : [],
+    );
+    if (failures.length > 0)
+      throw (
+        failures.find((reason) => !(reason instanceof CaissonError && reason.code === STOPPED)) ?? failures[0]
+      );
     return await this.stage(this.plan.target);
   }
 
@@ -168,7 +173,7 @@ export class Builder implements Inputs {
     const total = before + instructions.filter(({ kind }) => MAKING.has(kind)).length;
     let number = before;
     for (const instruction of instructions) {
-      if (this.failed) throw new CaissonError('another stage has failed', { code: 'EBUILD' });
+      if (this.failed) throw new CaissonError('another stage has failed', { code: STOPPED });
       const making = MAKING.has(instruction.kind);
       if (making) number++;
       const title = making ? titleOf(site.planned, instruction, number, total) : '';
@@ -185,6 +190,8 @@ export class Builder implements Inputs {
   /** The result of an operation, from the cache or made. */
   private async operation(site: Site, operation: Operation): Promise<KeptStep> {
     const { environment } = this;
+    // Waiting for another stage is no work of this one.
+    for (const origin of originsOfOperation(operation)) await this.of(origin);
     const vertex = environment.progress.begin(operation.title);
     try {
       const { step, cached } = await this.resultOf(site, operation, vertex);
@@ -304,7 +311,15 @@ export class Builder implements Inputs {
   }
 }
 
+/** The code of a stage that was not brought to its end because another one failed. */
+const STOPPED = 'ESTOPPED';
+
 const MAKING: ReadonlySet<Instruction['kind']> = new Set(['run', 'copy', 'add', 'workdir']);
+
+function originsOfOperation(operation: Operation): readonly Origin[] {
+  if (operation.kind === 'copy') return [operation.origin];
+  return operation.kind === 'run' ? operation.mounts.map(({ origin }) => origin) : [];
+}
 
 function titleOf(
   { title, stage }: PlannedStage,

@@ -11,11 +11,11 @@ import type { TreeEntry } from './entry.ts';
 import { STRICT } from './walk.ts';
 import type { TreeWorker } from './worker.ts';
 
-const BATCH_BYTES = 1 << 20;
+const BATCH_BYTES = 512 << 10;
 const BATCH_FILES = 64;
-const PIECE = 2 << 20;
+const PIECE = 1 << 20;
 /** What most small files fit into. */
-const FIRST = 32 << 10;
+const FIRST = 16 << 10;
 const ABSENT = [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ELOOP, ERRNO.ENXIO];
 
 /** Reading must not change the time of access, wait for a FIFO, or follow a link. */

@@ -1,6 +1,15 @@
 // One file of a tree, as statx(2) describes it.
 import { type Bytes, fromArray } from '../../linux/bytes.ts';
-import { S_IFMT } from '../../linux/constants/open.ts';
+import {
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+} from '../../linux/constants/open.ts';
 
 export type EntryType = 'file' | 'directory' | 'symlink' | 'character' | 'block' | 'fifo' | 'socket';
 
@@ -36,15 +45,15 @@ export const STATX_SIZE = 256;
 /** STATX_BASIC_STATS: everything but the time of birth. */
 export const STATX_BASIC = 0x7ff;
 
-const TYPES: Readonly<Record<number, EntryType>> = {
-  16807: 'file',
-  9604: 'directory',
-  21609: 'symlink',
-  4802: 'character',
-  14406: 'block',
-  2401: 'fifo',
-  26411: 'socket',
-};
+const TYPES: ReadonlyMap<number, EntryType> = new Map([
+  [S_IFREG, 'file'],
+  [S_IFDIR, 'directory'],
+  [S_IFLNK, 'symlink'],
+  [S_IFCHR, 'character'],
+  [S_IFBLK, 'block'],
+  [S_IFIFO, 'fifo'],
+  [S_IFSOCK, 'socket'],
+]);
 
 /** struct statx: offsets of linux/stat.h. */
 export function parseStatx(bytes: Uint8Array, path: Bytes): TreeEntry {
@@ -55,7 +64,7 @@ export function parseStatx(bytes: Uint8Array, path: Bytes): TreeEntry {
   const mode = view.getUint16(28, true);
   return {
     path,
-    type: TYPES[mode & S_IFMT] ?? 'file',
+    type: TYPES.get(mode & S_IFMT) ?? 'file',
     mode: mode & 0o7777,
     uid: word(20),
     gid: word(24),
