@@ -40,7 +40,7 @@ class Reader {
     while (found.length < COUNT_LIMIT) {
       this.take(SEPARATORS);
       const scheme = this.take(TOKEN);
-      if (scheme === undefined) return;
+      if (scheme === undefined || !' \t,'.includes(this.text.charAt(this.at))) return;
       const parameters = new Map<string, string>();
       found.push({ scheme: scheme.toLowerCase(), parameters });
       if (this.text[this.at] !== ' ' && this.text[this.at] !== '\t') continue;
