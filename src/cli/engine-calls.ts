@@ -1,6 +1,7 @@
 // The calls of the commands into src/engine, each loaded when it is made.
 
-import type { EngineCalls } from './context.ts';
+import type { Bytes } from '../linux/bytes.ts';
+import type { Context, EngineCalls } from './context.ts';
 import { stateRoot } from './state-root.ts';
 
 export const engineCalls: EngineCalls = {
@@ -21,10 +22,21 @@ export const engineCalls: EngineCalls = {
       target,
       asJson,
     ),
-  repair: async (dryRun, context) =>
-    (
-      await (
-        await import('../engine/repair.ts')
-      ).repair(context.port, { stateRoot: stateRoot(context), dryRun })
-    ).join('\n'),
+  repair: async (dryRun, context) => {
+    const { repair } = await import('../engine/repair.ts');
+    const lines = await repair(context.port, { stateRoot: stateRoot(context), dryRun });
+    const places = await repairPlaces(dryRun, context);
+    return [...lines, ...places.map((place) => `${dryRun ? 'would remove' : 'removed'} ${place}`)].join('\n');
+  },
 };
+
+/** What containers of images have left. Who has no home has no images either. */
+async function repairPlaces(dryRun: boolean, { port, globals }: Context): Promise<readonly Bytes[]> {
+  const [{ removeAbandoned }, { homeOf, storeLocation }] = await Promise.all([
+    import('../engine/images/prune.ts'),
+    import('../image/store/location.ts'),
+  ]);
+  if (port.uid !== 0 && globals.dataRoot === undefined && homeOf(port) === undefined) return [];
+  const { root } = await storeLocation(port, globals.dataRoot);
+  return await removeAbandoned(port, root, dryRun);
+}

@@ -28,7 +28,7 @@ export const command: Command = {
     const warning = `WARNING! This will remove:\n  - all stopped containers\n  - ${images}\n  - unused build cache\n`;
     if (!flagOn(parsed, 'force') && !(await confirmed(context, warning))) return;
     const pruned = await inShop(context, async (shop) => {
-      const places = await removeAbandoned(shop);
+      const { length: places } = await removeAbandoned(shop.port, shop.store.root);
       if (places > 0)
         context.out(`Removed what ${places} interrupted ${places === 1 ? 'run has' : 'runs have'} left\n`);
       return await prune(shop, { all, filters: flagList(parsed, 'filter') });

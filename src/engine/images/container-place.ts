@@ -5,6 +5,7 @@
 //
 // An owner that is dead has left its directory, whatever state directory it used. All of it vanishes with an attached
 // run; a power cut leaves nothing that anybody needs, so that nothing waits for the disk.
+import type { Disk } from '../../host/disk.ts';
 import type { Port } from '../../host/port.ts';
 import type { Pin } from '../../image/store/pins.ts';
 import { removeTree } from '../../image/store/tree-removal.ts';
@@ -51,12 +52,25 @@ export function placeOf(root: Bytes, id: Bytes): Bytes {
   return `${containers(root)}/${id}`;
 }
 
-/** Makes the directory of a container that is about to start; it is named before anything else is in it. */
-export function makePlace(port: Port, root: Bytes, owner: Omit<PlaceOwner, 'bootId' | 'keeper'>): Bytes {
+/** What the name of a directory begins with that has no owner yet. */
+const UNNAMED = '.new-';
+/** Milliseconds after which a directory that still has none has been left. */
+const GRACE = 60_000;
+
+/** Makes the directory of a container that is about to start; it has an owner when others see it. */
+export function makePlace(
+  port: Port,
+  disk: Disk,
+  root: Bytes,
+  owner: Omit<PlaceOwner, 'bootId' | 'keeper'>,
+): Bytes {
   const place = placeOf(root, owner.id);
-  port.makeDirectory(place);
+  const fresh = placeOf(root, `${UNNAMED}${owner.id}`);
   const whole: PlaceOwner = { ...owner, bootId: bootId(port), keeper: identify(port, port.pid) };
-  port.replaceFile(`${place}/owner`, stringifyJson(whole), 0o600);
+  disk.makeDirectory(containers(root), 0o700);
+  disk.makeDirectory(fresh, 0o700);
+  port.replaceFile(`${fresh}/owner`, stringifyJson(whole), 0o600);
+  disk.rename(fresh, place);
   return place;
 }
 
@@ -94,10 +108,16 @@ export function placesInUse(port: Port, root: Bytes): PlaceOwner[] {
 }
 
 /** Directories whose keepers have died, or that are damaged. */
-export function abandonedPlaces(port: Port, root: Bytes): Bytes[] {
-  return allPlaces(port, root).flatMap(({ path, owner }) =>
-    owner === undefined || !isKept(port, owner) ? [path] : [],
-  );
+export function abandonedPlaces(port: Port, disk: Disk, root: Bytes): Bytes[] {
+  const unnamed = port.list(containers(root)).filter((name) => name.startsWith(UNNAMED));
+  const left = unnamed
+    .map((name) => placeOf(root, name))
+    .filter((path) => {
+      const modified = disk.stat(path)?.modified;
+      return modified !== undefined && Date.now() - modified > GRACE;
+    });
+  const dead = allPlaces(port, root).filter(({ owner }) => owner === undefined || !isKept(port, owner));
+  return [...left, ...dead.map(({ path }) => path)];
 }
 
 /** What a garbage collection must leave for running containers. */
@@ -109,7 +129,8 @@ function allPlaces(
   port: Port,
   root: Bytes,
 ): { readonly path: Bytes; readonly owner: PlaceOwner | undefined }[] {
-  return port.list(containers(root)).map((id) => {
+  const ids = port.list(containers(root)).filter((name) => !name.startsWith(UNNAMED));
+  return ids.map((id) => {
     const path = placeOf(root, id);
     return { path, owner: readOwner(port, path, id) };
   });

@@ -45,18 +45,21 @@ export function noMatch(
 ): CaissonError {
   const offered = offeredPlatforms(index);
   const list = offered.length === 0 ? 'it names none' : `it has ${offered.join(', ')}`;
-  const foreign = offered.filter((name) => name.startsWith('linux/'));
+  const own = platformName(host);
+  const hints = offered.includes(own)
+    ? [`--platform ${own} is what runs here`]
+    : offered
+        .filter((name) => name.startsWith('linux/'))
+        .slice(0, 1)
+        .map(
+          (name) => `an image for another processor is pulled with --platform ${name}, and needs an emulator`,
+        );
   return new CaissonError(
     `no matching manifest for ${platformName(wanted)} in the manifest list entries of ${what}: ${list}`,
     {
       code: 'EPLATFORM',
       exitCode: 1,
-      details: [
-        sharesKernel(host),
-        ...(foreign.length > 0
-          ? [`an image for another processor is pulled with --platform ${foreign[0]}, and needs an emulator`]
-          : []),
-      ],
+      details: [sharesKernel(host), ...hints],
     },
   );
 }

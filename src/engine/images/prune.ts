@@ -1,4 +1,6 @@
 // `image prune` and `system prune`: images that nobody needs, what containers have left, and then the garbage.
+import { nodeDisk } from '../../host/node-disk.ts';
+import type { Port } from '../../host/port.ts';
 import { pruneImages } from '../../image/store/prune.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Digest } from '../../spec/digest.ts';
@@ -58,9 +60,9 @@ function deletedOf(images: readonly StoredImage[], lost: readonly StoredImage[])
   return [...new Set(found)];
 }
 
-/** Takes away the directories of containers whose command was killed. Their number. */
-export async function removeAbandoned({ port, store }: Pick<Shop, 'port' | 'store'>): Promise<number> {
-  const places = abandonedPlaces(port, store.root);
-  for (const place of places) await removePlace(port, place);
-  return places.length;
+/** Takes away the directories of containers whose command was killed. The directories. */
+export async function removeAbandoned(port: Port, root: Bytes, dryRun = false): Promise<Bytes[]> {
+  const places = abandonedPlaces(port, nodeDisk(), root);
+  if (!dryRun) for (const place of places) await removePlace(port, place);
+  return places;
 }

@@ -2,6 +2,7 @@
 
 import type { UserDatabase } from '../../frontends/docker/facts.ts';
 import { imageConfigOf } from '../../frontends/docker/image-config.ts';
+import { nodeDisk } from '../../host/node-disk.ts';
 import type { Port } from '../../host/port.ts';
 import type { LayerPath } from '../../image/store/layers.ts';
 import { enterOwnUserNamespace } from '../../image/user-namespace.ts';
@@ -71,7 +72,7 @@ async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): P
   if (warning !== undefined) use.warn(warning);
   const { manifest, config, chains } = image;
   const layers = visibleLayers(await unpackAll(shop, layersOf(manifest.layers, config.diffIds, chains)));
-  const place = makePlace(port, shop.store.root, {
+  const place = makePlace(port, nodeDisk(), shop.store.root, {
     id: use.id,
     name: options.name,
     image: image.top,
