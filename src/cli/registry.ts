@@ -102,7 +102,6 @@ export const CATALOGUE: Catalogue = { summary: SUMMARY, flags: GLOBAL_FLAGS, ent
 
 /** docker's commands that a later issue brings: refused by name. */
 export const LATER_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ...names('images (issue 4)', 'build'),
   ...names(
     'the engine (issue 5)',
     'create start stop kill restart pause unpause wait rm ps logs attach exec top stats rename update cp events prune container volume',

@@ -52,7 +52,7 @@ function secretOf(port: Port, text: string): [string, Source] {
   if (env !== undefined && file !== undefined) throw wrong('secret', text, 'env and src are given both');
   if (env !== undefined) return [id, { kind: 'env', name: env }];
   if (file !== undefined) return [id, { kind: type === 'env' ? 'env' : 'file', name: file }];
-  // As buildx: a variable of that name, else a file.
+  // As docker: a variable of that name, else a file.
   return [id, { kind: variable(port, id) === undefined ? 'file' : 'env', name: id }];
 }
 
