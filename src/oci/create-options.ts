@@ -98,5 +98,7 @@ function bundleOf({ port, parsed }: Invocation): Bytes {
   const given = parsed.text('bundle') ?? '.';
   const directory = absolute(port, given).replace(/(?:\/\.?)+$/, '') || '/';
   if (port.stat(directory)?.type === 'directory') return directory;
-  throw new CaissonError(`chdir ${parsed.text('bundle') ?? directory}: no such file or directory`, { code: 'ENOBUNDLE' });
+  throw new CaissonError(`chdir ${parsed.text('bundle') ?? directory}: no such file or directory`, {
+    code: 'ENOBUNDLE',
+  });
 }

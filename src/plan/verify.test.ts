@@ -244,6 +244,7 @@ const BREAKAGES: readonly (readonly [string, Plan, Change])[] = [
   ['read-only-root-before-execute', FULL, swap('readonly-root', 'execute')],
   ['umask-before-nodes', FULL, drop('umask')],
   ['devpts-before-terminal', FULL, swap('isolate-mounts', 'terminal')],
+  ['namespace-root-before-pivot', FULL, drop('leave-chroot')],
   ['directory-after-pivot', CWD, swap('pivot-root', 'working-directory')],
   ['execute-last', FULL, add('execute', unshare(NEWTIME))],
   ['session-before-terminal', FULL, drop('session')],

@@ -2,6 +2,7 @@
 import { cgroupFiles, cgroupSteps } from '../cgroups/create.ts';
 import { freezerRequestFile } from '../cgroups/freezer.ts';
 import { type CgroupLayout, cgroupLayout, type Hierarchy, unifiedMountPoint } from '../cgroups/layout.ts';
+import { cgroupOwner, SAME_GROUP } from '../cgroups/ownership.ts';
 import { type Cgroup, cgroupPath, cgroupsAt } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
@@ -96,6 +97,7 @@ export function planCgroups(
   // A directory that is there already costs two more looks at each: that nothing runs in it, and that it is thawed.
   const present = wanted.filter(({ directory }) => port.stat(directory) !== undefined);
   if (present.length > 0) refuseUnfit(port, present);
+  const owner = facts.privileged ? cgroupOwner(spec, layout) : undefined;
   const defaults = asRunc ? [...DEFAULT_RULES, TUNNEL] : DEFAULT_RULES;
   const made = cgroupSteps(withDefaultDevices(spec.linux?.resources ?? {}, defaults), layout, path, {
     cgroups: wanted,
@@ -103,6 +105,7 @@ export function planCgroups(
     absent,
     ...(guard === undefined ? {} : { release: releaseStep(guard) }),
     leaf: present.length > 0 ? 'empty' : 'new',
+    ...(owner === undefined ? {} : { owner: { uid: owner, gid: SAME_GROUP, ...delegatedFiles(port) } }),
     deviceProvenance: deviceProvenance(spec, defaults),
     devices: facts.privileged && facts.initialUserNamespace ? 'enforce' : 'skip',
   });
@@ -118,6 +121,12 @@ export function planCgroups(
     madeParents: [...absent],
     warnings: made.ignored.map(({ provenance, reason }) => `${provenance}: ${reason}`),
   };
+}
+
+/** The files that may be given away with a cgroup, where the kernel says (cgroups(7), Delegation). */
+function delegatedFiles(port: Port): { readonly files?: readonly Bytes[] } {
+  const text = port.readFile('/sys/kernel/cgroup/delegate');
+  return text === undefined ? {} : { files: text.split('\n').filter((name) => name !== '') };
 }
 
 /** cgroup.procs cannot be read in a threaded cgroup (EOPNOTSUPP). */

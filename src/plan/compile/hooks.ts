@@ -185,7 +185,9 @@ export function enterContainer(
   const started = kind === 'startContainer';
   const has = (type: LinuxNamespaceType) => c.namespaces.has(type);
   const cwd = started ? slot('container_cwd', { reply: true }) : undefined;
-  const root = started && !has('mount') ? slot('container_root', { reply: true }) : undefined;
+  // Where setns(2) need not lead to it: the root of a process, or a chroot that the runtime is in.
+  const elsewhere = !started || !has('mount');
+  const root = elsewhere ? slot('container_root', { reply: true }) : undefined;
   const time = has('time') ? slot('container_time', { reply: true }) : undefined;
   const open = (name: Bytes, flags: number, result: Slot | undefined) =>
     result === undefined

@@ -14,13 +14,15 @@ import {
   AT_RECURSIVE,
   O_CLOEXEC,
   O_PATH,
+  O_RDONLY,
   RESOLVE_NO_XDEV,
 } from '../../linux/constants/open.ts';
+import { CLONE_NEWNS } from '../../linux/constants/process.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import type { RootfsPropagation } from '../../spec/runtime-spec.ts';
-import { call, string } from '../call.ts';
+import { type Call, call, slot, string } from '../call.ts';
 import * as sys from '../syscalls.ts';
-import { type Context, namespacePointer, unsupported } from './context.ts';
+import { type Context, namespacePointer, relative, unsupported } from './context.ts';
 
 const PROPAGATION: Readonly<Record<RootfsPropagation, number>> = {
   shared: MS_SHARED,
@@ -65,7 +67,9 @@ export function pivotRoot(c: Context): void {
     const away = (c.options.kernelMounts ?? []).map((path) =>
       sys.umount2(path, MNT_DETACH, { tolerate: [ERRNO.EINVAL, ERRNO.EPERM, ERRNO.ENOENT] }),
     );
-    c.child('detach-kernel-mounts', 'detach procfs and sysfs of the host', 'option: --no-pivot', away);
+    leaveChroot(c, () =>
+      c.child('detach-kernel-mounts', 'detach procfs and sysfs of the host', 'option: --no-pivot', away),
+    );
     // MS_MOVE over / and chroot, for roots on ramfs where pivot_root(2) is refused; weaker, and only when asked for.
     c.child('pivot-root', 'move the root over / and change into it', 'option: --no-pivot', [
       sys.fchdir(c.root),
@@ -75,6 +79,7 @@ export function pivotRoot(c: Context): void {
     ]);
     return;
   }
+  leaveChroot(c);
   c.child('pivot-root', 'make the root the root, and detach the old one', '/root/path', [
     sys.fchdir(c.root),
     sys.pivotRoot('.', '.'),
@@ -83,6 +88,34 @@ export function pivotRoot(c: Context): void {
     // Above the new root there must be nothing: EXDEV if a mount of the old one were left on it.
     sys.openat2(sys.AT_FDCWD, '..', O_PATH | O_CLOEXEC, RESOLVE_NO_XDEV),
   ]);
+}
+
+/**
+ * The caller may be in a chroot, which nothing tells. pivot_root(2) would leave the root of the mount namespace above the
+ * container's, and setns(2) leads there: an exec would find itself in the host's tree. setns(2) to the own namespace
+ * leads out of a chroot. `between`: what needs the chroot's paths, and may take the procfs away.
+ */
+function leaveChroot(c: Context, between: () => void = () => undefined): void {
+  if (isOverRoot(c)) {
+    between();
+    return;
+  }
+  const own = slot('own_mount_namespace');
+  c.child('mount-namespace', 'open the own mount namespace', '/root/path', [
+    sys.openat(sys.AT_FDCWD, '/proc/self/ns/mnt', O_RDONLY | O_CLOEXEC, 0, { result: own }),
+  ]);
+  between();
+  c.child('leave-chroot', 'go to the root of the mount namespace', '/root/path', [
+    sys.setns(own, CLONE_NEWNS),
+    sys.close(own),
+  ]);
+}
+
+/** A root that has been attached over `/`, which setns(2) leads into. */
+function isOverRoot(c: Context): boolean {
+  if (relative(c.spec.root?.path ?? '/') === '') return true;
+  const over = ({ name, args }: Call) => name === 'move_mount' && args[2]?.kind === 'number';
+  return c.options.root.steps.some(({ calls }) => calls.some(over));
 }
 
 /** What the configuration wants the container's own root to propagate, once nothing can leak any more. */

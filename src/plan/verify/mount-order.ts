@@ -45,6 +45,15 @@ function changedWhenAttached(time: Timeline) {
   return [];
 }
 
+const leavesChroot = is.both(child, is.inStep('leave-chroot'), is.named('setns'));
+const attachesRootElsewhere = is.both(
+  child,
+  is.inStep('root'),
+  is.named('move_mount'),
+  ({ call }) => is.slotAt(call, 2) !== undefined,
+);
+const attachesInMounts = is.both(child, is.inStep('mount'), is.named('move_mount'));
+
 export const MOUNT_ORDER: readonly Constraint[] = [
   {
     id: 'isolate-before-mounts',
@@ -90,6 +99,16 @@ export const MOUNT_ORDER: readonly Constraint[] = [
     reason: "sources are looked up in the host's tree, which is gone afterwards",
     source: 'launcher.md 4.4 steps 13 and 16',
     check: before(is.both(attachesInChild, is.not(is.inStep('pivot-root'))), is.changesRoot),
+  },
+  {
+    id: 'namespace-root-before-pivot',
+    order: 'setns to the own mount namespace before the change of root, after all lookups of sources',
+    reason: "in a chroot the host's root would stay that of the namespace, and exec would lead there",
+    source: 'setns(2), pivot_root(2)',
+    check: (time) =>
+      time.child.some(attachesRootElsewhere)
+        ? every(needs(is.changesRoot, leavesChroot), before(attachesInMounts, leavesChroot))(time)
+        : [],
   },
   {
     id: 'old-root-detached',

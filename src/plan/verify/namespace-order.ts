@@ -202,7 +202,12 @@ export const NAMESPACE_ORDER: readonly Constraint[] = [
     reason: 'a sysctl belongs to the namespace of its writer',
     source: 'launcher.md 4.4 step 10; namespaces(7)',
     check: before(
-      is.both(is.child, is.named('unshare', 'setns'), is.not(is.unshares(CLONE_NEWTIME))),
+      is.both(
+        is.child,
+        is.named('unshare', 'setns'),
+        is.not(is.unshares(CLONE_NEWTIME)),
+        is.not(is.inStep('leave-chroot')),
+      ),
       is.inStep('sysctl'),
     ),
   },
