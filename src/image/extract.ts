@@ -17,10 +17,11 @@ import type { ExtractOptions, ExtractSummary } from './extract-options.ts';
 import type { Target } from './extract-target.ts';
 import { Attributes } from './layer/attributes.ts';
 import { type Place, tolerating } from './layer/batch-writer.ts';
+import { clearDirectoryAttributes } from './layer/clear-attributes.ts';
 import { ContentWindow } from './layer/content-window.ts';
 import type { Conversation, Failure } from './layer/conversation.ts';
 import { deviceNumber, typeBits } from './layer/node-type.ts';
-import { notEmpty, Obstacles } from './layer/obstacles.ts';
+import { Obstacles } from './layer/obstacles.ts';
 import { OpenDirectories } from './layer/open-directories.ts';
 import { TreeCalls } from './layer/tree-calls.ts';
 import { OVERLAY_WHITEOUT, type Whiteout, whiteoutOf } from './layer/whiteout.ts';
@@ -45,7 +46,6 @@ const REPLACED = tolerating(ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ELOOP);
 const CLOSED = tolerating(ERRNO.EBADF);
 /** Bytes of memory for a name, beside its own. */
 const PER_NAME = 120;
-
 interface Directory {
   /** Absent for one that the archive only implies. */
   entry?: TarEntry;
@@ -121,14 +121,22 @@ export class Extractor {
 
   /** Sets the attributes of the directories, deepest first. */
   async finish(): Promise<ExtractSummary> {
-    const deepestFirst = [...this.directories.keys()].sort().reverse();
-    for (const path of deepestFirst) {
+    if (this.options.whiteouts === 'apply') await this.clearAttributes();
+    for (const path of [...this.directories.keys()].sort().reverse()) {
       this.directoryAttributes(path, this.directories.get(path) as Directory);
       if (this.isFull()) await this.flush();
     }
     await this.flush();
     await this.conversation.settle();
     return this.summary;
+  }
+
+  /** A directory of a layer below gets the attributes of this one's entry, and keeps no others. */
+  private async clearAttributes(): Promise<void> {
+    await this.flush();
+    await this.conversation.settle();
+    const described = [...this.directories].flatMap(([path, { entry }]) => (entry ? [{ path, entry }] : []));
+    await clearDirectoryAttributes(this.conversation, this.target.root, this.calls, described);
   }
 
   private isFull(): boolean {
@@ -376,22 +384,16 @@ export class Extractor {
   }
 
   /** What was there already is removed, and the record played again. */
-  private async repair({ index, errno, subject, call }: Failure): Promise<number | undefined> {
-    if (errno !== ERRNO.EEXIST) return undefined;
-    const cut = subject.indexOf('/');
-    const [what, path] = [subject.slice(0, cut), subject.slice(cut + 1)];
-    if (what === 'whiteout ') {
-      // It is there in this layer: a file that hides what is below, or a directory that shall.
-      this.whiteouts.delete(path);
-      const known = this.directories.get(path);
-      if (known !== undefined) known.opaque = true;
-      return index + 1;
-    }
-    if (what !== 'unpack ') return undefined;
-    if (call === 'mkdirat') return (await this.obstacles.removeFile(path)) ? index : index + 1;
-    if ((await this.obstacles.removeOne(path)) === 'gone') return index;
-    if (this.options.replace !== true) throw notEmpty(path);
-    await this.obstacles.remove(path);
-    return index;
+  private async repair(failure: Failure): Promise<number | undefined> {
+    if (failure.errno !== ERRNO.EEXIST) return undefined;
+    const cut = failure.subject.indexOf('/');
+    const path = failure.subject.slice(cut + 1);
+    if (failure.subject.slice(0, cut) === 'unpack ')
+      return this.obstacles.clear(failure, path, this.options.replace === true);
+    // A whiteout: it is there in this layer, a file that hides what is below, or a directory that shall.
+    this.whiteouts.delete(path);
+    const known = this.directories.get(path);
+    if (known !== undefined) known.opaque = true;
+    return failure.index + 1;
   }
 }

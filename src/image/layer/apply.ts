@@ -30,8 +30,10 @@ export interface ApplyOptions {
   readonly check?: () => void | Promise<void>;
   /** Bytes of the archive, uncompressed; default 1 TiB. */
   readonly sizeLimit?: number;
-  /** How many times as long as the compressed bytes it may be once it has more than 4 GiB; default 500. */
+  /** How many times as long as the compressed bytes it may be, once it has more than `ratioFrom`; default 500. */
   readonly ratioLimit?: number;
+  /** Bytes; default 4 GiB. */
+  readonly ratioFrom?: number;
   readonly memberLimit?: number;
   readonly nameLimit?: number;
 }
@@ -147,13 +149,13 @@ class Bounds {
   }
 
   take(length: number, archiveHasEnded: boolean): void {
-    const { sizeLimit = 2 ** 40, ratioLimit = 500, progress, cause } = this.options;
+    const { sizeLimit = 2 ** 40, ratioLimit = 500, ratioFrom = RATIO_FROM, progress, cause } = this.options;
     this.size += length;
     if (archiveHasEnded) this.trailer += length;
     const why =
       this.size > sizeLimit
         ? `more than ${sizeLimit} bytes are in it`
-        : this.size > RATIO_FROM && this.size > ratioLimit * this.read
+        : this.size > ratioFrom && this.size > ratioLimit * this.read
           ? `${this.read} bytes become more than ${this.size}`
           : this.trailer > TRAILER_LIMIT
             ? `more than ${TRAILER_LIMIT} bytes follow its end`

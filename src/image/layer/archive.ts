@@ -143,7 +143,7 @@ function whiteoutOfPath(path: Bytes): Bytes {
   return parent === '' ? whiteoutName(name) : `${parent}/${whiteoutName(name)}`;
 }
 
-/** An attribute of overlayfs, under root's name or a user's (overlayfs.rst, User xattr). */
+/** An attribute of overlayfs, under root's name or a user's (overlayfs.rst). */
 export function overlayAttribute({ xattrs }: TreeNode, name: Bytes): Bytes | undefined {
   return xattrs.get(`trusted.overlay.${name}`) ?? xattrs.get(`user.overlay.${name}`);
 }

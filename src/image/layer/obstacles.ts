@@ -10,7 +10,7 @@ import { ERRNO } from '../../linux/errno.ts';
 import { IN_ROOT } from '../../plan/compile/destination.ts';
 import { refused, splitPath } from '../member-path.ts';
 import { tolerating } from './batch-writer.ts';
-import { type Conversation, slotOf } from './conversation.ts';
+import { type Conversation, type Failure, slotOf } from './conversation.ts';
 import { DT_DIR, DT_UNKNOWN, listDirectory } from './directory-entries.ts';
 import { TreeCalls } from './tree-calls.ts';
 
@@ -37,6 +37,18 @@ export class Obstacles {
     this.conversation = conversation;
     this.root = root;
     this.calls = new TreeCalls(arch);
+  }
+
+  /**
+   * After a record that failed because `path` is there already: the record to go on from. A directory stays where one is
+   * to be made. Throws CaissonError EARCHIVE for one with something in it, unless `all` may be removed.
+   */
+  async clear({ index, call }: Failure, path: Bytes, all: boolean): Promise<number> {
+    if (call === 'mkdirat') return (await this.removeFile(path)) ? index : index + 1;
+    if ((await this.removeOne(path)) === 'gone') return index;
+    if (!all) throw refused(path, 'would replace a directory that is not empty');
+    await this.remove(path);
+    return index;
   }
 
   /** Removes a file or an empty directory; whether a directory with something in it is left. */
@@ -126,9 +138,4 @@ export class Obstacles {
     calls.about(`remove what is in /${path}`);
     await this.conversation.ask(calls);
   }
-}
-
-/** The error where a directory with something in it is in the way. */
-export function notEmpty(path: Bytes): Error {
-  return refused(path, 'would replace a directory that is not empty');
 }

@@ -156,6 +156,11 @@ export class TreeCalls extends BatchWriter {
     this.place(file).string(name);
   }
 
+  flistxattr(file: Place, buffer: number, length: number, allowance: Allowance): void {
+    this.begin('flistxattr', allowance);
+    this.place(file).outPointer(buffer).number(length);
+  }
+
   statx(dir: Place, name: Bytes, flags: number, mask: number, buffer: number, allowance?: Allowance): void {
     this.begin('statx', allowance);
     this.place(dir).string(name).number(flags).number(mask).outPointer(buffer);
