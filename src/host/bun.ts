@@ -249,6 +249,7 @@ export function bunPort(programs: Programs): Port {
     entries: nodeFiles.entries,
     readLink: files.readLink,
     readChunks: nodeFiles.readChunks,
+    readInputChunks: nodeFiles.readInputChunks,
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,
     appendFile: nodeFiles.appendFile,

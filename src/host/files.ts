@@ -135,14 +135,37 @@ const CHUNK = 256 << 10;
 export async function* readChunks(path: Bytes): AsyncIterable<Uint8Array> {
   const fd = fs().openSync(nodePath(path), 'r');
   try {
-    for (;;) {
-      const buffer = new Uint8Array(CHUNK);
-      const got = fs().readSync(fd, buffer);
-      if (got === 0) return;
-      yield buffer.subarray(0, got);
-    }
+    yield* chunksOf(fd);
   } finally {
     fs().closeSync(fd);
+  }
+}
+
+/** Standard input by its descriptor, for a socket has no path; not closed. */
+export function readInputChunks(): AsyncIterable<Uint8Array> {
+  return chunksOf(0);
+}
+
+/** Whoever gave us the descriptor may have made it non-blocking: then it is looked at again a little later. */
+const NOTHING_YET = 5;
+
+async function* chunksOf(fd: number): AsyncIterable<Uint8Array> {
+  for (;;) {
+    const buffer = new Uint8Array(CHUNK);
+    const got = readSome(fd, buffer);
+    if (got === 0) return;
+    if (got === undefined) await new Promise((resolve) => setTimeout(resolve, NOTHING_YET));
+    else yield buffer.subarray(0, got);
+  }
+}
+
+/** 0 at the end, undefined while there is nothing. */
+function readSome(fd: number, buffer: Uint8Array): number | undefined {
+  try {
+    return fs().readSync(fd, buffer);
+  } catch (error) {
+    if ((error as { readonly code?: string }).code === 'EAGAIN') return undefined;
+    throw error;
   }
 }
 

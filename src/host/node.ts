@@ -140,6 +140,7 @@ export function nodePort(programs: ProgramPaths = builtPrograms()): Port {
     entries: files.entries,
     readLink: files.readLink,
     readChunks: files.readChunks,
+    readInputChunks: files.readInputChunks,
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,
     appendFile: files.appendFile,

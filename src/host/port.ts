@@ -109,6 +109,8 @@ export interface Port {
   readFile(path: Bytes, limit?: number): Bytes | undefined;
   /** Standard input to its end, whatever it is: a socket cannot be opened again by a path. Throws Error beyond 16 MiB. */
   readInput(): Bytes;
+  /** Standard input of any length, piece by piece. A host may leave this out. */
+  readInputChunks?(): AsyncIterable<Uint8Array>;
   stat(path: Bytes): FileStat | undefined;
   /** Names in a host directory; empty when there is none. */
   list(path: Bytes): readonly Bytes[];

@@ -57,7 +57,7 @@ export function fileSource(port: Port, path: Bytes): Source {
 
 /** Standard input, kept in the store's directory while it is needed: an archive may have to be read twice. */
 export async function inputSource(shop: Shop): Promise<Source> {
-  return await keptSource(shop, shop.port.readChunks('/proc/self/fd/0'));
+  return await keptSource(shop, shop.port.readInputChunks?.() ?? shop.port.readChunks('/proc/self/fd/0'));
 }
 
 /** What an address answers. Throws CaissonError `ENETWORK`. */
