@@ -25,7 +25,7 @@ function clausesOf(text: string): Clause[] | undefined {
     if (found === null) return undefined;
     const [, who = '', actions = ''] = found;
     const mask = who === '' ? 0o7777 : [...who].reduce((sum, each) => sum | (WHO[each] ?? 0), 0);
-    for (const [, operator = '+', permissions = ''] of actions.matchAll(/([-+=])([rwxXst]*|[ugo])/g))
+    for (const [, operator = '+', permissions = ''] of actions.matchAll(/([-+=])([ugo]|[rwxXst]*)/g))
       clauses.push({ who: mask, operator: operator as Clause['operator'], permissions });
   }
   return clauses;
