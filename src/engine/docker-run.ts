@@ -19,7 +19,6 @@ import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
 import type { OpenedImage, OpenImage } from './opened-image.ts';
 import { explainForeignRoot } from './platform.ts';
-import { importTar } from './rootfs-import.ts';
 import { directoryImageRoot, hostImageRoot } from './roots.ts';
 import { readUsers } from './user-database.ts';
 
@@ -89,6 +88,8 @@ async function rootDirectory(
   if (choice.kind !== 'archive') return '/';
   const target = `${stateDirectory}/rootfs`;
   port.makeDirectory(target);
+  // Only an archive needs what unpacks one.
+  const { importTar } = await import('./rootfs-import.ts');
   await importTar(port, choice.path, target, signals);
   return target;
 }
