@@ -3,14 +3,13 @@
 import assert from 'node:assert/strict';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { nodePort } from '../../src/host/node.ts';
 import { nodeDisk } from '../../src/host/node-disk.ts';
 import { assertSound } from '../../src/image/store/image.testing.ts';
 import { openStore } from '../../src/image/store/store.ts';
 import { type Action, act } from './actions.ts';
-import { images, makeTemporary, openReal, work } from './world.ts';
+import { images, makeTemporary, openReal, port, work } from './world.ts';
 
-const directory = makeTemporary();
+const directory = makeTemporary(true);
 after(() => {
   rmSync(directory, { recursive: true, force: true });
 });
@@ -18,7 +17,7 @@ after(() => {
 /** What is there is sound, and a pull and a collection by another program leave no trace of the killed one. */
 async function checkAndFinish(root: string, where: string): Promise<void> {
   const location = { root, durability: 'off' } as const;
-  const store = await openStore(nodePort(), nodeDisk(), location);
+  const store = await openStore(await port(), nodeDisk(), location);
   await assertSound(store, nodeDisk(), where, root);
   assert.deepEqual((await store.verify()).findings, [], where);
   await act(store, ['pull', 'one']);

@@ -5,8 +5,9 @@ import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { nodeDisk } from '../../src/host/node-disk.ts';
 import { assertSound } from '../../src/image/store/image.testing.ts';
+import { openStore } from '../../src/image/store/store.ts';
 import type { Action } from './actions.ts';
-import { images, LONG, makeTemporary, openReal, type WorkerEnded, work } from './world.ts';
+import { images, LONG, makeTemporary, openReal, port, type WorkerEnded, work } from './world.ts';
 
 const directory = makeTemporary();
 after(() => {
@@ -112,9 +113,7 @@ test('what waits for another program says so, and goes on within moments of its 
   assert.ok(image !== undefined);
   const taken = await one.blobs.ingest(image.manifest);
   const said: string[] = [];
-  const { openStore } = await import('../../src/image/store/store.ts');
-  const { nodePort } = await import('../../src/host/node.ts');
-  const other = await openStore(nodePort(), nodeDisk(), { root }, { waiting: (what) => said.push(what) });
+  const other = await openStore(await port(), nodeDisk(), { root }, { waiting: (what) => said.push(what) });
   const waiting = other.blobs.ingest(image.manifest);
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.deepEqual(said, [`another caisson takes in ${image.manifest.digest}`]);

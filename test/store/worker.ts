@@ -3,12 +3,11 @@
 //   node worker.js '{"root": "/x", "actions": [["pull", "one"]], "killAt": 3}'
 //
 // Prints one line for each action when it is done, with what it did.
-import { nodePort } from '../../src/host/node.ts';
 import { nodeDisk } from '../../src/host/node-disk.ts';
 import { openStore } from '../../src/image/store/store.ts';
 import { CaissonError } from '../../src/spec/error.ts';
 import { type Action, act } from './actions.ts';
-import { stepping } from './world.ts';
+import { port, stepping } from './world.ts';
 
 interface Task {
   readonly root: string;
@@ -30,7 +29,7 @@ const disk = stepping(nodeDisk(), () => {
 async function one(): Promise<void> {
   const location = { root: task.root, durability: task.durability ?? 'full' };
   for (const action of task.actions) {
-    const store = await openStore(nodePort(), disk, location);
+    const store = await openStore(await port(), disk, location);
     try {
       process.stdout.write(`${await act(store, action)}\n`);
     } finally {

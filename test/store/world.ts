@@ -1,12 +1,14 @@
 // What the tests of the store on a real disk share: images, a disk that counts its changes, programs that use a store.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Disk, DiskFile } from '../../src/host/disk.ts';
 import { nodePort } from '../../src/host/node.ts';
 import { nodeDisk } from '../../src/host/node-disk.ts';
+import type { Port } from '../../src/host/port.ts';
+import { builtPrograms, readProgram } from '../../src/host/programs.ts';
 import { type TestImage, testImage } from '../../src/image/store/image.testing.ts';
 import { openStore, type Store } from '../../src/image/store/store.ts';
 
@@ -61,12 +63,22 @@ export function stepping(disk: Disk, step: (what: string) => void): Disk {
   };
 }
 
-export function makeTemporary(): string {
-  return mkdtempSync(`${tmpdir()}/caisson-store-`);
+/** The port of this process, as the library opens it. */
+export async function port(): Promise<Port> {
+  const { launcher, init } = builtPrograms();
+  if (process.versions.bun === undefined) return nodePort({ launcher, init });
+  const { bunPort } = await import('../../src/host/bun.ts');
+  return bunPort({ launcher: () => readProgram(launcher), init: () => readProgram(init) });
+}
+
+/** A directory for a test; `fast` in memory, where many files are made and the disk is not what is tested. */
+export function makeTemporary(fast = false): string {
+  const base = fast && existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  return mkdtempSync(`${base}/caisson-store-`);
 }
 
 export async function openReal(root: string): Promise<Store> {
-  return await openStore(nodePort(), nodeDisk(), { root });
+  return await openStore(await port(), nodeDisk(), { root });
 }
 
 const WORKER = fileURLToPath(import.meta.url).replace(/world\.(.s)$/, 'worker.$1');

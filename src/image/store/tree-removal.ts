@@ -32,7 +32,7 @@ const CAUSE = 'default: the image store';
 
 /** Directories of one round, and bytes of names that are asked of each. */
 const WIDTH = 32;
-const NAMES = 32 << 10;
+const NAMES = 8 << 10;
 
 /** linux_dirent64 of getdents64(2): where its length, its type and its name are. */
 const DIRENT = { length: 16, type: 18, name: 19 };
