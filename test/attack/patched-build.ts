@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -57,6 +58,7 @@ export function patchedBuild(patches: readonly Patch[]): PatchedBuild {
       mkdirSync(dirname(join(directory, name)), { recursive: true });
       copyFileSync(join(REPOSITORY, name), join(directory, name));
     }
+    symlinkSync(join(REPOSITORY, 'node_modules'), join(directory, 'node_modules'));
     if (patches.some(({ file }) => file.startsWith('launcher/')))
       cpSync(join(REPOSITORY, 'launcher'), join(directory, 'launcher'), { recursive: true });
     for (const patch of patches) {

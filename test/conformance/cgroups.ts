@@ -2,6 +2,7 @@
 import { oci, patch, type Requirement, rows, unit } from './requirement.ts';
 
 const CREATE = 'src/cgroups/create.ts';
+const OWNERSHIP = 'src/cgroups/ownership.ts';
 const PATH = 'src/cgroups/path.ts';
 const RESOURCES = 'src/spec/resource-check.ts';
 const C = 'config-linux.md#configLinuxCgroupsPath';
@@ -39,6 +40,24 @@ const PLACES: readonly Requirement[] = [
       `if (components.length === 0) throw`,
       'if (components.length === 0) components.push("caisson-root");\n  if (components.length === 0) throw',
     ),
+  ),
+  ...rows(
+    { [`${C}.6`]: 'the owner of cgroups changes with a new cgroup namespace only' },
+    unit('cgroups/ownership', 'cgroup ownership: it stays without a new cgroup namespace'),
+    patch(OWNERSHIP, `!isNew(spec, 'cgroup')`, 'false'),
+  ),
+  ...rows(
+    { [`${C}.7`]: 'the owner of cgroups changes where they are mounted writable' },
+    unit(
+      'cgroups/ownership',
+      'cgroup ownership: a new cgroup namespace and a writable mount of v2 give it to the user',
+    ),
+    patch(OWNERSHIP, 'return uid === 0 ? undefined : uid;', 'return uid === 0 ? uid : undefined;'),
+  ),
+  ...rows(
+    { [`${C}.8`]: 'the owner of cgroups stays without such a mount' },
+    unit('cgroups/ownership', 'cgroup ownership: it stays without a writable mount'),
+    patch(OWNERSHIP, ' || !isWritable(spec)', ''),
   ),
   ...rows(
     { [`${C}.5`]: 'cgroups of v1 keep their owner' },

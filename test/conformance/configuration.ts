@@ -185,6 +185,15 @@ const TEXTS: readonly Requirement[] = [
     ),
   ),
   ...rows(
+    { 'features.md#features.1': 'the features are known when the runtime is built' },
+    features('what is told is not a matter of the machine'),
+    patch(
+      FEATURES,
+      `out(\`\${goJson(features(port.arch), '    ')}\\n\`);`,
+      `out(\`\${goJson({ ...features(port.arch), lsm: port.readFile('/sys/kernel/security/lsm') }, '    ')}\\n\`);`,
+    ),
+  ),
+  ...rows(
     { [`${V}.1`]: 'features tells the least version' },
     features('the least version is accepted'),
     patch(FEATURES, `ociVersionMin: '1.0.0',`, ''),

@@ -138,6 +138,14 @@ const NET_DEVICES: readonly Requirement[] = [
     patch(NET, 'of device.host.addresses.entries()', 'of device.host.addresses.slice(0, 0).entries()'),
   ),
   ...rows(
+    {
+      [`${D}.7`]: 'the life of a moved device is not managed',
+      [`${D}.8`]: 'a moved device is not taken back',
+    },
+    oci('net-devices', 'a device stays where it was moved to, when the container has gone'),
+    patch(NET, '...moveRequest(made.socket, device, pid),', ''),
+  ),
+  ...rows(
     { [`${D}.6`]: 'a device is up in the container' },
     KEEPS,
     patch(NET, 'linkMessage(place.index, IFF_UP, [])', 'linkMessage(place.index, 0, [])'),
@@ -145,6 +153,27 @@ const NET_DEVICES: readonly Requirement[] = [
 ];
 
 const OTHERS: readonly Requirement[] = [
+  ...rows(
+    { 'config-linux.md#configLinuxUserNamespaceMappings.4': 'files keep their owners where ids are mapped' },
+    oci('conformance-linux', 'files of the root keep their owners where ids are mapped'),
+    patch(
+      'src/plan/compile/root.ts',
+      `c.child('private-root', 'keep mounts below the root private', '/root/path', [`,
+      `c.child('private-root', 'keep mounts below the root private', '/root/path', [sys.fchownat(c.root, 'bin', 1, 1, 0),`,
+    ),
+  ),
+  ...rows(
+    { [`${R}.3`]: 'nothing is written to resctrl without intelRdt' },
+    unit('plan/compile/intel-rdt', 'intelRdt: without it no call is about resctrl'),
+    patch(
+      'src/plan/compile.ts',
+      'if (c.spec.linux?.intelRdt === undefined) return;',
+      `if (c.spec.linux?.intelRdt === undefined) {
+    c.parent('resctrl', 'join the default class', '/linux/intelRdt', [sys.openat(sys.AT_FDCWD, '/sys/fs/resctrl/tasks', 1)]);
+    return;
+  }`,
+    ),
+  ),
   ...rows(
     {
       [`${R}.2`]: 'without resctrl intelRdt is an error',

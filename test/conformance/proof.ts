@@ -1,6 +1,6 @@
 // Runs a row of the matrix: its test must pass on caisson as it is, and fail on a build with the mutation.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Patch, patched, patchedBuild } from '../attack/patched-build.ts';
@@ -38,6 +38,7 @@ function ofSource({ file, test }: Assertion, mutation: readonly Patch[]): Verdic
   const directory = mkdtempSync(join(tmpdir(), 'caisson-conformance-'));
   try {
     cpSync(join(REPOSITORY, 'src'), join(directory, 'src'), { recursive: true });
+    symlinkSync(join(REPOSITORY, 'node_modules'), join(directory, 'node_modules'));
     for (const each of mutation) {
       const path = join(directory, each.file);
       writeFileSync(path, patched(each, readFileSync(path, 'utf8')));

@@ -105,4 +105,17 @@ for (const runtime of RUNTIMES) {
     assert.match(own.stdout, /inet 10\.9\.8\.7\/24/);
     harness.assertNothingLeft();
   });
+
+  test(`${name}: a device stays where it was moved to, when the container has gone`, { skip }, () => {
+    const joined = `${harness.directory}/netns-left`;
+    const others = namespaces.filter(({ type }) => type !== 'network');
+    const linux = { namespaces: [...others, { type: 'network', path: joined }] };
+    const look = `nsenter --net=${joined} ip addr show in0; ip link show in0 2>&1; umount ${joined}`;
+    const host = `touch ${joined}; unshare --net=${joined} true; ip addr add 10.9.8.7/24 dev a0`;
+    const { code, stdout, stderr } = run({ a0: { name: 'in0' } }, host, 'true', linux, look);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /in0@[^:]*: <[^>]*\bUP\b[\s\S]*inet 10\.9\.8\.7\/24/);
+    assert.match(stdout, /Device "in0" does not exist/, 'it was not taken back');
+    harness.assertNothingLeft();
+  });
 }

@@ -7,7 +7,8 @@ import { HOOK_NAMES } from '../../spec/hook-check.ts';
 import { parseMountOptions } from '../../spec/mount-options.ts';
 import { change } from '../../spec/spec-breakage.ts';
 import { validateSpec } from '../../spec/validate.ts';
-import { features } from './features.ts';
+import { machine } from '../port.testing.ts';
+import { command, features } from './features.ts';
 
 interface Features {
   readonly ociVersionMin: string;
@@ -126,4 +127,16 @@ test('features: every flag of a memory policy is accepted', () => {
 
 test('features: id-mapped mounts are recognised', () => {
   assert.equal(linux.mountExtensions.idmap.enabled, true);
+});
+
+test('features: what is told is not a matter of the machine', () => {
+  const printed = ['apparmor', 'selinux'].map((module) => {
+    const { port } = machine({ '/sys/kernel/security/lsm': module });
+    const lines: string[] = [];
+    const out = (text: string) => void lines.push(text);
+    assert.equal(command.run({ port, out } as Parameters<typeof command.run>[0]), 0);
+    return lines.join('');
+  });
+  assert.equal(printed[0], printed[1]);
+  assert.match(printed[0] ?? '', /"ociVersionMax"/);
 });
