@@ -29,6 +29,8 @@ const BUDGETS = {
   peers: 90,
   launcher: 120,
   golden: 30,
+  images: 90,
+  'image-peers': 90,
   kernel: 300,
   oci: 180,
   attack: 300,
@@ -38,13 +40,14 @@ const BUDGETS = {
   mutation: 240,
   conformance: 150,
   uml: 240,
+  store: 90,
 };
 
 /** Folders whose tests neither change the machine nor measure it, so that two files may run at once. */
 const PURE = ['golden', 'scripts', 'cli', 'dropin'];
 
 /** Folders whose tests run other engines; as an ordinary user they skip themselves. */
-const WITH_PEERS = ['peers', 'differential', 'dropin', 'uml'];
+const WITH_PEERS = ['image-peers', 'peers', 'differential', 'dropin', 'uml'];
 
 /**
  * A part of the suite. `files` are compiled tests (or sources, for Bun), relative to the repository.
@@ -103,7 +106,7 @@ export function allParts() {
 /** The registry client uses sockets, HTTP and TLS of the runtime: each of them is tested. */
 function registryParts(node24) {
   const files = filesBelow('build/test/registry', /\.test\.js$/);
-  const part = { budget: 60, files, concurrency: 2 };
+  const part = { budget: 90, files, concurrency: 2 };
   return [
     { ...part, name: 'registry', engine: 'node' },
     { ...part, name: 'registry-node24', engine: 'node', program: node24 ?? '', ...without(node24) },

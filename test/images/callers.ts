@@ -18,3 +18,8 @@ export const CALLERS: readonly NamedCaller[] = [
     skip: skip || (ordinary === undefined && 'there is no user caisson-test'),
   },
 ];
+
+/** Those of a daily round of tests with peers, which take their time: the ordinary user is for the long one. */
+export const DAILY: readonly NamedCaller[] = CALLERS.map((each, at) =>
+  at === 0 || process.env.CAISSON_LONG === '1' ? each : { ...each, skip: each.skip || 'in the long round' },
+);

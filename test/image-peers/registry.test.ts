@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { DAILY } from '../images/callers.ts';
+import { busyboxLayer, layer, oldArchive } from '../images/image.ts';
+import { World } from '../images/world.ts';
 import { DockerRegistry, missing } from '../registry/docker-registry.ts';
-import { CALLERS } from './callers.ts';
-import { busyboxLayer, layer, oldArchive } from './image.ts';
 import { peersMissing, podman, skopeo } from './peers.ts';
-import { World } from './world.ts';
 
 const UPPER = layer(['etc/motd', 'from the registry\n']);
 
-for (const { who, caller, skip } of CALLERS) {
+for (const { who, caller, skip } of DAILY) {
   const reason = skip || missing || peersMissing;
   if (reason !== false) {
     test(`the registry of ${who}`, { skip: reason }, () => undefined);

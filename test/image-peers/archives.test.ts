@@ -5,10 +5,10 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { Docker } from '../dropin/docker.ts';
 import { RUNTIMES, type Runtime } from '../dropin/runtimes.ts';
-import { CALLERS } from './callers.ts';
-import { busyboxLayer, layer, oldArchive } from './image.ts';
+import { DAILY } from '../images/callers.ts';
+import { busyboxLayer, layer, oldArchive } from '../images/image.ts';
+import { World } from '../images/world.ts';
 import { peer, peersMissing, podman, skopeo } from './peers.ts';
-import { World } from './world.ts';
 
 const UPPER = layer(['etc/motd', 'second\n'], ['etc/.wh.group']);
 const NAME = 'caisson.test/box:1';
@@ -25,7 +25,7 @@ interface Inspected {
   readonly RootFS: { readonly Layers: readonly string[] };
 }
 
-for (const { who, caller, skip } of CALLERS) {
+for (const { who, caller, skip } of DAILY) {
   const reason = skip || peersMissing;
   if (reason !== false) {
     test(`archives of ${who}`, { skip: reason }, () => undefined);
