@@ -34,7 +34,7 @@ test('F05: a disk that is full at any point of a pull: one clear error, and what
 }, async () => {
   const root = `${directory}/full/store`;
   const codes = new Set<string>();
-  for (let kibibytes = 4; kibibytes <= 100; kibibytes += 4) {
+  for (let kibibytes = 4; kibibytes <= 100; kibibytes += 8) {
     const pull = { root, actions: [['pull', 'one']] };
     const check = { root, actions: [['verify'], ['gc', '0'], ['verify']] };
     const lines = await inSequence(`${directory}/full`, kibibytes, [pull, check]);

@@ -30,7 +30,7 @@ export interface GarbageReport {
   readonly busy: boolean;
   readonly blobs: readonly Digest[];
   readonly layers: readonly Digest[];
-  /** Parts of pulls, unpackings and removals that have ended in the middle: how many. */
+  /** Parts of pulls, layers half unpacked or half removed: how many. */
   readonly unfinished: number;
   /** Bytes that have become free: of files as long as they are, of layers as their facts say. */
   readonly bytes: number;

@@ -98,13 +98,15 @@ function readFormat(disk: Disk, paths: StorePaths, formats: Formats): number | u
   return format;
 }
 
-/** What is there before a store has its format: nothing else, and no image. */
-const BEGUN: readonly Bytes[] = ['oci-layout', 'index.json', 'blobs', 'ingest', 'layers', 'pins'];
-const BEGUN_TOO: readonly Bytes[] = ['quarantine', 'locks', 'oci-layout.tmp', 'index.json.tmp', 'format.tmp'];
+/** What may be there before a store has its format: what is made before that, and what other parts of caisson keep beside it. */
+const BEGUN: readonly Bytes[] = [
+  ...['oci-layout', 'index.json', 'blobs', 'ingest', 'layers', 'pins', 'quarantine', 'locks'],
+  ...['oci-layout.tmp', 'index.json.tmp', 'format.tmp', 'manifests', 'containers', 'build'],
+];
 
 function isForeign(disk: Disk, paths: StorePaths): boolean {
   const names = disk.list(paths.root) ?? [];
-  const foreign = names.some(({ name }) => !BEGUN.includes(name) && !BEGUN_TOO.includes(name));
+  const foreign = names.some(({ name }) => !BEGUN.includes(name));
   return (
     foreign || ALGORITHMS.some((algorithm) => (disk.list(`${paths.blobs}/${algorithm}`) ?? []).length > 0)
   );
