@@ -5,6 +5,7 @@
 
 import { type Bytes, bytesToUtf8 } from '../linux/bytes.ts';
 import { CaissonError, type Pointer } from './error.ts';
+import { inAnotherCase, isFieldName } from './field-names.ts';
 import type { JsonObject } from './json.ts';
 import { pointerOf } from './pointer.ts';
 import type { Int64 } from './runtime-spec.ts';
@@ -67,6 +68,22 @@ export class Check {
   private wrong(key: Bytes | number, value: unknown, expected: string): undefined {
     this.fail(key, `expected ${expected}, found ${describe(value)}`);
     return undefined;
+  }
+
+  /** Gives fields that are written in another case their names, as runc does; whatever else is unknown stays. */
+  names(fields: Fields): void {
+    for (const name in fields) {
+      if (isFieldName(name)) continue;
+      const known = inAnotherCase(name);
+      if (known === undefined) continue;
+      if (fields[known] !== undefined) {
+        this.fail(name, `stands beside ${known}, and differs from it in case alone`);
+        continue;
+      }
+      this.warn(name, `is taken for ${known}: names of fields are case-sensitive`);
+      fields[known] = fields[name];
+      delete fields[name];
+    }
   }
 
   /** Fails when `key` is absent. */
@@ -216,9 +233,11 @@ export class Check {
     key: Bytes | number,
     value: unknown,
     check: (fields: Fields, c: this) => void,
+    isMap = false,
   ): Fields | undefined {
     if (!isObject(value)) return this.wrong(key, value, 'an object');
     this.at.push(key);
+    if (!isMap) this.names(value);
     check(value, this);
     this.at.pop();
     return value;
@@ -246,12 +265,15 @@ export class Check {
     key: Bytes,
     check: (map: Fields, name: Bytes, c: this) => void,
   ): Fields | undefined {
-    return this.object(fields, key, (map) => {
+    const value = this.get(fields, key);
+    if (value === undefined) return undefined;
+    const each = (map: Fields) => {
       for (const name of Object.keys(map)) {
         if (name.includes('\0')) this.fail(name, 'the name contains a NUL byte');
         else check(map, name, this);
       }
-    });
+    };
+    return this.objectAt(key, value, each, true);
   }
 
   /** Throws what was found: the first problem is the message, all are details and provenance. */

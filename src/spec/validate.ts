@@ -106,6 +106,7 @@ function parsed<T, R>(
   const quick = text.length > BYTES_MAX ? undefined : parseJsonNatively(text);
   if (isObject(quick)) {
     const c = new Check();
+    c.names(quick);
     check(quick, c);
     if (!c.isDoubtful) return result(quick as T, c.warnings);
   }
@@ -119,8 +120,10 @@ function checked<T, R>(
   result: (value: T, warnings: readonly Warning[]) => R,
 ): R {
   const c = new Check();
-  if (isObject(value)) check(value, c);
-  else c.fail(undefined, 'expected an object');
+  if (isObject(value)) {
+    c.names(value);
+    check(value, c);
+  } else c.fail(undefined, 'expected an object');
   c.finish(source);
   // Every field of T was looked at; what the checks let through has T's shape.
   return result(value as T, c.warnings);
