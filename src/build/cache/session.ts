@@ -26,6 +26,7 @@ export class Session {
   private keys: [key: string, step: KeptStep][] = [];
   private count = 0;
   private used = false;
+  private readonly unfinished = new Set<Bytes>();
   private busy: Promise<void> = Promise.resolve();
   private lastCommit = Date.now();
 
@@ -51,10 +52,11 @@ export class Session {
     return path;
   }
 
-  /** A new directory for a result. */
+  /** A new directory for a result. Without `add` it goes with the session. */
   stepRoom(): Bytes {
     const path = `${this.places.steps}/${this.name}-${this.count++}`;
     this.disk.makeDirectory(path, 0o700);
+    this.unfinished.add(path);
     return path;
   }
 
@@ -73,6 +75,7 @@ export class Session {
   /** Takes a finished result, whose directory is a `stepRoom`. */
   async add(step: KeptStep): Promise<void> {
     this.pending.push(step);
+    this.unfinished.delete(step.directory);
     this.alias(step.key, step);
     if (Date.now() - this.lastCommit > COMMIT_AFTER) await this.commit();
   }
@@ -88,6 +91,10 @@ export class Session {
     const keys = this.keys;
     this.keys = [];
     this.lastCommit = Date.now();
+    // An overlay cleans its work directory up when it is unmounted, which may be after the end of the container.
+    for (const { directory } of steps)
+      if (this.disk.stat(`${directory}/work`) !== undefined)
+        await this.kernel.removeTree(`${directory}/work`);
     if (steps.length > 0) await this.kernel.syncFileSystem(this.places.directory);
     for (const step of steps) writeStep(this.port, step);
     for (const [key, { directory }] of keys) writeKey(this.port, this.places, key, directory);
@@ -96,6 +103,7 @@ export class Session {
   /** Removes what was needed for a while, and what builds that were killed have left. */
   async close(): Promise<void> {
     if (this.used) await this.kernel.removeTree(this.directory);
+    for (const path of this.unfinished) await this.kernel.removeTree(path);
     for (const path of abandoned(this.port, this.disk, this.places)) await this.kernel.removeTree(path);
   }
 }

@@ -1,4 +1,5 @@
 // Builds the stages that a target needs: independent ones side by side, each operation once, from the cache where it is there.
+import { bytesToUtf8 } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { platformName } from '../../spec/platform-match.ts';
 import { operationKey } from '../cache/key.ts';
@@ -155,7 +156,7 @@ export class Builder implements Inputs {
       return await this.image(base.reference, platform);
     } catch (error) {
       if (!(error instanceof CaissonError)) throw error;
-      const made = errorIn(line, word.offset, error.message);
+      const made = errorIn(line, word.offset, bytesToUtf8(error.message));
       throw new CaissonError(made.message, {
         code: error.code,
         exitCode: error.exitCode,
@@ -200,7 +201,7 @@ export class Builder implements Inputs {
       return step;
     } catch (error) {
       vertex.failed();
-      throw error;
+      throw located(error, operation);
     }
   }
 
@@ -315,6 +316,22 @@ export class Builder implements Inputs {
 const STOPPED = 'ESTOPPED';
 
 const MAKING: ReadonlySet<Instruction['kind']> = new Set(['run', 'copy', 'add', 'workdir']);
+
+/** An error of an operation points at its instruction, where it does not point at a part of it already. */
+function located(error: unknown, { line }: Operation): unknown {
+  if (!(error instanceof CaissonError) || ['EDOCKERFILE', 'EBUILD', STOPPED].includes(error.code))
+    return error;
+  const made = errorIn(line, 0, bytesToUtf8(error.message));
+  const { errno, syscall, details } = error;
+  return new CaissonError(made.message, {
+    code: error.code === 'EUSAGE' ? 'EBUILD' : error.code,
+    exitCode: 1,
+    details: [...made.details, ...details],
+    cause: error,
+    ...(errno === undefined ? {} : { errno }),
+    ...(syscall === undefined ? {} : { syscall }),
+  });
+}
 
 function originsOfOperation(operation: Operation): readonly Origin[] {
   if (operation.kind === 'copy') return [operation.origin];

@@ -1,6 +1,8 @@
 // Directories of `--mount=type=cache`: kept between builds, by their id, shared or one at a time.
 import type { Bytes } from '../../linux/bytes.ts';
 import { utf8ToBytes } from '../../linux/bytes.ts';
+import { call, number, string } from '../../plan/call.ts';
+import * as sys from '../../plan/syscalls.ts';
 import { textKey } from '../cache/key.ts';
 import type { RunMount } from '../dockerfile/run-mount.ts';
 import { absolutePath } from '../ignore/clean-path.ts';
@@ -66,7 +68,16 @@ async function make(
   const directory = await makeDirectories(worker, top, 'data', mount.mode ?? 0o755, owner);
   if (layers.length > 0) await fill({ environment, worker }, mount, layers, directory);
   await worker.shut(directory, top);
-  disk.rename(`${unfinished}/data`, path);
+  // By the worker: a directory of a subordinate user cannot be moved by its user.
+  await worker.play(`keep the cache ${path}`, [
+    call('renameat2', [
+      number(sys.AT_FDCWD),
+      string(`${unfinished}/data`),
+      number(sys.AT_FDCWD),
+      string(path),
+      number(0),
+    ]),
+  ]);
   await disk.syncDirectory(places.caches);
 }
 

@@ -1,7 +1,6 @@
 // Carries out COPY and ADD: into a view of the stage's layers whose changes become the next layer.
-import { type Bytes, bytesToUtf8, utf8ToBytes } from '../../linux/bytes.ts';
+import { type Bytes, utf8ToBytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
-import { errorIn } from '../dockerfile/source.ts';
 import type { CopyOperation } from '../graph/operations.ts';
 import { changedMode } from '../mode.ts';
 import { type CopyItem, copyFiles } from '../tree/copy.ts';
@@ -44,25 +43,10 @@ export async function copyStep(
         );
       if (unpacked !== source) await worker.shut(...unpacked.selected.map((each) => each.directory));
     }
-  } catch (error) {
-    throw located(error, operation);
   } finally {
     await view.close();
     await removeWork(worker, directory);
   }
-}
-
-function located(error: unknown, { line }: CopyOperation): unknown {
-  if (!(error instanceof CaissonError) || error.code === 'EDOCKERFILE') return error;
-  const made = errorIn(line, 0, bytesToUtf8(error.message));
-  const { code, errno, syscall, details } = error;
-  return new CaissonError(made.message, {
-    code,
-    details: [...made.details, ...details],
-    cause: error,
-    ...(errno === undefined ? {} : { errno }),
-    ...(syscall === undefined ? {} : { syscall }),
-  });
 }
 
 /** An archive that ADD is to unpack gives its files instead of itself. */
@@ -99,7 +83,8 @@ async function copySelected(
   const parent = isFile && !intoDirectory ? path.slice(0, path.lastIndexOf('/')) : path;
   if (!isFile && there !== undefined && there.type !== 'directory')
     throw new CaissonError(`${path} is no directory, and a directory is copied there`, { code: 'ECOPY' });
-  const mode = changedMode(operation.mode, 0o755, true);
+  // Symbols change what is there; a directory that is made has the usual mode.
+  const mode = /^[0-7]+$/.test(operation.mode) ? changedMode(operation.mode, 0o755, true) : 0o755;
   const to = await makeDirectories(worker, root, parent, mode, given ?? ROOT);
   const name = intoDirectory ? selected.name : path.slice(path.lastIndexOf('/') + 1);
   const items = selected.entries.map((entry): CopyItem => {
