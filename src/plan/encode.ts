@@ -255,11 +255,13 @@ class Encoder {
   record(call: Call, child: number): void {
     const { name, args, tolerate, result } = call;
     const { words, slots, earlier } = this;
-    const count = args.length;
-    if (count > 6) throw new Error(`${name} has more arguments than a record holds`);
+    if (args.length > 6) throw new Error(`${name} has more arguments than a record holds`);
     const first = this.recorded + ARGUMENT_WORD;
     this.recorded += RECORD_WORDS;
-    words[first - 4] = this.numbers[name] ?? this.number(name);
+    const fixed = !this.translates && call.record;
+    if (fixed) words.set(fixed, first - ARGUMENT_WORD);
+    words[first - ARGUMENT_WORD] = this.numbers[name] ?? this.number(name);
+    if (fixed) return;
     if (tolerate !== undefined) words[first - 1] = packErrnos(tolerate);
     let kinds = call.retry === true ? WIRE.FLAG_RETRY << 16 : 0;
     if (result === undefined) {
@@ -268,7 +270,7 @@ class Encoder {
       words[first - 2] = slots.get(result) ?? this.slotOffset(result);
       if (result.width === 4) kinds |= WIRE.FLAG_DEST32 << 16;
     }
-    for (let i = 0, at = first; i < count; i++, at += 2) {
+    for (let i = 0, at = first; i < args.length; i++, at += 2) {
       const arg = args[i] as Arg;
       const { kind } = arg;
       if (kind === 'number') {

@@ -236,48 +236,60 @@ function keepLock(directory: Bytes, lock: number): Call[] {
   ];
 }
 
+/** An id that is about to be taken. */
+export interface Claim {
+  /** Takes the id, before anything of the container is made. */
+  readonly steps: readonly Step[];
+  /** What to throw for an error where the id has not been taken; undefined where it has. The record is then gone. */
+  readonly refused: (error: unknown) => unknown;
+}
+
 /**
- * Takes an id: the record appears under it whole, and locked where `lock` is given, or not at all. Throws CaissonError
- * ECONFLICT when a container has the id.
+ * Writes a record and makes the steps that take its id: the record appears under it whole, and locked where `lock` is
+ * given, or not at all.
  */
-export async function claimContainer(
+export function claimContainer(
   port: Port,
-  player: Player,
   stateRoot: Bytes,
   record: OciContainerRecord,
   { configuration, lock }: { readonly configuration: Bytes; readonly lock?: number },
-): Promise<void> {
+): Claim {
   checkId(record.id);
   checkStateRoot(port, stateRoot);
   const name = unclaimedName(record.id, port.pid);
-  port.makeDirectory(`${stateRoot}/${name}`);
+  const directory = `${stateRoot}/${name}`;
+  port.makeDirectory(directory);
   // Again, now that it is there: somebody else could have made it between the two.
   checkStateRoot(port, stateRoot);
-  const renamed = slot('renamed', { reply: true });
   try {
     write(port, stateRoot, record, name);
-    port.replaceFile(`${stateRoot}/${name}/config.json`, configuration);
-    const { batch, answer } = await player.play([
-      step('parent', 'claim', `take the id ${record.id}`, 'default: one container has an id', [
-        ...(lock === undefined ? [] : keepLock(`${stateRoot}/${name}`, lock)),
-        call(
-          'renameat2',
-          [
-            number(sys.AT_FDCWD),
-            string(`${stateRoot}/${name}`),
-            number(sys.AT_FDCWD),
-            string(`${stateRoot}/${record.id}`),
-            number(RENAME_NOREPLACE, RENAME_FLAGS),
-          ],
-          { result: renamed, tolerate: [ERRNO.EEXIST] },
-        ),
-      ]),
-    ]);
-    if (slotValue(batch, answer, renamed) === 0) return;
+    port.replaceFile(`${directory}/config.json`, configuration);
   } catch (error) {
-    port.remove(`${stateRoot}/${name}`);
+    port.remove(directory);
     throw error;
   }
-  port.remove(`${stateRoot}/${name}`);
-  throw alreadyExists(record.id);
+  const taken = step('parent', 'claim', `take the id ${record.id}`, 'default: one container has an id', [
+    ...(lock === undefined ? [] : keepLock(directory, lock)),
+    call('renameat2', [
+      number(sys.AT_FDCWD),
+      string(directory),
+      number(sys.AT_FDCWD),
+      string(`${stateRoot}/${record.id}`),
+      number(RENAME_NOREPLACE, RENAME_FLAGS),
+    ]),
+  ]);
+  return {
+    steps: [taken],
+    refused: (error) => {
+      const lost = error instanceof CaissonError && error.syscall === 'renameat2';
+      // ENOENT: another one of this very process has taken it.
+      if (lost && (error.errno === ERRNO.EEXIST || error.errno === ERRNO.ENOENT)) {
+        port.remove(directory);
+        return alreadyExists(record.id);
+      }
+      if (port.stat(directory) === undefined) return undefined;
+      port.remove(directory);
+      return error;
+    },
+  };
 }

@@ -222,15 +222,18 @@ async function createFrom(
   try {
     const { spec } = prepared;
     const record = ociRecord(port, player, spec, prepared, options);
-    await claimContainer(port, player, stateRoot, record, { configuration: bundle.text, lock });
+    const claim = claimContainer(port, stateRoot, record, { configuration: bundle.text, lock });
     try {
       const pid = await create(port, player, prepared, {
+        before: claim.steps,
         hooks: (child) => runCreateHooks(port, prepared, record, child, options),
       });
       await finish(port, player, record, pid, options);
     } catch (error) {
+      await releaseParents(player, prepared.guard);
+      const refused = claim.refused(error);
+      if (refused !== undefined) throw refused;
       await afterFailure(options.warn, async () => {
-        await releaseParents(player, prepared.guard);
         await takeBack(port, player, ownCgroups(port, stateRoot, record));
         await removeParents(port, player, stateRoot, record);
         await runStopHooks(port, spec, record, options);

@@ -63,19 +63,23 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
     release = ready.release;
     const { spec, cgroups } = ready.prepared;
     const record = ociRecord(port, player, spec, ready.prepared, options);
-    await claimContainer(port, player, stateRoot, record, { configuration: bundle.text });
+    const claim = claimContainer(port, stateRoot, record, { configuration: bundle.text });
     let { oci } = record;
+    // Nothing is to be cleaned up: it stays, or has never been there.
     let kept = false;
     let failed = true;
     let mine: readonly Cgroup[] = cgroups;
     try {
       const running = await start(port, player, ready.prepared, {
+        before: claim.steps,
         hooks: (child) => runCreateHooks(port, ready.prepared, record, child, options),
         startHooks: (child) => runStartHooks(port, ready.prepared, record, child, options),
       }).catch(async (error: unknown) => {
-        mine = ownCgroups(port, stateRoot, record);
         await releaseParents(player, ready.prepared.guard);
-        throw error;
+        const refused = claim.refused(error);
+        kept = refused !== undefined;
+        mine = ownCgroups(port, stateRoot, record);
+        throw refused ?? error;
       });
       try {
         const init = identify(port, running.pid);
@@ -104,8 +108,7 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
         port.remove(`${stateRoot}/${id}`);
         await runStopHooks(port, spec, record, options);
       };
-      if (failed) await afterFailure(options.warn, cleanUp);
-      else if (!kept) await cleanUp();
+      if (!kept) await (failed ? afterFailure(options.warn, cleanUp) : cleanUp());
     }
   } catch (error) {
     await signals.check();

@@ -38,6 +38,8 @@ export interface Stamp {
 /** What a caller of `play` does while the start is under way. */
 export interface StartOptions {
   readonly trace?: boolean;
+  /** Steps of the launcher that come first, in the same batch. */
+  readonly before?: readonly Step[];
   /** The child has made its mounts and waits; its process id. A rejection ends the child. */
   readonly hooks?: (pid: number) => Promise<void>;
   /** The container is complete and waits, without a barrier, before its program. */
@@ -64,14 +66,18 @@ interface Sent {
  * Sends the plan; where it can be, the beginning first, so that cgroups and namespaces are made while the rest is
  * compiled. The child then waits for a batch of its own, and answers to it (docs/plan.md, One channel, two owners).
  */
-async function sendPlan(player: Player, started: Startable, trace: boolean): Promise<Sent> {
+async function sendPlan(
+  player: Player,
+  started: Startable,
+  { trace = false, before = [] }: StartOptions,
+): Promise<Sent> {
   const { beginning } = started;
   const early = beginning?.early;
   if (beginning === undefined || early === undefined || trace) {
     const { plan } = started;
-    return { plan, batch: await player.send(plan.steps, { trace }), own: undefined };
+    return { plan, batch: await player.send([...before, ...plan.steps], { trace }), own: undefined };
   }
-  const batch = await player.send(early, { replies: 'all' });
+  const batch = await player.send([...before, ...early], { replies: 'all' });
   let plan: StartPlan | undefined;
   let own: Batch | undefined;
   let refused: unknown;
@@ -128,7 +134,7 @@ async function playPlan(
   options: StartOptions,
 ): Promise<Begun> {
   const { spec } = started;
-  const { batch, own = batch, plan } = await sendPlan(player, started, options.trace ?? false);
+  const { batch, own = batch, plan } = await sendPlan(player, started, options);
   let stamps: Stamp[] = [];
   let unmapped: unknown;
   const program = spec.process?.args?.[0] ?? '';

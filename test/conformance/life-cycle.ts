@@ -31,8 +31,8 @@ const STATE: readonly Requirement[] = [
     [
       ...patch(
         runtime('container'),
-        'if (slotValue(batch, answer, renamed) === 0) return;',
-        'if (answer) return;',
+        'number(RENAME_NOREPLACE, RENAME_FLAGS)])',
+        'number(RENAME_NOREPLACE, RENAME_FLAGS)], { tolerate: [ERRNO.EEXIST] })',
       ),
       ...patch(
         'src/oci/create-options.ts',

@@ -20,7 +20,8 @@ import { rlimitNumber } from '../../linux/rlimits.ts';
 import { SIGNALS } from '../../linux/signals.ts';
 import type { LinuxCapabilities } from '../../spec/runtime-spec.ts';
 import { sysctlPath } from '../../spec/sysctl.ts';
-import { type Call, call, NULL, number, plain, pointer, type Slot, slot, string, struct } from '../call.ts';
+import { type Call, call, NULL, number, pointer, type Slot, slot, string, struct } from '../call.ts';
+import { fixedCall } from '../fixed-call.ts';
 import * as sys from '../syscalls.ts';
 import { keepsGroups } from './annotations.ts';
 import { type Context, relative } from './context.ts';
@@ -136,15 +137,20 @@ function words(c: Context, names: readonly Bytes[] | undefined): [number, number
 }
 
 const CAPABILITY_NAMES = Object.keys(CAPABILITIES) as (keyof typeof CAPABILITIES)[];
-const DROP = number(PR_CAPBSET_DROP, F.PRCTL_OPERATIONS);
+const ZEROS = [number(0), number(0), number(0)] as const;
+const DROPS = CAPABILITY_NAMES.map((name) =>
+  fixedCall('prctl', [
+    number(PR_CAPBSET_DROP, F.PRCTL_OPERATIONS),
+    number(CAPABILITIES[name], F.CAPABILITY),
+    ...ZEROS,
+  ]),
+);
 
 function dropBounding(c: Context, bounding: readonly Bytes[]): void {
-  const calls: Call[] = [];
-  for (const name of CAPABILITY_NAMES) {
-    const bit = CAPABILITIES[name];
-    if (bit > c.facts.lastCapability || bounding.includes(name)) continue;
-    calls.push(plain('prctl', [DROP, number(bit, F.CAPABILITY), ...ZEROS]));
-  }
+  const calls = DROPS.filter((_, index) => {
+    const name = CAPABILITY_NAMES[index] as keyof typeof CAPABILITIES;
+    return CAPABILITIES[name] <= c.facts.lastCapability && !bounding.includes(name);
+  });
   c.child(
     'bounding-set',
     `drop ${calls.length} capabilities from the bounding set`,
@@ -152,8 +158,6 @@ function dropBounding(c: Context, bounding: readonly Bytes[]): void {
     calls,
   );
 }
-
-const ZEROS = [number(0), number(0), number(0)] as const;
 
 /**
  * Bounding set first (it needs CAP_SETPCAP, which a change of uid loses: fact B5); then groups and ids with
