@@ -11,11 +11,17 @@ import { CaissonError } from '../spec/error.ts';
 import type { Int64 } from '../spec/runtime-spec.ts';
 import { type DockerRun, dockerRun } from './docker-run.ts';
 import { hostPart } from './host-part.ts';
+import type { OpenImage } from './opened-image.ts';
 
 /** What `run` takes. Flags are those of `caisson run`, in camel case: `{ memory: '64m', volume: ['/srv:/srv:ro'] }`. `sigProxy` is off here. */
 export interface RunInput {
-  /** The built-in image `host`, unless `flags.rootfs` or `flags.rootfsTar` is given. */
-  readonly image?: 'host';
+  /**
+   * A name or ID of an image, which is pulled when it is not there (`flags.pull`, `flags.platform`). Default: the built-in
+   * image `host`, unless `flags.rootfs` or `flags.rootfsTar` is given.
+   */
+  readonly image?: string;
+  /** Where images are kept; default as for the command line. */
+  readonly dataRoot?: string;
   /** Program and arguments; the image's own command when absent. */
   readonly command?: readonly string[];
   readonly flags?: RunFlags;
@@ -46,14 +52,18 @@ function bytesOf(flags: RunFlags): RunFlags {
   return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, encode(value)])) as RunFlags;
 }
 
-function dockerRunOf(port: Port, input: RunInput): DockerRun {
+async function dockerRunOf(port: Port, input: RunInput): Promise<DockerRun> {
   // A library leaves the signals of its program alone unless it is asked.
   const flags = bytesOf({ sigProxy: false, ...input.flags });
   const facts = hostPart(port, flags);
   const modes = namespaceModes(flags, { ...facts, rootfs: '', stateDirectory: '' }, new Recorder());
   const command = (input.command ?? []).map(utf8ToBytes);
+  const image = input.image === undefined || input.image === 'host' ? undefined : input.image;
+  if (image !== undefined && (flags.rootfs ?? flags.rootfsTar) !== undefined)
+    throw new CaissonError('there is an image and a root: leave one of them out', { code: 'EUSAGE' });
   return {
     id: facts.id,
+    ...(image === undefined ? {} : { image: await storedImage(image, input, flags) }),
     choice: rootChoice(flags, modes, facts.cwd),
     upper: flags.upper,
     compile: ({ rootfs, users, image }, stateDirectory) => {
@@ -61,6 +71,22 @@ function dockerRunOf(port: Port, input: RunInput): DockerRun {
       return compileRun(flags, command, image, { ...facts, ...place });
     },
   };
+}
+
+/** Loaded when it is asked for. */
+async function storedImage(image: string, { dataRoot }: RunInput, flags: RunFlags): Promise<OpenImage> {
+  const [{ imageOpener, pullPolicy }, { SILENT }] = await Promise.all([
+    import('./images/run-image.ts'),
+    import('./images/reporter.ts'),
+  ]);
+  return imageOpener({
+    image: utf8ToBytes(image),
+    dataRoot: dataRoot === undefined ? undefined : utf8ToBytes(dataRoot),
+    platform: flags.platform,
+    pull: pullPolicy(flags.pull),
+    name: flags.name,
+    reporter: SILENT,
+  });
 }
 
 /**
@@ -74,7 +100,7 @@ export async function libraryRun(port: Port, input: RunInput): Promise<RunOutput
     throw new CaissonError('tty needs a terminal: use the command line', { code: 'EUSAGE' });
   const warnings: string[] = [];
   const stateRoot = input.stateRoot === undefined ? defaultStateRoot(port) : utf8ToBytes(input.stateRoot);
-  const result = await dockerRun(port, dockerRunOf(port, input), {
+  const result = await dockerRun(port, await dockerRunOf(port, input), {
     stateRoot,
     capture: true,
     warn: (message) => {

@@ -24,8 +24,8 @@ import { checkRunnable, explainForeignImage } from './platform.ts';
 import { pullImage } from './pull.ts';
 import { atItsRegistry, registryConfiguration } from './registry.ts';
 import type { Reporter } from './reporter.ts';
-import { imagesOf, openShop, type Shop, wantedPlatform } from './shop.ts';
-import { findImage, forPlatform, noSuchImage, type StoredImage } from './stored-image.ts';
+import { openShop, type Shop, wantedPlatform } from './shop.ts';
+import { forPlatform, lookUpImage, noSuchImage, type StoredImage } from './stored-image.ts';
 import { layersOf, unpackAll, visibleLayers } from './unpack.ts';
 
 /** `--pull`. */
@@ -57,11 +57,29 @@ export function imageOpener(options: RunImageOptions): OpenImage {
     const shop = await openShop(use.port, options);
     try {
       return await openImage(shop, use, options);
+    } catch (error) {
+      throw ofRun(error);
     } finally {
       // The directory of the container is named by now: a garbage collection leaves what it uses.
       await shop.store.close();
     }
   };
+}
+
+/** docker-run(1): what goes wrong before the container runs is 125, whatever `pull` would end with. */
+function ofRun(error: unknown): unknown {
+  if (!(error instanceof CaissonError) || error.exitCode !== 1) return error;
+  const { code, errno, syscall, provenance, sources, details, cause } = error;
+  const kernel = { ...(errno === undefined ? {} : { errno }), ...(syscall === undefined ? {} : { syscall }) };
+  return new CaissonError(error.message, {
+    code,
+    ...kernel,
+    provenance,
+    sources,
+    details,
+    exitCode: 125,
+    cause,
+  });
 }
 
 async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): Promise<OpenedImage> {
@@ -121,7 +139,7 @@ export async function obtain(
   const { image: text, pull } = options;
   const explicit = options.platform !== undefined;
   if (pull !== 'always') {
-    const found = findImage(await imagesOf(shop), text)?.image;
+    const found = (await lookUpImage(shop.store, text, shop.host))?.image;
     const fitting = found === undefined || !explicit ? found : await forPlatform(shop.store, found, platform);
     if (fitting !== undefined) return fitting;
     if (pull === 'never') throw noSuchImage(text);
@@ -131,7 +149,7 @@ export async function obtain(
   const { reference } = await atItsRegistry(configuration, text, shop.reporter, (registry, wanted) =>
     pullImage(shop, registry, wanted, { platform, explicit }),
   );
-  const pulled = findImage(await imagesOf(shop), canonical(reference))?.image;
+  const pulled = (await lookUpImage(shop.store, canonical(reference), shop.host))?.image;
   const fitting = pulled === undefined ? undefined : await forPlatform(shop.store, pulled, platform);
   const image = fitting ?? pulled;
   if (image === undefined) throw noSuchImage(text);

@@ -10,7 +10,14 @@ import { CaissonError } from '../../spec/error.ts';
 import type { ImageConfig } from '../../spec/image-config.ts';
 import type { ImageManifest } from '../../spec/image-manifest.ts';
 import { type NamedPlatform, normalise, platformName, platformRank } from '../../spec/platform-match.ts';
-import { familiar, parseNamed, parseReference, type Reference, withTarget } from '../../spec/reference.ts';
+import {
+  canonical,
+  familiar,
+  parseNamed,
+  parseReference,
+  type Reference,
+  withTarget,
+} from '../../spec/reference.ts';
 
 /** An image that can run, for one platform. */
 export interface StoredImage {
@@ -156,6 +163,38 @@ function means(name: Reference, wanted: Reference, image: StoredImage): boolean 
   if (wanted.digest === undefined) return name.tag === wanted.tag && name.digest === undefined;
   const digests: (string | undefined)[] = [name.digest, image.top.digest, image.descriptor.digest];
   return digests.includes(wanted.digest);
+}
+
+/**
+ * As findImage among all images; a name with a tag is looked up without reading the others, which may be many.
+ * Throws as findImage.
+ */
+export async function lookUpImage(
+  shelf: ImageShelf,
+  text: string,
+  wanted: NamedPlatform,
+): Promise<FoundImage | undefined> {
+  const name = exactName(text);
+  const entries = shelf.names.list();
+  const entry = name === undefined ? undefined : entries.find((each) => each.name === name);
+  if (entry !== undefined) {
+    const { digest } = entry.descriptor;
+    const group = entries.filter(({ descriptor }) => descriptor.digest === digest);
+    const image = await storedImage(shelf, group, wanted);
+    const found = image === undefined ? undefined : findImage([image], text);
+    if (found !== undefined) return found;
+  }
+  return findImage(await storedImages(shelf, wanted), text);
+}
+
+/** The name in full that a text is; undefined for what may be something else. */
+function exactName(text: string): string | undefined {
+  try {
+    return canonical(parseReference(text));
+  } catch (error) {
+    if (error instanceof CaissonError) return undefined;
+    throw error;
+  }
 }
 
 /** Throws CaissonError `ENOTFOUND`, in docker's words, where there is no such image. */
