@@ -1,0 +1,136 @@
+// The cache of builds: what is taken from it and what is not, builds that are killed, builds at the same time.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, utimesSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { ROOT, skip } from '../harness/caisson.ts';
+import { cached, Site } from './site.ts';
+
+const site = skip === false ? new Site(ROOT) : undefined;
+after(() => site?.close());
+
+/** Builds a context again and again. */
+function rebuild(context: string, args: readonly string[] = []) {
+  assert.ok(site !== undefined);
+  const ended = site.call(['build', '--progress', 'plain', '-t', 'cached', ...args, context]);
+  assert.equal(ended.code, 0, ended.stderr);
+  return { hits: cached(ended), id: JSON.stringify(site.image('cached:latest').config) };
+}
+
+test('content counts, times do not; a full hit gives the same image', { skip }, () => {
+  assert.ok(site !== undefined);
+  const context = site.context({
+    Dockerfile: 'FROM bb\nCOPY d /d\nRUN cat /d/f > /g',
+    'd/f': '1',
+    other: 'x',
+  });
+  assert.equal(rebuild(context).hits, 0);
+  const { hits, id } = rebuild(context);
+  assert.equal(hits, 2);
+  utimesSync(`${context}/d/f`, 1, 1);
+  site.put(`${context}/other`, 'y');
+  assert.deepEqual(rebuild(context), { hits: 2, id });
+  site.put(`${context}/d/f`, '2');
+  assert.equal(rebuild(context).hits, 0);
+  site.put(`${context}/d/f`, '1');
+  assert.deepEqual(rebuild(context), { hits: 2, id });
+});
+
+test('what changes a step changes what follows', { skip }, () => {
+  assert.ok(site !== undefined);
+  const dockerfile = (env: string) => `FROM bb\nRUN true\nARG A\nENV E=${env}\nRUN echo $E`;
+  const context = site.context({ Dockerfile: dockerfile('1') });
+  rebuild(context);
+  assert.equal(rebuild(context).hits, 2);
+  assert.equal(rebuild(context, ['--build-arg', 'A=x']).hits, 1);
+  assert.equal(rebuild(context, ['--build-arg', 'http_proxy=http://p']).hits, 2);
+  site.put(`${context}/Dockerfile`, dockerfile('2'));
+  assert.equal(rebuild(context).hits, 1);
+  assert.equal(rebuild(context, ['--no-cache']).hits, 0);
+  assert.equal(rebuild(context).hits, 2);
+});
+
+test('--no-cache-filter, and files of another stage by their content', { skip }, () => {
+  assert.ok(site !== undefined);
+  const dockerfile =
+    'FROM bb AS a\nRUN date +%N > /time; echo same > /same\nFROM bb AS b\nCOPY --from=a /same /same\nRUN cat /same';
+  const context = site.context({ Dockerfile: dockerfile });
+  rebuild(context);
+  assert.equal(rebuild(context).hits, 3);
+  // The stage is built anew, and what is copied of it is as it was.
+  assert.equal(rebuild(context, ['--no-cache-filter', 'a']).hits, 2);
+});
+
+test('a directory or a mode that is new is another content', { skip }, () => {
+  assert.ok(site !== undefined);
+  const context = site.context({ Dockerfile: 'FROM bb\nCOPY . /c/', 'a/f': '' });
+  rebuild(context);
+  assert.equal(rebuild(context).hits, 1);
+  site.put(`${context}/b/f`, '');
+  assert.equal(rebuild(context).hits, 0);
+});
+
+test('SOURCE_DATE_EPOCH: the same input gives the same image in two stores', { skip }, () => {
+  assert.ok(site !== undefined);
+  const other = new Site(ROOT);
+  try {
+    const dockerfile =
+      'FROM scratch\nCOPY --from=bb /bin /bin\nWORKDIR /w\nCOPY f .\nRUN date > /dev/null; touch now; mkdir d';
+    const ids = [site, other].map((each) => {
+      const file = `${each.directory}/id-${Math.random()}`;
+      const env = { SOURCE_DATE_EPOCH: '1000000000' };
+      const ended = each.build(dockerfile, { f: 'f' }, ['--iidfile', file, '-t', 'fixed'], { env });
+      assert.equal(ended.code, 0, ended.stderr);
+      const { config, layers } = each.image('fixed:latest');
+      assert.equal(config.created, '2001-09-09T01:46:40Z');
+      return JSON.stringify([config, layers]);
+    });
+    assert.equal(ids[0], ids[1]);
+  } finally {
+    other.close();
+  }
+});
+
+test('a build that is killed leaves nothing that is visible, and the next one tidies up', {
+  skip,
+}, async () => {
+  assert.ok(site !== undefined);
+  const context = site.context({ Dockerfile: 'FROM bb\nRUN echo a > /a\nRUN echo begun; sleep 60' });
+  const started = site.start(['build', '--progress', 'plain', context]);
+  await started.until(() => started.stderr.includes('begun'), 'the second step');
+  started.kill('SIGKILL');
+  await started.end();
+  const left = readdirSync(`${site.dataRoot}/build/steps`).length;
+  // Its container dies with it; what it has made is not in the cache.
+  const short = site.context({ Dockerfile: 'FROM bb\nRUN echo a > /a\nRUN echo end' });
+  rebuild(short);
+  assert.ok(readdirSync(`${site.dataRoot}/build/steps`).length <= left + 2);
+  site.output(['system', 'repair']);
+  site.assertNoSessions();
+});
+
+test('two builds of the same at the same time', { skip }, async () => {
+  assert.ok(site !== undefined);
+  const contexts = [1, 2, 3].map(() =>
+    site.context({ Dockerfile: 'FROM bb\nRUN sleep 0.3; echo same > /same\nRUN cat /same' }),
+  );
+  const all = contexts.map((context, index) => site.start(['build', '-q', '-t', `same${index}`, context]));
+  for (const started of all) {
+    const { code, stderr } = await started.end();
+    assert.equal(code, 0, stderr);
+  }
+  for (const index of [0, 1, 2])
+    assert.equal(site.output(['run', '--rm', '-q', `same${index}`, 'cat', '/same']), 'same');
+});
+
+test('a result that is damaged is made anew', { skip }, () => {
+  assert.ok(site !== undefined);
+  const context = site.context({ Dockerfile: 'FROM bb\nRUN echo damaged > /x' });
+  rebuild(context);
+  const steps = `${site.dataRoot}/build/steps`;
+  for (const step of readdirSync(steps)) {
+    if (!existsSync(`${steps}/${step}/upper/x`)) continue;
+    site.put(`${steps}/${step}/step.json`, '{"key":');
+  }
+  assert.equal(rebuild(context).hits, 0);
+  assert.equal(rebuild(context).hits, 1);
+});
