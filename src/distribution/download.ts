@@ -68,14 +68,14 @@ class Download {
     });
     if (response.status === 404) throw await this.missing(response);
     if (response.status === 416 && offset > 0) {
-      response.discard();
+      await response.discard();
       return this.request(0);
     }
     if (response.status === 416) throw await this.client.errorOf(response, this.what);
     const start = response.status === 206 ? this.startOf(response, offset) : 0;
     const announced = response.length;
     if (announced !== undefined && announced !== size - start) {
-      response.discard();
+      await response.discard();
       throw this.wrongSize(`the registry announces ${announced} bytes where ${size - start} are to come`);
     }
     return { response, start };

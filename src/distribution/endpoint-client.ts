@@ -49,6 +49,7 @@ export class EndpointClient {
   private readonly authorizer: Authorizer;
   private origin: Origin | undefined;
   private trial: Origin | undefined;
+  private remaining: number | undefined;
   private choosing: Promise<unknown> | undefined;
 
   constructor(endpoint: Endpoint, around: Surroundings) {
@@ -181,7 +182,7 @@ export class EndpointClient {
       if (response.status !== 401 || left || !isOwn || round === CHALLENGE_ROUNDS) return response;
       const challenges = parseChallenges(response.headers('www-authenticate'));
       if (!(await this.authorizer.challenged(challenges, request.scopes, authorization))) return response;
-      response.discard();
+      await response.discard();
     }
   }
 
@@ -206,7 +207,7 @@ export class EndpointClient {
       });
       const location = response.header('location');
       if (!isRedirect(request, response.status) || location === undefined) return { response, left };
-      response.discard();
+      await response.discard();
       if (count === this.limits.redirects) {
         throw new CaissonError(`more than ${this.limits.redirects} redirects`, { code: 'EREDIRECT' });
       }
@@ -217,7 +218,9 @@ export class EndpointClient {
 
   private tellRateLimit(response: Response): void {
     const limit = parseRateLimit((name) => response.header(name));
-    if (limit !== undefined) this.around.report({ kind: 'rate-limit', host: this.endpoint.host, limit });
+    if (limit === undefined || limit.remaining === this.remaining) return;
+    this.remaining = limit.remaining;
+    this.around.report({ kind: 'rate-limit', host: this.endpoint.host, limit });
   }
 }
 

@@ -51,7 +51,7 @@ export async function* pagesOf(
       accept: list.mayBeMissing === true && count === 0 ? [200, 404] : [200],
     });
     if (response.status === 404) {
-      response.discard();
+      await response.discard();
       return;
     }
     const text = fromArray(await response.bytes(client.limits.pageBytes));

@@ -31,7 +31,7 @@ export async function checkLogin(
       what: 'login',
       accept: [200],
     });
-    response.discard();
+    await response.discard();
     const token = await client.authorization.login();
     if (token?.refresh === undefined) return credentials;
     const user = credentials.kind === 'password' ? { user: credentials.user } : {};

@@ -43,7 +43,7 @@ export async function resolveManifest(client: EndpointClient, ref: Reference): P
     digest !== undefined &&
     isDigest(digest) &&
     MANIFEST_TYPES.includes(mediaType);
-  response.discard();
+  await response.discard();
   if (response.status !== 200 || !isComplete || !isSameDigest(ref.digest, digest))
     return (await fetchManifest(client, ref)).descriptor;
   return { mediaType, digest: ref.digest ?? digest, size };
@@ -107,7 +107,7 @@ export async function putManifest(
   });
   const told = response.header('docker-content-digest');
   const hasSubject = response.header('oci-subject') !== undefined;
-  response.discard();
+  await response.discard();
   if (told !== undefined && isDigest(told) && told !== hash(splitDigest(told).algorithm, bytes))
     throw mismatch(what, digest, told);
   return { descriptor: { mediaType, digest, size: bytes.length }, hasSubject };

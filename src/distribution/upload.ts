@@ -47,7 +47,7 @@ export async function startUpload(
     what: `upload to ${repository}`,
     accept: mount === undefined ? [202] : [201, 202],
   });
-  response.discard();
+  await response.discard();
   if (response.status === 201) return 'mounted';
   const minimum = Number(response.header('oci-chunk-min-length') ?? '0');
   return {
@@ -135,25 +135,24 @@ class Upload {
     }
     const { status } = response;
     if (status === 413 && this.makeSmaller()) {
-      response.discard();
+      await response.discard();
       return this.look();
     }
     if (status === 416) {
-      response.discard();
       return this.recover(new PassingError(await this.client.errorOf(response, this.what), undefined));
     }
     if (status === 404) {
-      response.discard();
+      await response.discard();
       return 'gone';
     }
     if ((status === 405 || status === 501) && start === 0) {
-      response.discard();
+      await response.discard();
       return 'monolithic';
     }
     if (status >= 400) throw await this.client.errorOf(response, this.what);
     this.url = locationOf(this.client, response, this.url);
     this.at = this.takeOver(parseUploadRange(response.header('range')), start, length);
-    response.discard();
+    await response.discard();
     if (this.at > start) this.attempt = 1;
     return 'more';
   }
@@ -194,7 +193,7 @@ class Upload {
       what: this.what,
       accept: [204, 202, 200, 404, 405],
     });
-    response.discard();
+    await response.discard();
     if (response.status >= 400) return 'gone';
     if (response.header('location') !== undefined) this.url = locationOf(this.client, response, this.url);
     const told = parseUploadRange(response.header('range')) ?? 0;
@@ -222,11 +221,11 @@ class Upload {
         return hasBlob(this.client, this.descriptor);
       }
       if (response.status === 404) {
-        response.discard();
+        await response.discard();
         return hasBlob(this.client, this.descriptor);
       }
       if (response.status < 300) {
-        response.discard();
+        await response.discard();
         this.tell(size);
         return true;
       }
@@ -311,7 +310,7 @@ export async function hasBlob(client: EndpointClient, descriptor: Descriptor): P
     what: whatOf(client, descriptor),
     accept: [200, 404],
   });
-  response.discard();
+  await response.discard();
   return response.status === 200;
 }
 

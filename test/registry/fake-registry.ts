@@ -155,20 +155,20 @@ export class FakeRegistry extends FakeServer {
         return void send(response, 201, { Location: `/v2/${repository}/blobs/${mount}` }, '');
       const fresh = `u${this.count_++}`;
       this.uploads.set(fresh, { repository, bytes: Buffer.alloc(0) });
-      return void this.accepted(response, 202, repository, fresh);
+      return void this.progress(response, 202, repository, fresh);
     }
     const upload = this.uploads.get(id ?? '');
     if (id === undefined || upload === undefined) return void fail(response, 404);
-    if (request.method === 'GET') return void this.accepted(response, 204, repository, id);
+    if (request.method === 'GET') return void this.progress(response, 204, repository, id);
     const begin = /^(\d+)-/.exec(request.headers['content-range'] ?? '')?.[1];
     if (begin !== undefined && Number(begin) !== upload.bytes.length)
-      return void this.accepted(response, 416, repository, id);
+      return void this.progress(response, 416, repository, id);
     try {
       for await (const chunk of request) upload.bytes = Buffer.concat([upload.bytes, chunk as Buffer]);
     } catch {
       return;
     }
-    if (request.method === 'PATCH') return void this.accepted(response, 202, repository, id);
+    if (request.method === 'PATCH') return void this.progress(response, 202, repository, id);
     this.uploads.delete(id);
     const digest = url.searchParams.get('digest') ?? '';
     if (sha256(upload.bytes) !== digest) return void fail(response, 400);
@@ -181,7 +181,7 @@ export class FakeRegistry extends FakeServer {
     );
   }
 
-  private accepted(response: ServerResponse, status: number, repository: string, id: string): void {
+  private progress(response: ServerResponse, status: number, repository: string, id: string): void {
     const { length } = this.uploads.get(id)?.bytes ?? Buffer.alloc(0);
     const headers = {
       Location: `/v2/${repository}/blobs/uploads/${id}?state=a%2Bb`,

@@ -29,6 +29,8 @@ export class FakeServer {
   readonly seen: Seen[] = [];
   readonly scheme: 'http' | 'https';
   port = 0;
+  /** Connections so far. */
+  accepted = 0;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   private readonly scripts: { pattern: RegExp; times: number; answer: Answer }[] = [];
@@ -46,6 +48,7 @@ export class FakeServer {
         : createTlsServer({ cert: tls.certificate, key: tls.key, ...clients }, listener);
     this.server.on('connection', (socket: Socket) => {
       this.sockets.add(socket);
+      this.accepted++;
       socket.on('error', () => undefined);
       socket.on('close', () => this.sockets.delete(socket));
     });

@@ -41,6 +41,26 @@ test('pull: a tag is resolved by HEAD alone, a manifest is verified, a blob stre
   registry.close();
 });
 
+test('pull: one connection is enough for one request after the other', async () => {
+  const own = await new FakeRegistry().listen();
+  const { layer } = addImage(own, 'a', 'x', noise(100_000));
+  own.access = { kind: 'basic', user: 'u', password: 'secret' };
+  const someone = new Home();
+  someone.login({ [own.host]: ['u', 'secret'] });
+  const { registry } = await open(someone, `${own.host}/a:x`);
+  await registry.resolve(parseReference(`${own.host}/a:x`));
+  await registry.hasBlob(layer);
+  await collect((await registry.blob(layer, 0)).content);
+  await registry.tags();
+  await failure(registry.manifest(parseReference(`${own.host}/a:none`)));
+  await registry.tags();
+  // The first is the attempt at TLS.
+  assert.equal(own.accepted, 2);
+  registry.close();
+  someone.remove();
+  await own.close();
+});
+
 test('pull: GET where a registry does not answer HEAD, or not in full', async () => {
   for (const answer of [saying(405), saying(404), saying(200, { 'Content-Type': 'text/plain' })]) {
     const own = await new FakeRegistry().listen();

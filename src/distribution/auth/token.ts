@@ -137,7 +137,7 @@ async function refusal(
 ): Promise<CaissonError> {
   const { host } = wanted.registry;
   if (response.status >= 300 && response.status < 400) {
-    response.discard();
+    await response.discard();
     // Credentials would have to go along.
     return new CaissonError(
       `the token service of ${host} leads elsewhere (${response.status}); it is not followed`,

@@ -6,6 +6,7 @@ import { CaissonError } from '../../spec/error.ts';
 import { DEFAULT_DOMAIN } from '../../spec/reference.ts';
 import type { TlsMaterial } from '../http/connect.ts';
 import { hostHeader, type Origin } from '../http/origin.ts';
+import { codeOf } from '../retry.ts';
 
 /** Where distributions keep all authorities in one file: Debian, Fedora, SUSE, Alpine (as Go's crypto/x509 has it). */
 const SYSTEM_BUNDLES = [
@@ -93,8 +94,16 @@ export class Certificates {
   }
 
   private read(file: Bytes): string {
-    const text = this.port.readFile(file, FILE_LIMIT);
-    if (text === undefined) throw new CaissonError(`${file} is gone`, { code: 'ECERTIFICATES' });
-    return bytesToUtf8(text);
+    let text: Bytes | undefined;
+    try {
+      text = this.port.readFile(file, FILE_LIMIT);
+    } catch (error) {
+      throw new CaissonError(`${bytesToUtf8(file)} cannot be read (${codeOf(error)})`, {
+        code: 'ECERTIFICATES',
+        cause: error,
+      });
+    }
+    if (text !== undefined) return bytesToUtf8(text);
+    throw new CaissonError(`${bytesToUtf8(file)} is gone`, { code: 'ECERTIFICATES' });
   }
 }

@@ -3,6 +3,7 @@
 import type { Port } from '../../host/port.ts';
 import { type Bytes, bytesToUtf8 } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
+import { codeOf } from '../retry.ts';
 import {
   EMPTY_CONF,
   mergeRegistriesConf,
@@ -29,11 +30,20 @@ export interface RegistriesPlaces {
 export async function loadRegistriesConf(port: Port, places: RegistriesPlaces): Promise<RegistriesConf> {
   let conf = EMPTY_CONF;
   for (const file of filesOf(port, places)) {
-    const text = port.readFile(file, FILE_LIMIT);
+    const text = contentOf(port, file);
     if (text === undefined) continue;
     conf = mergeRegistriesConf(conf, readRegistriesConf(await parseToml(text, file), bytesToUtf8(file)));
   }
   return conf;
+}
+
+function contentOf(port: Port, file: Bytes): Bytes | undefined {
+  try {
+    return port.readFile(file, FILE_LIMIT);
+  } catch (error) {
+    const what = `${bytesToUtf8(file)} cannot be read (${codeOf(error)})`;
+    throw new CaissonError(what, { code: 'EREGISTRIESCONF', cause: error });
+  }
 }
 
 function filesOf(port: Port, { variable, home }: RegistriesPlaces): Bytes[] {

@@ -5,18 +5,28 @@ import { CaissonError } from '../../spec/error.ts';
 import type { Limits } from './limits.ts';
 import { shownUrl } from './origin.ts';
 
+/** Milliseconds for which the rest of an answer that nobody wants is read. */
+const DISCARD_TIME = 2000;
+
 export class Response {
   readonly status: number;
   readonly url: URL;
   private readonly message: IncomingMessage;
   private readonly limits: Limits;
+  private readonly isHead: boolean;
   private readonly finished: () => void;
 
   /** `finished` is called when the body has been read or given up. */
-  constructor(message: IncomingMessage, url: URL, limits: Limits, finished: () => void) {
+  constructor(
+    message: IncomingMessage,
+    sent: { url: URL; method: string },
+    limits: Limits,
+    finished: () => void,
+  ) {
     this.status = message.statusCode ?? 0;
+    this.isHead = sent.method === 'HEAD';
     this.message = message;
-    this.url = url;
+    this.url = sent.url;
     this.limits = limits;
     this.finished = finished;
     // An error while nobody reads is told to the next reader.
@@ -46,7 +56,7 @@ export class Response {
 
   /** The whole body, or CaissonError `ETOOLARGE` beyond `limit` bytes. */
   async bytes(limit: number): Promise<Uint8Array> {
-    if ((this.length ?? 0) > limit) {
+    if (!this.isBodiless && (this.length ?? 0) > limit) {
       this.discard();
       throw tooLarge(this.url, limit);
     }
@@ -83,11 +93,36 @@ export class Response {
     }
   }
 
-  /** Gives the body up, and the connection with it where there is more than a moment's worth. */
-  discard(): void {
-    if (this.length === 0 || this.message.complete) this.message.resume();
-    else this.message.destroy();
+  /**
+   * Gives the body up. A short one is read to its end, which keeps the connection for the next request; resolves when
+   * it is free. Nobody has to wait for that.
+   */
+  discard(): Promise<void> {
+    const message = this.message;
+    const give = () => message.destroy();
+    const timer = setTimeout(give, DISCARD_TIME);
+    let left = this.limits.errorBytes;
+    message.on('data', (chunk: Uint8Array) => {
+      left -= chunk.length;
+      if (left < 0) give();
+    });
+    const free = new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        // node:http gives the connection back after this event.
+        setImmediate(resolve);
+      };
+      message.once('end', done);
+      message.once('close', done);
+    });
+    if ((this.length ?? 0) > left && !this.isBodiless) give();
     this.finished();
+    return free;
+  }
+
+  /** Content-Length is then that of what another request would bring (RFC 9110, section 8.6). */
+  private get isBodiless(): boolean {
+    return this.isHead || this.status === 204 || this.status === 304;
   }
 }
 

@@ -98,6 +98,7 @@ class OriginAgent extends Agent {
   readonly route: Route;
   peer: AddressClass = 'public';
   private readonly connectTime: number;
+  private closed = false;
   private readonly open = new Set<Socket>();
 
   constructor(route: Route, connectTime: number) {
@@ -112,6 +113,7 @@ class OriginAgent extends Agent {
   ): undefined {
     openConnection(this.route, this.connectTime).then(
       ({ socket, peer }) => {
+        if (this.closed) socket.destroy();
         this.peer = peer;
         this.open.add(socket);
         socket.once('close', () => this.open.delete(socket));
@@ -123,6 +125,7 @@ class OriginAgent extends Agent {
   }
 
   destroyAll(): void {
+    this.closed = true;
     this.destroy();
     for (const socket of this.open) socket.destroy();
   }
@@ -189,7 +192,7 @@ class Exchange {
       const sending = this.sendContent(watch);
       await Promise.race([answer, sending]);
       const message = await answer;
-      return new Response(message, this.sent.url, this.limits, () => {
+      return new Response(message, this.sent, this.limits, () => {
         if (!this.outgoing.writableEnded) this.outgoing.destroy();
       });
     } catch (error) {
