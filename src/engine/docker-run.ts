@@ -349,6 +349,8 @@ async function runCompiled(
     trace: settings.trace,
     files: compiled.files,
     ...(settings.name === undefined ? {} : { name: settings.name }),
+    ...(Object.keys(settings.labels).length === 0 ? {} : { labels: settings.labels }),
+    stopSignal: settings.stopSignal,
   };
   try {
     return await runAttached(port, channel, prepared, runOptions, {

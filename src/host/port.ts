@@ -144,4 +144,6 @@ export interface Port {
   after(milliseconds: number, handler: () => void): () => void;
   /** The caller's terminal (descriptor 0), undefined when that is none. */
   readonly terminal: CallerTerminal | undefined;
+  /** Set by who wants to know each step that a launcher is given to play: its actor and its title, one line each. */
+  told?: (step: string) => void;
 }

@@ -43,7 +43,7 @@ interface Session {
 async function dispatch(session: Session, args: readonly Bytes[]): Promise<number> {
   const { port, log } = session;
   const { parsed, rest } = await orHelp(session, undefined, () => parseGlobals(GLOBAL_FLAGS, args));
-  openLog(log, parsed);
+  openLog(port, log, parsed);
   if (parsed.on('version')) return printVersion(session);
   const [name, ...words] = rest;
   if (name === undefined || parsed.on('help')) return showHelp(session, name);
@@ -77,10 +77,11 @@ function later(what: Bytes): CaissonError {
   return new CaissonError(`${what} comes in a later issue`, { code: 'ELATER', exitCode: OWN_FAILURE });
 }
 
-function openLog(log: Log, parsed: Parsed): void {
+function openLog(port: Port, log: Log, parsed: Parsed): void {
   const format = parsed.text('log-format') ?? 'text';
   if (format !== 'text' && format !== 'json') throw new CaissonError(`invalid log-format: ${format}`, own());
   log.debugging = parsed.on('debug') || parsed.text('log-level') === 'debug';
+  if (log.debugging) port.told = (step) => log.debug(step);
   // crun names the backend, of which this is the only one.
   const file = parsed.text('log')?.replace(/^file:/, '');
   try {

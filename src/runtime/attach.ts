@@ -11,7 +11,25 @@ export interface AttachOptions {
   readonly interactive: boolean;
   /** Milliseconds until the container is killed. */
   readonly timeout?: number | undefined;
+  /** A signal that is sent at that time; the container is killed `GRACE` later. */
+  readonly timeoutSignal?: number | undefined;
   readonly detachKeys?: readonly number[];
+}
+
+/** Milliseconds between the stop signal and SIGKILL, as docker stop has it. */
+const GRACE = 10_000;
+
+function endAfter(port: Port, running: Running, timeout: number, signal: number | undefined): () => void {
+  const kill = () => void running.signal(SIGNALS.SIGKILL);
+  let cancel = port.after(timeout, () => {
+    if (signal === undefined) {
+      kill();
+      return;
+    }
+    void running.signal(signal);
+    cancel = port.after(GRACE, kill);
+  });
+  return () => cancel();
 }
 
 /** Connects a running container; the result takes everything back that was done here, `held` excepted. */
@@ -26,13 +44,8 @@ export function attach(
   signals?.passTo(running, options.forwardSignals);
   if (held === undefined && signals !== undefined) ends.push(signals.end);
   if (running.terminal >= 0) ends.push(pumpTerminal(port, running, options.interactive));
-  if (options.timeout !== undefined) {
-    ends.push(
-      port.after(options.timeout, () => {
-        void running.signal(SIGNALS.SIGKILL);
-      }),
-    );
-  }
+  if (options.timeout !== undefined)
+    ends.push(endAfter(port, running, options.timeout, options.timeoutSignal));
   return () => {
     for (const end of ends) end();
   };

@@ -55,9 +55,11 @@ export class Player {
   private readonly channel: Channel;
   private readonly arch: Arch;
   private readonly writeBytes: Port['writeBytes'];
+  private readonly told: Port['told'];
 
   constructor(port: Port, channel: Channel) {
     this.writeBytes = port.writeBytes;
+    this.told = port.told;
     this.channel = channel;
     this.arch = port.arch;
   }
@@ -82,6 +84,7 @@ export class Player {
   /** Throws CaissonError ELAUNCHER when the launcher has gone. */
   async transmit(batch: Batch): Promise<void> {
     if (batch.bytes.length > LARGEST) throw tooLarge(batch.bytes.length);
+    if (this.told !== undefined) for (const { actor, title } of batch.steps) this.told(`${actor}: ${title}`);
     try {
       await this.channel.send(batch.bytes);
     } catch (cause) {

@@ -31,6 +31,8 @@ export interface RunEvents {
 export interface RunOptions {
   readonly stateRoot: Bytes;
   readonly name?: Bytes;
+  readonly labels?: Readonly<Record<Bytes, Bytes>>;
+  readonly stopSignal?: number;
   readonly bundle?: Bytes;
   readonly trace?: boolean;
   /** Written into the state directory's place before the start: hosts, resolv.conf, hostname. */
@@ -55,6 +57,8 @@ export function recordOf(
     cgroups: prepared.cgroups,
     ...(prepared.madeParents.length === 0 ? {} : { madeParents: prepared.madeParents }),
     ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.labels === undefined ? {} : { labels: options.labels }),
+    ...(options.stopSignal === undefined ? {} : { stopSignal: options.stopSignal }),
     ...(options.bundle === undefined ? {} : { bundle: options.bundle }),
   };
 }

@@ -26,6 +26,10 @@ export interface ContainerRecord {
   /** Ancestors of them that were not there before. */
   readonly madeParents?: readonly Bytes[];
   readonly name?: Bytes;
+  /** What `--label` and the image say. */
+  readonly labels?: Readonly<Record<Bytes, Bytes>>;
+  /** The number of the signal that asks the program to end. */
+  readonly stopSignal?: number;
   readonly bundle?: Bytes;
   /** What the OCI runtime's commands need; absent for a container of `caisson run`. */
   readonly oci?: OciRecord;

@@ -1,7 +1,7 @@
 // From start to end: exit codes, standard input and output, signals, init, timeout, files about the run.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { Harness, logged, rootOnly, skip } from '../harness/caisson.ts';
 
@@ -147,6 +147,34 @@ test('--init is PID 1, reaps orphans, and the program is its child', { skip }, (
   assert.match(without.split('\n')[0] ?? '', /^1 0$/);
   assert.match(lines, /^\d+ 1\n0\n/);
   assert.notEqual(lines.split('\n')[0]?.split(' ')[0], '1');
+});
+
+test('--stop-signal comes first when the time of --timeout is over', { skip }, () => {
+  const flags = ['--timeout', '1', '--stop-signal', 'USR1'];
+  const script = 'trap "echo asked; exit 7" USR1; echo up; while :; do sleep 0.05; done';
+  const ended = harness.run(flags, script);
+  assert.equal(ended.stdout, 'up\nasked\n');
+  assert.equal(ended.code, 7);
+});
+
+test('labels and the stop signal are in the record', { skip }, async () => {
+  const run = harness.start(
+    harness.runArguments(
+      ['--label', 'a=b=c', '-l', 'bare', '--stop-signal', 'HUP'],
+      'echo up; exec sleep 100',
+    ),
+  );
+  await run.untilPrinted('up');
+  const [id = ''] = readdirSync(harness.state);
+  const record = JSON.parse(readFileSync(`${harness.state}/${id}/state.json`, 'utf8')) as {
+    labels: unknown;
+    stopSignal: unknown;
+  };
+  assert.deepEqual(record.labels, { a: 'b=c', bare: '' });
+  assert.equal(record.stopSignal, 1);
+  run.kill('SIGKILL');
+  await run.end();
+  harness.caisson(['system', 'repair']);
 });
 
 test('--timeout kills the whole tree', { skip }, () => {

@@ -190,4 +190,32 @@ for (const runtime of RUNTIMES) {
     // Where it does not matter, nothing is wrong with it.
     harness.succeed(['run', '-b', harness.bundle({}, 'true'), harness.newId()], { prefix });
   });
+
+  test(`${name}: --debug tells the steps that are played`, { skip }, () => {
+    const file = `${harness.directory}/steps`;
+    const told = (...words: string[]) => {
+      writeFileSync(file, '');
+      harness.call(['--debug', '--log', file, ...words]);
+      const lines = readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => line.includes('level=debug'));
+      return lines.map((line) => /msg="?(.*?)"?$/.exec(line)?.[1] ?? line);
+    };
+    const id = harness.newId();
+    const created = told('create', '-b', harness.bundle({}, 'exec sleep 100'), id);
+    for (const step of [
+      'child: mount proc at /proc',
+      'child: wait for start',
+      'parent: wait until the container is created',
+    ])
+      assert.ok(created.includes(step), `${step}: ${created.join()}`);
+    assert.ok(
+      created.indexOf('child: mount proc at /proc') <
+        created.indexOf('child: make the root the root, and detach the old one'),
+    );
+    assert.ok(told('start', id).includes('parent: let the container execute its program'));
+    assert.ok(told('exec', id, 'true').some((step) => step.startsWith('child: join the namespaces')));
+    assert.ok(told('delete', '--force', id).some((step) => step.includes('signal 9')));
+    harness.assertNothingLeft();
+  });
 }

@@ -22,6 +22,8 @@ export interface RunSettings {
   readonly forwardSignals: boolean;
   /** Signal number. */
   readonly stopSignal: number;
+  /** The stop signal that was asked for: it comes first when the time of --timeout is over. */
+  readonly timeoutSignal: number | undefined;
   /** Milliseconds after which the container is killed; undefined: never. */
   readonly timeout: number | undefined;
   /** Absolute path; the run fails before the start when it exists. */
@@ -61,6 +63,7 @@ export function compileSettings(
     init: flags.init === true,
     forwardSignals: flags.sigProxy ?? true,
     stopSignal: stopSignal(flags, image),
+    timeoutSignal: flags.stopSignal === undefined ? undefined : stopSignal(flags, image),
     timeout: timeout(flags),
     cidfile: path(flags.cidfile),
     detachKeys: parseDetachKeys(flags.detachKeys ?? 'ctrl-p,ctrl-q'),
