@@ -25,7 +25,8 @@ export interface Registry {
   manifest(wanted: Reference | Descriptor): Promise<Manifest>;
   /**
    * From `offset` on, or from the beginning where the registry has no ranges; broken connections are gone on with. Of
-   * exactly the announced size, and not hashed: whoever stores it does that. To be read or left (`break`), not forgotten.
+   * exactly the announced size, and not hashed: whoever stores it does that, and asks again where it was wrong, which
+   * goes to another place where there is one. To be read or left (`break`), not forgotten.
    */
   blob(descriptor: Descriptor, offset: number): Promise<BlobStream>;
   hasBlob(descriptor: Descriptor): Promise<boolean>;
@@ -81,6 +82,8 @@ class RegistryClient implements Registry {
   private readonly clients: readonly EndpointClient[];
   private readonly around: Surroundings;
   private readonly sessions = new Map<string, UploadSession>();
+  /** Who has sent all of a blob. */
+  private readonly delivered = new Map<string, EndpointClient>();
   private preferred: EndpointClient | undefined;
 
   constructor(configuration: RegistryConfiguration, endpoints: readonly Endpoint[], report: Progress) {
@@ -99,10 +102,14 @@ class RegistryClient implements Registry {
   }
 
   async blob(descriptor: Descriptor, offset: number): Promise<BlobStream> {
-    const { client, stream } = await this.first(async (each) => ({
-      client: each,
-      stream: await openBlob(each, this.around, descriptor, offset),
-    }));
+    // Who asks again for what has come in full has found that it was wrong: another place may have it right.
+    const wrong = this.delivered.get(descriptor.digest);
+    const order = this.order();
+    const others = order.filter((client) => client !== wrong);
+    const { client, stream } = await this.first(
+      async (each) => ({ client: each, stream: await openBlob(each, this.around, descriptor, offset) }),
+      others.length === 0 ? order : others,
+    );
     return { offset: stream.offset, content: this.throughAll(descriptor, client, stream) };
   }
 
@@ -121,6 +128,7 @@ class RegistryClient implements Registry {
           at += piece.length;
           yield piece;
         }
+        this.delivered.set(descriptor.digest, current);
         return;
       } catch (error) {
         const next = others.shift();
@@ -181,9 +189,11 @@ class RegistryClient implements Registry {
   }
 
   /** Asks one place after the other, first the one that answered last; all that failed are in the error. */
-  private async first<T>(ask: (client: EndpointClient) => Promise<T>): Promise<T> {
+  private async first<T>(
+    ask: (client: EndpointClient) => Promise<T>,
+    order: readonly EndpointClient[] = this.order(),
+  ): Promise<T> {
     const failures: string[] = [];
-    const order = this.order();
     for (const [index, client] of order.entries()) {
       try {
         const result = await ask(client);

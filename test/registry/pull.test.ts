@@ -189,6 +189,12 @@ test('pull: a mirror is asked first, and the registry where it fails', async () 
     events.some((event) => event.kind === 'next' && event.failed === mirror.host && event.next === fake.host),
   );
   assert.equal(fake.seen.at(-1)?.headers.range, 'bytes=100000-');
+  // It sends something else of the same length: who finds out asks again.
+  const second = await open(own, name());
+  mirror.script(/blobs/, (_, response) => send(response, 200, {}, noise(300_000, 7)));
+  assert.ok((await collect((await second.registry.blob(image.layer, 0)).content)).equals(noise(300_000, 7)));
+  assert.ok((await collect((await second.registry.blob(image.layer, 0)).content)).equals(noise(300_000)));
+  second.registry.close();
   // A manifest that is not what was asked for is no answer either.
   mirror.script(/manifests/, (_, response) =>
     send(response, 200, { 'Content-Type': 'application/json' }, '{}'),
