@@ -34,7 +34,7 @@ export interface ImageConfig extends Platform {
 const FIELDS: ReadonlySet<string> = new Set([
   ...['created', 'author', 'architecture', 'os', 'os.version', 'os.features', 'variant', 'config', 'rootfs'],
   // Docker's, beside the specification's.
-  ...['history', 'container', 'container_config', 'docker_version', 'parent', 'id', 'comment', 'Size'],
+  ...['history', 'container', 'container_config', 'docker_version', 'parent', 'id', 'comment'],
 ]);
 
 /** More cannot be mounted on each other, whatever the file system (overlayfs: 500). */

@@ -6,6 +6,7 @@
 
 import { type Bytes, utf8ToBytes } from '../linux/bytes.ts';
 import { type Fields, isObject, quote } from './check.ts';
+import { type Descriptor, parseDescriptor } from './descriptor.ts';
 import { CaissonError, type Pointer } from './error.ts';
 import { parseJsonStrictly } from './json-parser.ts';
 import { escapePointer } from './pointer.ts';
@@ -63,6 +64,24 @@ export function refuseLookAlikes(
       );
     }
   }
+}
+
+/** image-spec 1.1, descriptor.md, and of `platform` image-index.md. */
+const DESCRIPTOR_FIELDS: ReadonlySet<string> = new Set([
+  ...['mediaType', 'digest', 'size', 'urls', 'annotations', 'data', 'artifactType', 'platform'],
+]);
+const PLATFORM_FIELDS: ReadonlySet<string> = new Set([
+  ...['architecture', 'os', 'os.version', 'os.features', 'variant'],
+]);
+
+/** A descriptor inside of a document. Throws CaissonError `EDESCRIPTOR`, and `EDOCUMENT` for names that look alike. */
+export function descriptorIn(value: unknown, what: string, where: Pointer): Descriptor {
+  if (isObject(value)) {
+    refuseLookAlikes(value, DESCRIPTOR_FIELDS, what, where);
+    if (isObject(value.platform))
+      refuseLookAlikes(value.platform, PLATFORM_FIELDS, what, `${where}/platform`);
+  }
+  return parseDescriptor(value, where);
 }
 
 /** The error for a document that is not believed. */

@@ -88,6 +88,15 @@ test('T42: names twice, and names that Go takes for others, are refused', () => 
   refused(text({ ...manifest, MANIFESTS: [] }), /could be taken for manifests/);
   refused(utf8ToBytes(text({ ...manifest, 'layer\u017f': [] })), /could be taken for layers/);
   refused(text({ ...manifest, MediaType: OCI_INDEX }), /could be taken for mediaType/);
+  const other = { ...layer, Digest: hex('2') };
+  refused(text({ ...manifest, layers: [layer, other] }), /\/layers\/1\/Digest: .*could be taken for digest/);
+  refused(text({ ...manifest, config: { ...config, Size: 3 } }), /could be taken for size/);
+  const platform = { os: 'linux', OS: 'windows', architecture: 'amd64' };
+  refused(text({ ...index, manifests: [{ ...entry, platform }] }), /\/manifests\/0\/platform\/OS/);
+  assert.throws(
+    () => parseImageConfig('{"config":{"Entrypoint":["a"],"entrypoint":["b"]}}'),
+    /could be taken/,
+  );
 });
 
 test("Docker's schema 1 is explained", () => {

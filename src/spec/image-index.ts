@@ -1,14 +1,8 @@
 // Image indexes: manifests of the same image for several platforms (image-spec 1.1, image-index.md; Docker's list).
 
 import type { Fields } from './check.ts';
-import {
-  type Annotations,
-  type Descriptor,
-  parseAnnotations,
-  parseDescriptor,
-  parseMediaType,
-} from './descriptor.ts';
-import { refuseDocument } from './image-document.ts';
+import { type Annotations, type Descriptor, parseAnnotations, parseMediaType } from './descriptor.ts';
+import { descriptorIn, refuseDocument } from './image-document.ts';
 
 export interface ImageIndex {
   readonly kind: 'index';
@@ -32,15 +26,15 @@ export const INDEX_FIELDS: readonly string[] = [
  * The index of a document that has been found to be one (parseManifest). Throws CaissonError `EDOCUMENT` or
  * `EDESCRIPTOR`.
  */
-export function indexOf(fields: Fields, mediaType: string): ImageIndex {
+export function indexOf(fields: Fields, mediaType: string, what: string): ImageIndex {
   if (!Array.isArray(fields.manifests))
-    throw refuseDocument('index', '/manifests', 'expected an array of descriptors');
+    throw refuseDocument(what, '/manifests', 'expected an array of descriptors');
   const manifests = fields.manifests.map((one: unknown, index) =>
-    parseDescriptor(one, `/manifests/${index}`),
+    descriptorIn(one, what, `/manifests/${index}`),
   );
   const artifactType =
     fields.artifactType == null ? undefined : parseMediaType(fields.artifactType, '/artifactType');
-  const subject = fields.subject == null ? undefined : parseDescriptor(fields.subject, '/subject');
+  const subject = fields.subject == null ? undefined : descriptorIn(fields.subject, what, '/subject');
   const annotations = parseAnnotations(fields.annotations, '/annotations');
   return {
     kind: 'index',

@@ -2,15 +2,15 @@
 
 import type { Bytes } from '../linux/bytes.ts';
 import { type Fields, quote } from './check.ts';
-import {
-  type Annotations,
-  type Descriptor,
-  parseAnnotations,
-  parseDescriptor,
-  parseMediaType,
-} from './descriptor.ts';
+import { type Annotations, type Descriptor, parseAnnotations, parseMediaType } from './descriptor.ts';
 import { CaissonError } from './error.ts';
-import { MANIFEST_LIMIT, parseDocument, refuseDocument, refuseLookAlikes } from './image-document.ts';
+import {
+  descriptorIn,
+  MANIFEST_LIMIT,
+  parseDocument,
+  refuseDocument,
+  refuseLookAlikes,
+} from './image-document.ts';
 import { type ImageIndex, INDEX_FIELDS, indexOf } from './image-index.ts';
 import {
   isImageConfigType,
@@ -57,7 +57,7 @@ export function parseManifest(text: Bytes, declared?: string, what = 'manifest')
     );
   }
   if (fields.schemaVersion !== 2) throw refuseDocument(what, '/schemaVersion', 'expected 2');
-  return index ? indexOf(fields, mediaType) : manifestOf(fields, mediaType, what);
+  return index ? indexOf(fields, mediaType, what) : manifestOf(fields, mediaType, what);
 }
 
 /** Likewise, where only the manifest of one image will do. Throws CaissonError `EDOCUMENT` for an index. */
@@ -120,10 +120,10 @@ function typeByContent(fields: Fields, what: string): string {
 function manifestOf(fields: Fields, mediaType: string, what: string): ImageManifest {
   if (!Array.isArray(fields.layers))
     throw refuseDocument(what, '/layers', 'expected an array of descriptors');
-  const config = parseDescriptor(fields.config, '/config');
-  const layers = fields.layers.map((layer: unknown, index) => parseDescriptor(layer, `/layers/${index}`));
+  const config = descriptorIn(fields.config, what, '/config');
+  const layers = fields.layers.map((layer: unknown, index) => descriptorIn(layer, what, `/layers/${index}`));
   const artifactType = optionalType(fields.artifactType);
-  const subject = fields.subject == null ? undefined : parseDescriptor(fields.subject, '/subject');
+  const subject = fields.subject == null ? undefined : descriptorIn(fields.subject, what, '/subject');
   const annotations = parseAnnotations(fields.annotations, '/annotations');
   return {
     kind: 'manifest',

@@ -4,6 +4,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { type Fields, isObject } from './check.ts';
 import type { Annotations } from './descriptor.ts';
 import type { Reader } from './image-config.ts';
+import { refuseLookAlikes } from './image-document.ts';
 import { escapePointer } from './pointer.ts';
 
 /** Docker's health check; durations are in nanoseconds, 0 for the default. */
@@ -41,10 +42,16 @@ export interface ImageProcess {
 
 const WHERE = '/config';
 
+const FIELDS: ReadonlySet<string> = new Set([
+  ...['User', 'ExposedPorts', 'Env', 'Entrypoint', 'Cmd', 'ArgsEscaped', 'Volumes', 'WorkingDir', 'Labels'],
+  ...['StopSignal', 'StopTimeout', 'Shell', 'Healthcheck', 'OnBuild'],
+]);
+
 /** Takes the part from a parsed document. Throws CaissonError `EDOCUMENT`. */
 export function parseProcess(read: Reader, value: unknown): ImageProcess {
   const fields: Fields =
     value == null ? {} : isObject(value) ? value : read.wrong(WHERE, 'expected an object');
+  refuseLookAlikes(fields, FIELDS, read.what, WHERE);
   const list = (name: string) => read.texts(fields, name, WHERE);
   const [entrypoint, cmd, shell] = [list('Entrypoint'), list('Cmd'), list('Shell')];
   const stopTimeout = count(read, fields, 'StopTimeout', WHERE, -1);

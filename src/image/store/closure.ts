@@ -29,6 +29,8 @@ export interface Closure {
   /** Chain IDs of its layers. */
   readonly chains: Set<Digest>;
   readonly images: ImageOf[];
+  /** Type and digest of what has been looked at. */
+  readonly followed: Set<string>;
   /** What is missing or cannot be read, one line each. */
   readonly problems: string[];
 }
@@ -38,14 +40,23 @@ export interface Closure {
  * an image that is there is a problem.
  */
 export async function closureOf(blobs: Blobs, descriptor: Descriptor): Promise<Closure> {
-  const closure: Closure = { blobs: new Map(), chains: new Set(), images: [], problems: [] };
+  const closure: Closure = {
+    blobs: new Map(),
+    chains: new Set(),
+    images: [],
+    followed: new Set(),
+    problems: [],
+  };
   await follow(blobs, descriptor, closure, 0);
   return closure;
 }
 
 async function follow(blobs: Blobs, descriptor: Descriptor, closure: Closure, depth: number): Promise<void> {
   const { digest, mediaType, size } = descriptor;
-  if (closure.blobs.has(digest)) return;
+  // By type as well: a document that was first announced as something else is followed all the same.
+  const key = `${mediaType} ${digest}`;
+  if (closure.followed.has(key)) return;
+  closure.followed.add(key);
   closure.blobs.set(digest, size);
   if (!isIndexType(mediaType) && !isManifestType(mediaType)) {
     if (!blobs.has(digest)) closure.problems.push(`${digest} (${mediaType}) is missing`);

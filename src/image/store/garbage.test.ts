@@ -243,6 +243,10 @@ test('verify sets damaged blobs and strangers aside and tells which image has lo
   // A pull makes it whole.
   await fetchBlob(store, ONE, shared);
   assert.deepEqual((await store.verify()).findings, []);
+  await store.garbage();
+  assert.equal((await store.usage()).quarantine.count, 3);
+  await store.garbage({ quarantine: true });
+  assert.equal((await store.usage()).quarantine.count, 0);
 });
 
 test('verify finds the images of an index.json that is lost', async () => {
@@ -277,4 +281,26 @@ test('verify tells of a layer that is missing below one that is there', async ()
     ['layer', 'image'],
   );
   assert.match(findings[1]?.problem ?? '', /unpacks it again/);
+});
+
+test('a document that is first announced as something else is followed all the same', async () => {
+  const { disk, store } = await setUp(ONE);
+  const manifests = [{ ...ONE.manifest, mediaType: 'text/plain' }, ONE.manifest];
+  const text = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
+  await store.names.set(parseReference('tricky'), await store.blobs.put(OCI_INDEX, toArray(text)));
+  await store.names.remove(ONE.reference);
+  assert.deepEqual((await store.garbage()).blobs, []);
+  await assertSound(store, disk, 'after');
+  assert.equal(store.layers.list().length, 2);
+});
+
+test('directories that somebody has removed are made again', async () => {
+  const { disk, table, store } = await setUp();
+  await store.close();
+  for (const name of ['ingest', 'layers', 'pins', 'quarantine', 'blobs/sha512'])
+    disk.removeDirectory(`${ROOT}/${name}`);
+  const again = await openOn(disk, table);
+  await pull(again, ONE, fillOn(disk, ONE));
+  await again.pins.set('containers', 'c', { images: [ONE.manifest] });
+  assert.deepEqual((await again.verify()).findings, []);
 });

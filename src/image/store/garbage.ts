@@ -11,6 +11,7 @@ import { readIndex } from './index-file.ts';
 import type { Layers } from './layers.ts';
 import { ALGORITHMS, digestOfBlob } from './paths.ts';
 import { type Pin, pinFiles, readPin } from './pins.ts';
+import { keepReserve } from './reserve.ts';
 import { Sweep } from './sweep.ts';
 
 export interface GarbageOptions {
@@ -18,6 +19,8 @@ export interface GarbageOptions {
   readonly keep?: () => Iterable<Pin> | Promise<Iterable<Pin>>;
   /** Milliseconds for which the part of an interrupted pull waits for being continued; default a day. */
   readonly partialAge?: number;
+  /** What was set aside as damaged goes, too. */
+  readonly quarantine?: boolean;
   /** Only says what would be removed. */
   readonly dryRun?: boolean;
   /** Milliseconds to wait for others who use the store; default 0. */
@@ -110,15 +113,14 @@ export async function collect(
   await disk.syncDirectory(paths.root);
   const marked = await mark(context, blobs, layers, (await options.keep?.()) ?? []);
   const sweep = new Sweep(context, options.dryRun ?? false);
-  const deadLayers = childrenFirst(
-    layers,
-    layers.list().filter((chain) => !marked.chains.has(chain)),
-  );
+  const deadLayers = layers.list().filter((chain) => !marked.chains.has(chain));
   await sweep.layers(deadLayers.map((chain) => ({ chain, size: layers.get(chain)?.facts.size ?? 0 })));
   const deadBlobs = listBlobs(context).filter((digest) => !marked.blobs.has(digest));
   for (const digest of deadBlobs) sweep.file(paths.blob(digest));
   const unfinished = await sweep.unfinished(options.partialAge ?? DAY);
+  if (options.quarantine === true) await sweep.quarantine();
   const { bytes } = sweep;
+  if (options.dryRun !== true) keepReserve(disk, paths);
   return { busy: false, blobs: deadBlobs, layers: deadLayers, unfinished, bytes, problems: marked.problems };
 }
 
@@ -129,16 +131,4 @@ export function listBlobs({ disk, paths }: StoreContext): Digest[] {
       ({ name }) => digestOfBlob(algorithm, name) ?? [],
     ),
   ).sort();
-}
-
-/** A layer goes before the one below it. */
-function childrenFirst(layers: Layers, chains: readonly Digest[]): Digest[] {
-  const depth = (chain: Digest, limit = 1000): number => {
-    const parent = limit === 0 ? undefined : layers.get(chain)?.parent;
-    return parent === undefined ? 0 : 1 + depth(parent, limit - 1);
-  };
-  return chains
-    .map((chain) => ({ chain, depth: depth(chain) }))
-    .sort((one, other) => other.depth - one.depth)
-    .map(({ chain }) => chain);
 }

@@ -77,12 +77,31 @@ function unreadable(path: Bytes, why: string): CaissonError {
 }
 
 function entryOf(found: Descriptor): IndexEntry {
-  const { annotations = {}, ...rest } = found;
-  const others = Object.entries(annotations).filter(([key]) => key !== REF_NAME && key !== NAMED_AT);
+  const { annotations = {} } = found;
+  return { name: annotations[REF_NAME], namedAt: annotations[NAMED_AT], descriptor: plain(found) };
+}
+
+/** Annotations of descriptors come from strangers: more than this, in bytes, is not kept in our list. */
+const ANNOTATIONS_LIMIT = 16 << 10;
+
+/** What of a descriptor the list keeps: no embedded content, no addresses, and never a name that a stranger has put there. */
+function plain({
+  mediaType,
+  digest,
+  size,
+  platform,
+  artifactType,
+  annotations = {},
+}: Descriptor): Descriptor {
+  const kept = Object.entries(annotations).filter(([key]) => key !== REF_NAME && key !== NAMED_AT);
+  const length = kept.reduce((sum, [key, text]) => sum + key.length + text.length, 0);
   return {
-    name: annotations[REF_NAME],
-    namedAt: annotations[NAMED_AT],
-    descriptor: others.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(others) },
+    mediaType,
+    digest,
+    size,
+    ...(platform === undefined ? {} : { platform }),
+    ...(artifactType === undefined ? {} : { artifactType }),
+    ...(kept.length === 0 || length > ANNOTATIONS_LIMIT ? {} : { annotations: Object.fromEntries(kept) }),
   };
 }
 
@@ -92,7 +111,8 @@ export async function writeIndex(
   paths: StorePaths,
   entries: readonly IndexEntry[],
 ): Promise<void> {
-  const manifests = entries.map(({ name, namedAt, descriptor }) => {
+  const manifests = entries.map(({ name, namedAt, descriptor: given }) => {
+    const descriptor = plain(given);
     const annotations = {
       ...descriptor.annotations,
       ...(name === undefined ? {} : { [REF_NAME]: name }),

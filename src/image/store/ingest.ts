@@ -17,6 +17,7 @@ export async function ingest(context: StoreContext, descriptor: Descriptor): Pro
   const leave = await context.gate.enter();
   const isThere = () => disk.stat(paths.blob(digest))?.type === 'file';
   let lock: StoreLock | undefined;
+  let file: DiskFile | undefined;
   try {
     if (!isThere()) {
       lock = await kernel.lock(paths.ingestLock(digest), 'exclusive', {
@@ -26,11 +27,12 @@ export async function ingest(context: StoreContext, descriptor: Descriptor): Pro
       });
     }
     // Whoever had the lock may have brought it.
-    const file = isThere() ? undefined : disk.update(paths.partial(digest), 0o644);
+    file = isThere() ? undefined : disk.update(paths.partial(digest), 0o644);
     const taken = new Ingest(context, descriptor, { leave, lock, file });
     if (file !== undefined) await taken.resume();
     return taken;
   } catch (error) {
+    file?.close();
     await lock?.release();
     leave();
     throw error;
@@ -162,8 +164,19 @@ export class Ingest {
   async abort(keep: boolean): Promise<void> {
     if (this.ended) return;
     const { disk, paths } = this.context;
-    if (!keep && this.opened.file !== undefined) disk.remove(paths.partial(this.descriptor.digest));
+    // Without the lock the file may be another program's by now.
+    if (!keep && this.opened.file !== undefined && (await this.isLocked()))
+      disk.remove(paths.partial(this.descriptor.digest));
     await this.end();
+  }
+
+  private async isLocked(): Promise<boolean> {
+    try {
+      await this.context.kernel.check();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   private async end(): Promise<void> {

@@ -21,6 +21,7 @@ import { slotValue } from '../../plan/encode.ts';
 import { step } from '../../plan/step.ts';
 import * as sys from '../../plan/syscalls.ts';
 import { Player } from '../../runtime/player.ts';
+import { CaissonError } from '../../spec/error.ts';
 import { openFileLauncher } from '../user-namespace.ts';
 import type { LockKind, LockOptions, StoreKernel, StoreLock } from './kernel.ts';
 import { removeTree } from './tree-removal.ts';
@@ -35,7 +36,7 @@ const LONGEST = 40;
 class Conversation {
   private readonly port: Port;
   private readonly open: () => Promise<Channel>;
-  private channel: Promise<Channel> | undefined;
+  private channel: Channel | undefined;
   private player: Player | undefined;
   /** Answers come in the order of batches; one batch at a time keeps that simple. */
   private last: Promise<unknown> = Promise.resolve();
@@ -48,17 +49,22 @@ class Conversation {
   /** Does `work` when all that came before is done. */
   inTurn<T>(work: (player: Player) => Promise<T>): Promise<T> {
     const done = this.last.then(async () => {
-      this.channel ??= this.open();
-      this.player ??= new Player(this.port, await this.channel);
+      this.player ??= new Player(this.port, await this.begin());
       return await work(this.player);
     });
     this.last = done.catch(() => undefined);
     return done;
   }
 
+  /** A launcher that could not be started, for lack of something, may start the next time. */
+  private async begin(): Promise<Channel> {
+    this.channel = await this.open();
+    return this.channel;
+  }
+
   async close(): Promise<void> {
     await this.last;
-    await (await this.channel)?.close();
+    await this.channel?.close();
     this.channel = undefined;
     this.player = undefined;
   }
@@ -191,9 +197,13 @@ class HeldLock implements StoreLock {
   async release(): Promise<void> {
     if (this.released) return;
     this.released = true;
-    await this.locks.inTurn((player) =>
-      player.play([step('parent', 'unlock', `unlock ${this.path}`, CAUSE, [sys.close(this.descriptor)])]),
-    );
+    const unlock = step('parent', 'unlock', `unlock ${this.path}`, CAUSE, [sys.close(this.descriptor)]);
+    try {
+      await this.locks.inTurn((player) => player.play([unlock]));
+    } catch (error) {
+      // With the launcher its locks have gone.
+      if (!(error instanceof CaissonError && error.code === 'ELAUNCHER')) throw error;
+    }
   }
 }
 

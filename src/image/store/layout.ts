@@ -7,6 +7,7 @@ import { OCI_INDEX } from '../../spec/media-types.ts';
 import { parentOf, readText, replaceDurably } from './durable.ts';
 import type { StoreKernel, StoreLock } from './kernel.ts';
 import { ALGORITHMS, type StorePaths } from './paths.ts';
+import { keepReserve } from './reserve.ts';
 
 /** Brings a store of one format to the next. It may be killed at any moment, and is then played again from the start. */
 export type Upgrade = (disk: Disk, paths: StorePaths) => Promise<void>;
@@ -47,7 +48,8 @@ export async function openLayout(opening: Opening): Promise<StoreLock> {
   const { disk, kernel, paths, uid, formats, waiting } = opening;
   const found = examine(disk, paths, uid, formats);
   if (found === undefined) await makeDirectories(disk, paths);
-  if (found !== formats.current) await bringUp(opening);
+  if (found === formats.current) remakeDirectories(disk, paths);
+  else await bringUp(opening);
   const lock = await kernel.lock(paths.storeLock, 'shared', {
     waiting: () => {
       waiting(`another caisson collects garbage in ${paths.root}`);
@@ -100,7 +102,7 @@ function readFormat(disk: Disk, paths: StorePaths, formats: Formats): number | u
 
 /** What may be there before a store has its format: what is made before that, and what other parts of caisson keep beside it. */
 const BEGUN: readonly Bytes[] = [
-  ...['oci-layout', 'index.json', 'blobs', 'ingest', 'layers', 'pins', 'quarantine', 'locks'],
+  ...['oci-layout', 'index.json', 'blobs', 'ingest', 'layers', 'pins', 'quarantine', 'locks', 'reserve'],
   ...['oci-layout.tmp', 'index.json.tmp', 'format.tmp', 'manifests', 'containers', 'build'],
 ];
 
@@ -118,6 +120,17 @@ function refuseForeign(paths: StorePaths): never {
     code: 'ESTORE',
     details: ['choose another directory with --data-root; `caisson load` takes images from OCI layouts'],
   });
+}
+
+/** Directories that can be missed: somebody has tidied up. What was in them is missed as any other loss. */
+function remakeDirectories(disk: Disk, paths: StorePaths): void {
+  const algorithms = ALGORITHMS.map((algorithm) => `${paths.blobs}/${algorithm}`);
+  for (const directory of [...directoriesOf(paths), ...algorithms])
+    if (disk.stat(directory) === undefined) disk.makeDirectory(directory, 0o700);
+}
+
+function directoriesOf(paths: StorePaths): Bytes[] {
+  return [paths.blobs, paths.ingest, paths.layers, paths.pins, paths.quarantine, paths.locks];
 }
 
 /** Parents as others have made theirs, the store itself for its owner alone. */
@@ -159,14 +172,14 @@ async function bringUp(opening: Opening): Promise<void> {
 
 async function complete(disk: Disk, paths: StorePaths, formats: Formats): Promise<void> {
   if (isForeign(disk, paths)) refuseForeign(paths);
-  for (const directory of [paths.blobs, paths.ingest, paths.layers, paths.pins, paths.quarantine])
-    disk.makeDirectory(directory, 0o700);
+  for (const directory of directoriesOf(paths)) disk.makeDirectory(directory, 0o700);
   for (const algorithm of ALGORITHMS) disk.makeDirectory(`${paths.blobs}/${algorithm}`, 0o700);
   await disk.syncDirectory(paths.blobs);
   await replaceDurably(disk, paths.layout, LAYOUT);
   await replaceDurably(disk, paths.index, EMPTY_INDEX);
   await replaceDurably(disk, paths.format, `${formats.current}\n`);
   await disk.syncDirectory(parentOf(paths.root));
+  keepReserve(disk, paths);
 }
 
 async function upgrade(disk: Disk, paths: StorePaths, from: number, formats: Formats): Promise<void> {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromArray, toArray } from '../../linux/bytes.ts';
+import { ERRNO } from '../../linux/errno.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../../spec/media-types.ts';
 import { parseReference } from '../../spec/reference.ts';
@@ -162,4 +163,42 @@ test('a full disk leaves the names as they were', async () => {
   assert.equal(indexText(disk), before);
   await store.names.set(parseReference('more'), ONE.manifest);
   assert.equal(names(store).length, 2);
+});
+
+test('on a disk that is full names can be removed, with the room that is kept for that', async () => {
+  const disk = new MemoryDisk();
+  const store = await storeOf(disk, ONE, TWO);
+  const full = (what: string): void => {
+    const room = disk.stat(`${ROOT}/reserve`) === undefined;
+    if (what === 'write' && !room) throw new CaissonError('full', { code: 'EDISK', errno: ERRNO.ENOSPC });
+  };
+  disk.attempted = full;
+  await assert.rejects(store.names.set(parseReference('more'), ONE.manifest), { code: 'EDISK' });
+  assert.ok(disk.stat(`${ROOT}/reserve`));
+  assert.equal(await store.names.remove(ONE.reference), true);
+  assert.equal(disk.stat(`${ROOT}/reserve`), undefined);
+  assert.deepEqual(names(store), ['docker.io/library/two:latest']);
+  disk.attempted = () => undefined;
+  await store.garbage();
+  assert.ok(disk.stat(`${ROOT}/reserve`));
+});
+
+test('of a descriptor the list keeps nothing that is large, and no name that a stranger has put there', async () => {
+  const disk = new MemoryDisk();
+  const store = await storeOf(disk, ONE);
+  const annotations = { 'org.opencontainers.image.ref.name': 'docker.io/library/debian:12', note: 'x' };
+  const hostile = {
+    ...ONE.manifest,
+    annotations,
+    data: 'eHh4'.repeat(1000),
+    urls: ['http://169.254.169.254/'],
+  };
+  await store.names.set(ONE.reference, hostile);
+  assert.deepEqual(store.names.get(ONE.reference), { ...ONE.manifest, annotations: { note: 'x' } });
+  await pull(store, TWO, fillOn(disk, TWO));
+  await store.names.set(ONE.reference, TWO.manifest);
+  assert.equal(names(store).filter((name) => name.includes('debian')).length, 0);
+  const large = { ...ONE.manifest, annotations: { note: 'x'.repeat(20_000) } };
+  await store.names.set(ONE.reference, large);
+  assert.deepEqual(store.names.get(ONE.reference), ONE.manifest);
 });

@@ -8,6 +8,7 @@ import { closureOf } from './closure.ts';
 import { type IndexEntry, readIndex, writeIndex } from './index-file.ts';
 import { ALGORITHMS } from './paths.ts';
 import { keepCopy } from './quarantine.ts';
+import { withReserve } from './reserve.ts';
 
 /** An image of the store; one of several names is there several times. */
 export type NamedImage = IndexEntry;
@@ -91,7 +92,10 @@ export class Names {
       // Blobs that others brought may have names that are not on the disk yet.
       for (const algorithm of ALGORITHMS) await disk.syncDirectory(`${paths.blobs}/${algorithm}`);
       await kernel.check();
-      await writeIndex(disk, paths, changed);
+      const write = () => writeIndex(disk, paths, changed);
+      // The reserve is for what makes room.
+      if ((changes.set ?? []).length > 0) await write();
+      else await withReserve(disk, paths, write);
       return true;
     } finally {
       await lock?.release();

@@ -50,6 +50,11 @@ export class StorePaths {
     return `${this.root}/quarantine`;
   }
 
+  /** Room for removals on a full disk. */
+  get reserve(): Bytes {
+    return `${this.root}/reserve`;
+  }
+
   get locks(): Bytes {
     return `${this.root}/locks`;
   }

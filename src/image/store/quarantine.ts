@@ -1,6 +1,8 @@
 // What is damaged is set aside: out of everybody's way, and there for a person to look at.
 import type { Disk } from '../../host/disk.ts';
 import type { Bytes } from '../../linux/bytes.ts';
+import { ERRNO } from '../../linux/errno.ts';
+import { CaissonError } from '../../spec/error.ts';
 import { parentOf, replaceDurably } from './durable.ts';
 import type { StorePaths } from './paths.ts';
 
@@ -23,9 +25,27 @@ export async function quarantine(disk: Disk, paths: StorePaths, path: Bytes): Pr
   for (let count = 0; ; count++) {
     const target = `${paths.quarantine}/${place}${count === 0 ? '' : `.${count}`}`;
     if (disk.stat(target) !== undefined) continue;
-    disk.rename(path, target);
+    const outcome = attempt(() => {
+      disk.rename(path, target);
+    });
+    // Another program has moved it, or something else there.
+    if (outcome === ERRNO.ENOENT) return undefined;
+    if (outcome !== 0) continue;
     await disk.syncDirectory(parentOf(path));
     await disk.syncDirectory(paths.quarantine);
     return target;
+  }
+}
+
+/** 0, or why somebody else was quicker. */
+function attempt(rename: () => void): number {
+  try {
+    rename();
+    return 0;
+  } catch (error) {
+    const others: readonly number[] = [ERRNO.ENOENT, ERRNO.EEXIST, ERRNO.ENOTEMPTY];
+    const errno = error instanceof CaissonError ? error.errno : undefined;
+    if (errno !== undefined && others.includes(errno)) return errno;
+    throw error;
   }
 }

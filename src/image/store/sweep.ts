@@ -66,6 +66,16 @@ export class Sweep {
     return count;
   }
 
+  /** Removes all that was set aside. */
+  async quarantine(): Promise<void> {
+    const { disk, kernel, paths } = this.context;
+    for (const { name, type } of disk.list(paths.quarantine) ?? []) {
+      const path = `${paths.quarantine}/${name}`;
+      if (type !== 'directory') this.file(path);
+      else if (!this.dryRun) await kernel.removeTree(path);
+    }
+  }
+
   private files(directory: Bytes): Bytes[] {
     const names = this.context.disk.list(directory) ?? [];
     return names.flatMap(({ name, type }) => (type === 'file' ? [`${directory}/${name}`] : []));
