@@ -178,13 +178,13 @@ async function fetchBlob(shop: Shop, source: PullSource, descriptor: Descriptor)
   try {
     await fetchOnce(shop, source, descriptor, false);
   } catch (error) {
-    if (!(error instanceof ResumedInVain)) throw error;
+    if (!(error instanceof CameWrong)) throw error;
     await fetchOnce(shop, source, descriptor, true);
   }
 }
 
-/** A part of an earlier attempt was no part of this blob. */
-class ResumedInVain extends Error {}
+/** A part of an earlier attempt was no part of this blob, or a mirror has another one: the registry asks elsewhere then. */
+class CameWrong extends Error {}
 
 async function fetchOnce(
   shop: Shop,
@@ -207,12 +207,11 @@ async function fetchOnce(
     await ingest.abort(true);
     throw error;
   }
-  const { resumed } = ingest;
   try {
     await ingest.commit();
   } catch (error) {
     await ingest.abort(false);
-    if (resumed && error instanceof CaissonError && error.code === 'EDIGEST') throw new ResumedInVain();
+    if (!anew && error instanceof CaissonError && error.code === 'EDIGEST') throw new CameWrong();
     throw error;
   }
 }
