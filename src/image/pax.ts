@@ -22,7 +22,7 @@ export function addPaxRecords(into: PaxRecords, payload: Bytes): void {
     const length = /^[1-9][0-9]{0,7}$/.test(digits) ? Number(digits) : 0;
     const record = payload.slice(space + 1, at + length - 1);
     const equals = record.indexOf('=');
-    const complete = length > space + 1 - at && at + length <= payload.length;
+    const complete = space >= 0 && length > space + 1 - at && at + length <= payload.length;
     if (!complete || payload[at + length - 1] !== '\n' || equals < 1) {
       throw new RangeError('a pax record has no `length keyword=value`');
     }

@@ -248,7 +248,17 @@ test('extended headers without bound or form', () => {
   refuses(header({ name: 'x', type: 'L', size: (1 << 20) + 1 }), /too large/);
   const many = Array.from({ length: 5 }, () => member({ name: 'x', type: 'L' }, 'n'.repeat(1 << 20)));
   refuses(concat(...many), /too large/);
-  for (const payload of ['3 a', '5 a=b\n', '999 a=b\n', '06 a=b\n', '5 =b\n', 'x a=b\n', '6 a=bb', '2 \n']) {
+  for (const payload of [
+    '3 a',
+    '5 a=b\n',
+    '999 a=b\n',
+    '06 a=b\n',
+    '5 =b\n',
+    'x a=b\n',
+    '6 a=bb',
+    '2 \n',
+    '6 a=b\nrest',
+  ]) {
     refuses(concat(member({ name: 'x', type: 'x' }, payload), member({ name: 'a' })), /pax record/);
   }
 });
