@@ -1,6 +1,6 @@
 // Connections: TCP, through a proxy where there is one, TLS on top, within one time limit.
 
-import { lookup as systemLookup } from 'node:dns';
+import { type LookupAddress, type LookupAllOptions, lookup as systemLookup } from 'node:dns';
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { CaissonError } from '../../spec/error.ts';
@@ -55,7 +55,7 @@ async function establish(route: Route, sockets: Socket[]): Promise<Connection> {
     return socket;
   };
   const first = await ready(
-    keep(dial(proxy ?? origin, proxy === undefined ? route.from : undefined)),
+    keep(proxy === undefined ? dial(origin, guardOf(route)) : dial(proxy, undefined)),
     'connect',
   );
   let socket = first;
@@ -71,20 +71,42 @@ async function establish(route: Route, sockets: Socket[]): Promise<Connection> {
   return { socket, peer: peer ?? 'public' };
 }
 
-function dial(to: { readonly host: string; readonly port: number }, from: AddressClass | undefined): Socket {
+function dial(
+  to: { readonly host: string; readonly port: number },
+  lookup: LookupFunction | undefined,
+): Socket {
   const host = to.host.replace(/^\[|\]$/g, '');
-  return connectTcp({ host, port: to.port, ...(from === undefined ? {} : { lookup: guardedLookup(from) }) });
+  return connectTcp({ host, port: to.port, ...(lookup === undefined ? {} : { lookup }) });
 }
 
-/** A name that a registry gave must not stand for an address that the registry could not have given. */
-function guardedLookup(from: AddressClass): LookupFunction {
+function guardOf({ from, origin, verify }: Route): LookupFunction | undefined {
+  return from === undefined ? undefined : guardedLookup(from, origin.scheme === 'https' && verify);
+}
+
+/** dns.lookup(3) as it is used here. */
+type LookupOfAll = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
+/**
+ * Looks up a name that a registry of class `from` gave: addresses to which it could not lead are left out. With TLS a
+ * private one may stay, for the certificate says that it is meant: storage is often reached inside by its public name.
+ */
+export function guardedLookup(
+  from: AddressClass,
+  isSecure: boolean,
+  lookup: LookupOfAll = systemLookup,
+): LookupFunction {
+  const isAllowed = (to: AddressClass) => mayLead(from, to) || (isSecure && to === 'private');
   return (hostname, options, callback) => {
-    systemLookup(hostname, { ...options, all: true }, (error, addresses) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) {
         callback(error, []);
         return;
       }
-      const allowed = addresses.filter(({ address }) => mayLead(from, addressClass(address) ?? 'loopback'));
+      const allowed = addresses.filter(({ address }) => isAllowed(addressClass(address) ?? 'loopback'));
       const [first] = allowed;
       if (first === undefined) callback(insideName(hostname, from), []);
       else if (options.all === true) callback(null, allowed);
