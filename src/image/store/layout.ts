@@ -87,7 +87,7 @@ function readFormat(disk: Disk, paths: StorePaths, formats: Formats): number | u
   if (match === null) {
     throw new CaissonError(`${paths.format} is damaged: expected a number and a new line`, {
       code: 'ESTORE',
-      details: [`this caisson writes format ${formats.current}; \`caisson image verify\` tells what is left`],
+      details: [`where this caisson made the store, put ${formats.current} and a new line there`],
     });
   }
   const format = Number(match[1]);
