@@ -25,6 +25,7 @@ import { directoryStep } from './directory-step.ts';
 import type { BuildEnvironment } from './environment.ts';
 import { type Input, type Inputs, NO_FILES } from './inputs.ts';
 import { mountKeys } from './mount-keys.ts';
+import { remoteStep } from './remote-step.ts';
 import { imageKey, type ResultLayer, type StageResult } from './result.ts';
 import { runStep } from './run-step.ts';
 
@@ -38,6 +39,8 @@ interface Site {
 }
 
 export class Builder implements Inputs {
+  /** Results that were used or made, by their directories, with the keys under which they were asked for. */
+  readonly steps = new Map<string, { readonly step: KeptStep; readonly keys: Set<string> }>();
   /** Names of `--build-arg` that an ARG has taken. */
   readonly used = new Set<string>();
   private readonly environment: BuildEnvironment;
@@ -224,8 +227,19 @@ export class Builder implements Inputs {
     return operationKey(operation, { parent: key, platform: platformName(planned.platform), inputs });
   }
 
-  private find({ planned }: Site, key: string): KeptStep | undefined {
-    return this.environment.noCache(planned.stage.from.name) ? undefined : this.environment.session.find(key);
+  private async find({ planned }: Site, key: string): Promise<KeptStep | undefined> {
+    const { noCache, session, remote } = this.environment;
+    if (noCache(planned.stage.from.name)) return undefined;
+    const own = session.find(key);
+    if (own !== undefined) return own;
+    const offered = remote.find(key);
+    return offered === undefined ? undefined : await remoteStep(this.environment, key, offered);
+  }
+
+  private note(step: KeptStep, key: string): KeptStep {
+    const keys = this.steps.get(step.directory)?.keys ?? new Set();
+    this.steps.set(step.directory, { step, keys: keys.add(key) });
+    return step;
   }
 
   private async directory(site: Site, operation: DirectoryOperation) {
@@ -242,8 +256,8 @@ export class Builder implements Inputs {
       operation.origin.kind === 'context' || !fromFiles
         ? undefined
         : this.keyOf(site, operation, [`all of ${(await this.of(operation.origin)).key}`]);
-    const known = quick === undefined ? undefined : this.find(site, quick);
-    if (known !== undefined) return { step: known, cached: true };
+    const known = quick === undefined ? undefined : await this.find(site, quick);
+    if (known !== undefined && quick !== undefined) return { step: this.note(known, quick), cached: true };
     const worker = await this.worker(site);
     const ready = await readySources(this.environment, worker, operation, this);
     try {
@@ -255,7 +269,10 @@ export class Builder implements Inputs {
       const made = await this.make(site, key, operation, (_, room) =>
         copyStep(this.environment, worker, operation, ready.sources, site.layers, room),
       );
-      if (quick !== undefined) session.alias(quick, made.step);
+      if (quick !== undefined) {
+        session.alias(quick, made.step);
+        this.note(made.step, quick);
+      }
       return made;
     } finally {
       await ready.close();
@@ -277,12 +294,12 @@ export class Builder implements Inputs {
     { title }: Operation,
     work: (worker: TreeWorker, room: string) => Promise<void>,
   ): Promise<{ step: KeptStep; cached: boolean }> {
-    const found = this.find(site, key) ?? (await this.running.get(key));
-    if (found !== undefined) return { step: found, cached: true };
+    const found = (await this.find(site, key)) ?? (await this.running.get(key));
+    if (found !== undefined) return { step: this.note(found, key), cached: true };
     const making = this.makeNow(site, key, title, work);
     this.running.set(key, making);
     making.catch(() => undefined);
-    return { step: await making, cached: false };
+    return { step: this.note(await making, key), cached: false };
   }
 
   private async makeNow(

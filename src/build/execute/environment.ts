@@ -4,8 +4,10 @@ import type { Port } from '../../host/port.ts';
 import type { StoreKernel } from '../../image/store/kernel.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { RootPlan } from '../../plan/compile/context.ts';
+import type { Descriptor } from '../../spec/descriptor.ts';
 import type { NamedPlatform } from '../../spec/platform-match.ts';
 import type { Mount } from '../../spec/runtime-spec.ts';
+import type { RemoteCache } from '../cache/remote.ts';
 import type { Session } from '../cache/session.ts';
 import type { LogicalLine } from '../dockerfile/source.ts';
 import type { IgnoreMatcher } from '../ignore/matcher.ts';
@@ -71,6 +73,10 @@ export interface BuildEnvironment {
   readonly progress: Progress;
   /** `--network`. */
   readonly network: 'none' | 'host';
+  /** `--cache-from`. */
+  readonly remote: RemoteCache;
+  /** The content of a blob of the store, checked. */
+  blob(descriptor: Descriptor): AsyncIterable<Uint8Array>;
   /** `--no-cache`, `--no-cache-filter`. */
   noCache(stage: string): boolean;
   /** Finds, pulls and unpacks an image. Throws CaissonError. */

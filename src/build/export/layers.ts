@@ -62,7 +62,12 @@ function ociLayer(descriptor: Descriptor): Descriptor {
   return { mediaType: layerMediaType(compression), digest, size };
 }
 
-async function exportStep(to: LayerExport, { step }: StepLayer, form: LayerForm): Promise<ExportedLayer> {
+/** The layer of one result. */
+export async function exportStep(
+  to: LayerExport,
+  { step }: StepLayer,
+  form: LayerForm,
+): Promise<ExportedLayer> {
   const { port, disk } = to;
   const { compression, level, epoch } = form;
   const variant = [

@@ -1,6 +1,7 @@
 // `caisson build`.
 
 import type { BuildRequest } from '../../engine/build/build.ts';
+import { parseCachePlace } from '../../engine/build/cache-flag.ts';
 import { parseOutput } from '../../engine/build/output-flag.ts';
 import { wantedPlatform } from '../../engine/images/shop.ts';
 import type { RunFlags } from '../../frontends/docker/run-flags.ts';
@@ -16,8 +17,8 @@ import { stateRoot } from '../state-root.ts';
 const FLAGS: readonly Flag[] = [
   list('add-host', 'Add a custom host-to-IP mapping (format: "host:ip")'),
   list('build-arg', 'Set build-time variables'),
-  list('cache-from', 'External cache sources', { later: 'the cache of registries (issue 4)' }),
-  list('cache-to', 'Cache export destinations', { later: 'the cache of registries (issue 4)' }),
+  list('cache-from', 'External cache sources (e.g., "type=registry,ref=user/app:cache")'),
+  list('cache-to', 'Cache export destinations (e.g., "type=registry,ref=user/app:cache,mode=max")'),
   value('cpu-period', 'Limit the CPU CFS (Completely Fair Scheduler) period', { takes: 'int' }),
   value('cpu-quota', 'Limit the CPU CFS (Completely Fair Scheduler) quota', { takes: 'int' }),
   value('cpu-shares', 'CPU shares (relative weight)', { short: 'c', takes: 'int' }),
@@ -137,6 +138,8 @@ function requestOf(parsed: Parsed, context: Context): BuildRequest {
     secrets: flagList(parsed, 'secret'),
     agents: flagList(parsed, 'ssh'),
     noCache: flagOn(parsed, 'no-cache'),
+    cacheFrom: flagList(parsed, 'cache-from').map((text) => parseCachePlace('cache-from', text)),
+    cacheTo: flagList(parsed, 'cache-to').map((text) => parseCachePlace('cache-to', text)),
     noCacheFilter: flagList(parsed, 'no-cache-filter').flatMap((text) =>
       bytesToUtf8(text).toLowerCase().split(','),
     ),

@@ -1,6 +1,7 @@
 // `caisson build`: reads the input, builds the target, and gives the result to where it was asked to go.
 
 import { BuildPlaces } from '../../build/cache/places.ts';
+import type { RemoteCache } from '../../build/cache/remote.ts';
 import { Session } from '../../build/cache/session.ts';
 import { parseDockerfile } from '../../build/dockerfile/parse.ts';
 import { shownLine } from '../../build/dockerfile/source.ts';
@@ -19,9 +20,11 @@ import { type Bytes, bytesToUtf8 } from '../../linux/bytes.ts';
 import { processFacts } from '../../runtime/facts.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { NamedPlatform } from '../../spec/platform-match.ts';
+import { canonical } from '../../spec/reference.ts';
 import type { PullPolicy } from '../images/run-image.ts';
 import type { Shop } from '../images/shop.ts';
 import { baseImage } from './base-image.ts';
+import type { CachePlace } from './cache-flag.ts';
 import { buildInput } from './context.ts';
 import { fileFetcher } from './fetch.ts';
 import { repositoryCloner } from './git.ts';
@@ -42,6 +45,8 @@ export interface BuildRequest {
   readonly secrets: readonly Bytes[];
   readonly agents: readonly Bytes[];
   readonly noCache: boolean;
+  readonly cacheFrom: readonly CachePlace[];
+  readonly cacheTo: readonly CachePlace[];
   /** Names of stages. */
   readonly noCacheFilter: readonly string[];
   readonly pull: PullPolicy;
@@ -98,6 +103,8 @@ export async function build(
         flags: request.flags,
         warn: (message) => progress.warn(message),
       }),
+      remote: await remoteCache(shop, request, progress),
+      blob: (descriptor) => store.blobs.stream(descriptor),
       fetch: fileFetcher(disk, session),
       clone,
       slot: slots(parallelism(port)),
@@ -105,12 +112,54 @@ export async function build(
     const builder = new Builder(environment, plan, worker);
     const result = await builder.build();
     warnUnused(request, builder.used, plan, progress);
-    return await giveOut(shop, environment, worker, result, optionsOf(request, plan, result));
+    const built = await giveOut(shop, environment, worker, result, optionsOf(request, plan, result));
+    await giveCaches(shop, environment, request, builder, result);
+    return built;
   } finally {
     await worker.close();
     await session.commit();
     await session.close();
     await kernel.close();
+  }
+}
+
+/** `--cache-from`. What speaks to registries is loaded where it is asked for. */
+async function remoteCache(
+  shop: Shop,
+  { cacheFrom }: BuildRequest,
+  progress: Progress,
+): Promise<RemoteCache> {
+  if (cacheFrom.length === 0) return { find: () => undefined };
+  const { openCaches } = await import('./registry-cache.ts');
+  return await openCaches(shop, cacheFrom, (message) => progress.warn(message));
+}
+
+/** `--cache-to`. */
+async function giveCaches(
+  shop: Shop,
+  environment: BuildEnvironment,
+  { cacheTo }: BuildRequest,
+  { steps }: Builder,
+  result: StageResult,
+): Promise<void> {
+  const own = new Set(
+    result.layers.flatMap((layer) => (layer.kind === 'step' ? [layer.step.directory] : [])),
+  );
+  for (const place of cacheTo) {
+    const vertex = environment.progress.begin(
+      `exporting the cache to ${bytesToUtf8(canonical(place.reference))}`,
+    );
+    const used = [...steps.values()]
+      .filter(({ step }) => place.mode === 'max' || own.has(step.directory))
+      .map(({ step, keys }) => ({ step, keys: [...keys] }));
+    try {
+      const { pushCache } = await import('./registry-cache.ts');
+      await pushCache(shop, environment, used, place);
+      vertex.done();
+    } catch (error) {
+      vertex.failed();
+      throw error;
+    }
   }
 }
 
