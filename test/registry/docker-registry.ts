@@ -17,6 +17,8 @@ const HTPASSWD = 'alice:$2y$05$cjWABt82BFLfzCx05hvweeZGqYgJ3B7Qrt7JSCPKvg8dF09f2
 
 export interface DockerRegistryOptions {
   readonly auth?: boolean;
+  /** A token service, and the certificate (PEM) of what it signs with. */
+  readonly tokens?: { readonly realm: string; readonly certificate: string };
   readonly tls?: TlsFiles;
 }
 
@@ -67,12 +69,15 @@ export class DockerRegistry {
   }
 }
 
-function configuration(folder: string, port: number, { auth, tls }: DockerRegistryOptions): object {
+function configuration(folder: string, port: number, options: DockerRegistryOptions): object {
+  const { auth, tls, tokens } = options;
   if (auth === true) writeFileSync(join(folder, 'htpasswd'), HTPASSWD);
   if (tls !== undefined) {
     writeFileSync(join(folder, 'tls.crt'), tls.certificate);
     writeFileSync(join(folder, 'tls.key'), tls.key);
   }
+  if (tokens !== undefined) writeFileSync(join(folder, 'tokens.crt'), tokens.certificate);
+  const bundle = join(folder, 'tokens.crt');
   return {
     version: 0.1,
     log: { level: 'error' },
@@ -84,6 +89,11 @@ function configuration(folder: string, port: number, { auth, tls }: DockerRegist
         ? {}
         : { tls: { certificate: join(folder, 'tls.crt'), key: join(folder, 'tls.key') } }),
     },
+    ...(tokens === undefined
+      ? {}
+      : {
+          auth: { token: { realm: tokens.realm, service: 'test', issuer: 'tests', rootcertbundle: bundle } },
+        }),
     ...(auth === true ? { auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } } } : {}),
   };
 }

@@ -9,6 +9,7 @@ import { BreakingRelay } from './breaking-proxy.ts';
 import { DockerRegistry, type DockerRegistryOptions, missing } from './docker-registry.ts';
 import { collect, described, failure, Home, noise, open, piecesOf } from './surroundings.ts';
 import { Authority } from './tls-files.ts';
+import { TokenService } from './token-service.ts';
 
 const LAYERS = [noise(3 << 20, 1), noise(200, 2), noise(9 << 20, 3)];
 
@@ -119,6 +120,46 @@ test('docker-registry: with TLS', { skip: missing }, async () => {
       await pushAndPull(home, server.host);
     });
   } finally {
+    authority.remove();
+  }
+});
+
+test('docker-registry: with tokens; scopes, mounts, tokens that end', { skip: missing }, async () => {
+  const authority = new Authority();
+  const service = await new TokenService(authority.sign('DNS:tokens'), 'alice', 'canary-pass').listen();
+  const tokens = { realm: `${service.url}/token`, certificate: authority.certificate };
+  try {
+    await withRegistry({ tokens }, async (server, home) => {
+      const name = `${server.host}/team/app:1`;
+      const none = await open(home, name);
+      assert.equal((await failure(none.registry.resolve(parseReference(name)))).code, 'EDENIED');
+      none.registry.close();
+      home.login({ [server.host]: ['alice', 'canary-pass'] });
+      service.seen.splice(0);
+      await pushAndPull(home, server.host);
+      // One for the push and one for the pull, however many blobs there are at once.
+      assert.equal(service.seen.length, 2);
+      // A token that ends at once is asked for again, each time.
+      service.seconds = 1;
+      const { registry } = await open(home, `${server.host}/other/app:1`, 'push', PATIENT);
+      const large = described(LAYERS[2] ?? Buffer.alloc(0));
+      assert.equal(await registry.mount(large, 'team/app'), true);
+      await new Promise((resolve) => setTimeout(resolve, 1200));
+      assert.equal(await registry.hasBlob(large), true);
+      service.seconds = 300;
+      service.readOnly.add('other/app');
+      await new Promise((resolve) => setTimeout(resolve, 1200));
+      const small = noise(10, 8);
+      assert.equal((await failure(registry.uploadBlob(described(small), piecesOf(small)))).code, 'EDENIED');
+      registry.close();
+      const right = { kind: 'password', user: 'alice', password: 'canary-pass' } as const;
+      const configuration = await home.configuration(PATIENT);
+      assert.deepEqual(await checkLogin(configuration, server.host, right), right);
+      const wrong = { ...right, password: 'other' };
+      assert.equal((await failure(checkLogin(configuration, server.host, wrong))).code, 'EDENIED');
+    });
+  } finally {
+    await service.close();
     authority.remove();
   }
 });
