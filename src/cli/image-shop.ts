@@ -71,7 +71,8 @@ function onDescriptor(context: Context, descriptor: 1 | 2): Reporter {
   const { port, warn } = context;
   const stream = descriptor === 1 ? process.stdout : process.stderr;
   const { columns, rows } = stream;
-  const size = stream.isTTY ? { columns: columns ?? 80, rows: rows ?? 24 } : undefined;
+  // A terminal that nobody has told its size says 0.
+  const size = stream.isTTY ? { columns: columns || 80, rows: rows || 24 } : undefined;
   return reporterFor({
     write: (bytes) => {
       port.write(descriptor, bytes);

@@ -16,6 +16,7 @@ import {
   type Reference,
 } from '../../spec/reference.ts';
 import { noMatch } from './platform.ts';
+import { SILENT } from './reporter.ts';
 import type { Shop } from './shop.ts';
 import { eachAtOnce, layersOf, shortId, unpackLayer } from './unpack.ts';
 
@@ -137,7 +138,8 @@ async function fetchImage(
 ): Promise<void> {
   if (manifest.config.size > CONFIG_LIMIT)
     throw new CaissonError(`${reference}: its configuration is too large`, { code: 'EDOCUMENT' });
-  await fetchBlob(shop, source, manifest.config);
+  // docker tells of layers alone.
+  await fetchBlob({ ...shop, reporter: SILENT }, source, manifest.config);
   const config = parseImageConfig(fromArray(await shop.store.blobs.read(manifest.config, CONFIG_LIMIT)));
   checkLayerCount(manifest, config, 'image configuration');
   if (options.explicit) refuseOther(config, options.platform, reference);
