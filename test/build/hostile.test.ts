@@ -1,4 +1,4 @@
-// T45: hostile Dockerfiles and contexts. Nothing outside is read or written, and each attempt is one clear error, or harmless.
+// T45: a hostile Dockerfile, a hostile context. Nothing outside is read or written, and each attempt is one clear error, or harmless.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Z06: Dockerfiles, documents and expansion with generated input: what is written is read again, nothing crashes.
+// Z06: a Dockerfile, a document, expansion with generated input: what is written is read again, nothing crashes.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
