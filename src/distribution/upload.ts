@@ -24,6 +24,9 @@ const MONOLITHIC_LIMIT = 1 << 20;
 const SMALLER_CHUNK = 32 << 20;
 const SMALLEST_CHUNK = 1 << 20;
 
+/** How often a registry may take less than it was sent. */
+const SHORTAGES_LIMIT = 50;
+
 const STATUSES = [200, 201, 202, 204, 400, 404, 405, 413, 416, 501];
 
 /** Begins an upload; with `mount` the registry is asked to take the blob from another repository, which is the end where it does. */
@@ -68,12 +71,15 @@ export async function uploadBlob(
   session?: UploadSession,
 ): Promise<void> {
   let begun = session;
+  let chunk = descriptor.size;
   // A registry may forget all of an upload of which a part was broken off (docker-registry 2.8 does).
   for (let attempt = 0; attempt < around.retries.attempts; attempt++) {
     const current: UploadSession | 'mounted' = begun ?? (await startUpload(client));
     if (current === 'mounted') return;
     begun = undefined;
-    if (await new Upload(client, around, descriptor, content, current).run()) return;
+    const upload = new Upload(client, around, descriptor, content, current, chunk);
+    if (await upload.run()) return;
+    chunk = upload.chunk;
     around.report({ kind: 'bytes', digest: descriptor.digest, at: 0, size: descriptor.size });
   }
   throw new CaissonError(
@@ -92,8 +98,10 @@ class Upload {
   private readonly session: UploadSession;
   private url: URL;
   private at = 0;
-  private chunk: number;
+  /** How much is sent at once; a 413 makes it less, for the next upload of this blob, too. */
+  chunk: number;
   private attempt = 1;
+  private shortages = 0;
 
   constructor(
     client: EndpointClient,
@@ -101,6 +109,7 @@ class Upload {
     descriptor: Descriptor,
     content: ContentFrom,
     session: UploadSession,
+    chunk: number,
   ) {
     this.client = client;
     this.around = around;
@@ -108,7 +117,7 @@ class Upload {
     this.content = content;
     this.session = session;
     this.url = session.url;
-    this.chunk = Math.max(descriptor.size, session.minimum);
+    this.chunk = Math.max(chunk, session.minimum);
   }
 
   /** Whether the blob is there now; false when the upload is gone and another may be begun. */
@@ -145,7 +154,7 @@ class Upload {
       await response.discard();
       return 'gone';
     }
-    if ((status === 405 || status === 501) && start === 0) {
+    if ((status === 400 || status === 405 || status === 501) && start === 0) {
       await response.discard();
       return 'monolithic';
     }
@@ -160,8 +169,8 @@ class Upload {
   /** What the registry says it has; without a word all that was sent. */
   private takeOver(told: number | undefined, start: number, length: number): number {
     const sent = start + length;
-    if (told === undefined || told > sent) return sent;
-    if (told >= start + 1) return told;
+    if (told === undefined || told >= sent) return sent;
+    if (told > start && ++this.shortages <= SHORTAGES_LIMIT) return told;
     throw new CaissonError(`${this.what}: the registry loses what was sent (${this.client.endpoint.host})`, {
       code: 'EUPLOAD',
     });

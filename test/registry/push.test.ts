@@ -127,6 +127,10 @@ test('push: an upload that the registry has forgotten begins again, but not for 
 
 test('push: no chunks at this registry; a PUT whose answer was lost', async () => {
   await withRegistry(async (fake, { registry }) => {
+    fake.script(/^PATCH/, saying(400, {}, '{"errors":[{"code":"UNSUPPORTED"}]}'), 1);
+    const first = noise(2 << 20, 3);
+    await registry.uploadBlob(described(first), piecesOf(first));
+    assert.ok(fake.blobs.get(described(first).digest)?.equals(first));
     fake.script(/^PATCH/, saying(405), 1);
     const blob = described(LARGE);
     await registry.uploadBlob(blob, piecesOf(LARGE));
@@ -174,6 +178,20 @@ test('push: content that is not as long as it was said, and content with another
     fake.script(/^PUT .*manifests/, saying(201, { 'Docker-Content-Digest': described(noise(1)).digest }));
     const put = registry.putManifest(parseReference(`${fake.host}/team/app:1`), 'a/b', Buffer.from('{}'));
     assert.equal((await failure(put)).code, 'EDIGEST');
+  });
+});
+
+test('push: a registry that takes a byte at a time is given up', async () => {
+  await withRegistry(async (fake, { registry }) => {
+    let taken = 0;
+    fake.script(/^PATCH/, async (request, response) => {
+      await bodyOf(request);
+      return send(response, 202, { Location: request.url ?? '', Range: `0-${taken++ + 1}` }, '');
+    });
+    const bytes = noise(2 << 20);
+    const error = await failure(registry.uploadBlob(described(bytes), piecesOf(bytes)));
+    assert.equal(error.code, 'EUPLOAD');
+    assert.ok(fake.count(/^PATCH/) < 60);
   });
 });
 
