@@ -76,6 +76,10 @@ test('TLS: the client shows its certificate to the host it is for', async () => 
   home.write(`${folder}/client.cert`, own.certificate);
   const missing = await failure(resolve(`${fake.host}/a:x`));
   assert.equal(missing.code, 'ECERTIFICATES');
+  home.write(`${folder}/client.key`, 'no key');
+  const broken = await failure(resolve(`${fake.host}/a:x`));
+  assert.equal(broken.code, 'ECERTIFICATES');
+  assert.ok(!shown(broken).includes('no key'));
   home.write(`${folder}/client.key`, own.key);
   assert.match(await resolve(`${fake.host}/a:x`), /^sha256:/);
 });

@@ -2,7 +2,7 @@
 
 import { type LookupAddress, type LookupAllOptions, lookup as systemLookup } from 'node:dns';
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import { CaissonError } from '../../spec/error.ts';
 import { type AddressClass, addressClass, mayLead } from './address-class.ts';
 import { hostHeader, type Origin, originText } from './origin.ts';
@@ -124,6 +124,36 @@ function insideName(hostname: string, from: AddressClass): CaissonError {
   );
 }
 
+/** Reading all authorities of a system takes tens of milliseconds; connections to one origin share what comes of it. */
+const contexts = new WeakMap<TlsMaterial, SecureContext>();
+
+function contextOf(tls: TlsMaterial): SecureContext {
+  const known = contexts.get(tls);
+  if (known !== undefined) return known;
+  const context = makeContext(tls);
+  contexts.set(tls, context);
+  return context;
+}
+
+function makeContext({ authorities, certificates }: TlsMaterial): SecureContext {
+  const own = {
+    cert: certificates.map(({ certificate }) => certificate),
+    key: certificates.map(({ key }) => key),
+  };
+  try {
+    return createSecureContext({
+      minVersion: 'TLSv1.2',
+      ...(authorities === undefined ? {} : { ca: [...authorities] }),
+      ...(certificates.length === 0 ? {} : own),
+    });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    throw new CaissonError(`a certificate or key in certs.d cannot be used${code}`, {
+      code: 'ECERTIFICATES',
+    });
+  }
+}
+
 function secure(socket: Socket, host: string, tls: TlsMaterial, verify: boolean): Socket {
   const name = host.replace(/^\[|\]$/g, '');
   return connectTls({
@@ -133,14 +163,7 @@ function secure(socket: Socket, host: string, tls: TlsMaterial, verify: boolean)
     servername: isIP(name) === 0 ? name : '',
     rejectUnauthorized: verify,
     ALPNProtocols: ['http/1.1'],
-    minVersion: 'TLSv1.2',
-    ...(tls.authorities === undefined ? {} : { ca: [...tls.authorities] }),
-    ...(tls.certificates.length === 0
-      ? {}
-      : {
-          cert: tls.certificates.map(({ certificate }) => certificate),
-          key: tls.certificates.map(({ key }) => key),
-        }),
+    secureContext: contextOf(tls),
   });
 }
 
