@@ -159,6 +159,12 @@ test("files: podman's, REGISTRY_AUTH_FILE, DOCKER_CONFIG, and their order", asyn
   await stored().store('r.example', PASSWORD);
   assert.ok(existsSync(join(home.path, 'named.json')));
   assert.equal(await who(), 'alice');
+  home.environment.REGISTRY_AUTH_FILE = join(home.path, 'named.json/no/folder');
+  const error = await failure(stored().store('r.example', PASSWORD));
+  assert.equal(error.code, 'EAUTHFILE');
+  assert.match(error.message, /cannot be written/);
+  home.environment.REGISTRY_AUTH_FILE = home.environment.DOCKER_CONFIG = home.environment.HOME = '';
+  assert.match((await failure(stored().store('r.example', PASSWORD))).message, /no home directory/);
 });
 
 test('files: a broken one is told when a request is refused', async () => {

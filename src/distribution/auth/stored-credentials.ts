@@ -97,16 +97,21 @@ export class StoredCredentials implements CredentialSource {
 
   /** The one that was named; else docker's, then podman's (containers-auth.json(5)). */
   private files(): readonly Bytes[] {
-    const { variable, home, authFile } = this.places;
-    const named = authFile ?? (variable('REGISTRY_AUTH_FILE') || undefined);
+    const { variable, home } = this.places;
+    const { named } = this;
     if (named !== undefined) return [named];
     const runtime = variable('XDG_RUNTIME_DIR');
     const config = variable('XDG_CONFIG_HOME') || (home === undefined ? undefined : `${home}/.config`);
     return [
       ...this.dockerFile(),
-      ...(runtime ? [`${runtime}/containers/auth.json`] : []),
+      runtime ? `${runtime}/containers/auth.json` : `/run/containers/${this.port.uid}/auth.json`,
       ...(config === undefined ? [] : [`${config}/containers/auth.json`]),
     ];
+  }
+
+  private get named(): Bytes | undefined {
+    const { variable, authFile } = this.places;
+    return authFile ?? (variable('REGISTRY_AUTH_FILE') || undefined);
   }
 
   private dockerFile(): readonly Bytes[] {
@@ -117,7 +122,7 @@ export class StoredCredentials implements CredentialSource {
 
   /** What login and logout change, a link followed: people keep such files elsewhere. */
   private target(): Bytes {
-    const [first] = this.files();
+    const first = this.named ?? this.dockerFile()[0];
     if (first === undefined) {
       throw new CaissonError('there is no home directory to keep credentials in', {
         code: 'EAUTHFILE',
@@ -148,7 +153,12 @@ export class StoredCredentials implements CredentialSource {
 
   private write(path: Bytes, content: Bytes): void {
     const slash = path.lastIndexOf('/');
-    if (slash > 0) this.port.makeDirectory(path.slice(0, slash));
-    this.port.replaceFile(path, content, 0o600);
+    try {
+      if (slash > 0) this.port.makeDirectory(path.slice(0, slash));
+      this.port.replaceFile(path, content, 0o600);
+    } catch (error) {
+      const what = `${bytesToUtf8(path)} cannot be written (${codeOf(error)})`;
+      throw new CaissonError(what, { code: 'EAUTHFILE', cause: error });
+    }
   }
 }
