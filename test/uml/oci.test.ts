@@ -9,7 +9,7 @@ const executable = process.env.CAISSON_OCI ?? join(process.cwd(), 'dist/caisson-
 const skip = umlMissing() ?? (existsSync(executable) ? false : 'dist/caisson-oci is not built');
 
 const PRELUDE = `mkdir -p /tmp/b/rootfs/bin /tmp/b/rootfs/proc; cd /tmp/b
-cp /bin/busybox rootfs/bin/; for each in sh sleep cat head true; do ln -s busybox rootfs/bin/$each; done
+cp /bin/busybox rootfs/bin/; for each in sh sleep cat head true mkdir; do ln -s busybox rootfs/bin/$each; done
 rt() { ${executable} --root /tmp/state "$@"; }
 config() { cat > config.json; }
 base() { echo '{"ociVersion":"1.0.2","root":{"path":"rootfs"},"process":{"cwd":"/","env":["PATH=/bin"],"args":['"$1"']},
@@ -155,5 +155,28 @@ rmdir /sys/fs/cgroup/t/x /sys/fs/cgroup/t /sys/fs/cgroup/p/f /sys/fs/cgroup/p; e
     systemd: /^1 .*slice:prefix:name/,
     records: '',
     left: '/sys/fs/cgroup/own',
+  });
+});
+
+// config-linux.md, Cgroup ownership: a new cgroup namespace, and a writable mount of it.
+test('a cgroup that is mounted writable is given to the user inside, on cgroup v2', { skip }, async () => {
+  const script = `${PRELUDE}
+own() { echo '{"ociVersion":"1.0.2","root":{"path":"rootfs"},"process":{"cwd":"/","env":["PATH=/bin"],"user":{"uid":1000,"gid":7},"args":["sleep","1000"]},
+  "mounts":[{"destination":"/proc","type":"proc"},{"destination":"/sys","type":"sysfs"},{"destination":"/sys/fs/cgroup","type":"cgroup","options":["'"$1"'"]}],
+  "linux":{"namespaces":[{"type":"mount"},{"type":"pid"},{"type":"network"}'"$2"']}}' | config; }
+owners() { echo "$1: $(cd /sys/fs/cgroup/one; stat -c %u:%g . cgroup.procs cgroup.subtree_control memory.max | tr '\\n' ' ')"; }
+own rw ',{"type":"cgroup"}'; try run rt run -d one; owners given; try make rt exec one mkdir /sys/fs/cgroup/below; try d1 rt delete -f one
+own ro ',{"type":"cgroup"}'; try run rt run -d one; owners read-only; try d2 rt delete -f one
+own rw ''; try run rt run -d one; owners shared; try d3 rt delete -f one; left`;
+  const result = await runInUml({ script, timeout: 30 });
+  expectLines(result, {
+    run: '0',
+    given: '1000:0 1000:0 1000:0 0:0',
+    'read-only': '0:0 0:0 0:0 0:0',
+    shared: '0:0 0:0 0:0 0:0',
+    d1: '0',
+    d2: '0',
+    d3: '0',
+    left: '',
   });
 });
