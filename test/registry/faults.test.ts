@@ -7,7 +7,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { parseReference } from '../../src/spec/reference.ts';
 import { FakeRegistry } from './fake-registry.ts';
 import { type Answer, saying, send } from './fake-server.ts';
-import { addImage, collect, failure, Home, noise, open } from './surroundings.ts';
+import { addImage, collect, failure, Home, IMPATIENT, noise, open } from './surroundings.ts';
 
 const SIZE = 400_000;
 const LAYER = noise(SIZE);
@@ -29,8 +29,8 @@ afterEach(async () => {
 
 const name = () => `${fake.host}/a:x`;
 
-async function pullLayer(): Promise<Buffer> {
-  const { registry } = await open(home, name());
+async function pullLayer(options = {}): Promise<Buffer> {
+  const { registry } = await open(home, name(), 'pull', options);
   try {
     return await collect((await registry.blob(image.layer, 0)).content);
   } finally {
@@ -38,8 +38,8 @@ async function pullLayer(): Promise<Buffer> {
   }
 }
 
-async function pullManifest() {
-  const { registry, events } = await open(home, name());
+async function pullManifest(options = {}) {
+  const { registry, events } = await open(home, name(), 'pull', options);
   try {
     const error = await failure(registry.manifest(parseReference(name())));
     return { error, events };
@@ -242,16 +242,16 @@ test('F13: nothing, or next to nothing, for a while is the end', async () => {
     return true;
   });
   const began = performance.now();
-  const slow = await failure(pullLayer());
+  const slow = await failure(pullLayer(IMPATIENT));
   assert.equal(slow.code, 'ESTALLED');
-  assert.ok(performance.now() - began < 4000);
+  assert.ok(performance.now() - began < 10_000);
   fake.script(/manifests/, () => true);
-  const { error } = await pullManifest();
+  const { error } = await pullManifest(IMPATIENT);
   assert.equal(error.code, 'ETIMEDOUT');
 });
 
 test('F13: a reader that is slow itself is not blamed on the registry', async () => {
-  const { registry } = await open(home, name());
+  const { registry } = await open(home, name(), 'pull', IMPATIENT);
   const { content } = await registry.blob(image.layer, 0);
   let size = 0;
   for await (const piece of content) {
@@ -334,7 +334,7 @@ test('F13: headers without end, headers byte by byte, bodies without end, no HTT
   ];
   for (const [what, answer, expected] of answers) {
     const server = await raw(answer);
-    const { registry } = await open(home, `${server.host}/a:x`);
+    const { registry } = await open(home, `${server.host}/a:x`, 'pull', IMPATIENT);
     const before = process.memoryUsage().rss;
     const error = await failure(registry.manifest(parseReference(`${server.host}/a:x`)));
     assert.match(error.message, expected, what);
@@ -371,6 +371,6 @@ test('F13: close ends what is under way', async () => {
   registry.close();
   const error = await pending;
   assert.ok(['ECANCELED', 'ECONNRESET'].includes(error.code), error.code);
-  assert.ok(performance.now() - began < 500);
+  assert.ok(performance.now() - began < 3000);
   assert.equal((await failure(registry.tags())).code, 'ECANCELED');
 });

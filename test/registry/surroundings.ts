@@ -20,8 +20,11 @@ import { type FakeRegistry, sha256 } from './fake-registry.ts';
 /** Waits and limits in which a test can see a hundred failures. */
 export const HURRY = {
   retries: { attempts: 4, firstWait: 4, longestWait: 10, longestRetryAfter: 2 },
-  limits: { connectTime: 2000, headerTime: 400, idleTime: 300, idleBytes: 64 },
+  limits: { connectTime: 5000, headerTime: 5000, idleTime: 5000, idleBytes: 64 },
 };
+
+/** Patience for servers that are meant to be slow. */
+export const IMPATIENT = { limits: { headerTime: 400, idleTime: 300 } };
 
 /** A home directory with files, and a port that lives there. */
 export class Home {
