@@ -99,23 +99,27 @@ export class Response {
    */
   discard(): Promise<void> {
     const message = this.message;
-    const give = () => message.destroy();
-    const timer = setTimeout(give, DISCARD_TIME);
     let left = this.limits.errorBytes;
-    message.on('data', (chunk: Uint8Array) => {
-      left -= chunk.length;
-      if (left < 0) give();
-    });
     const free = new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
-        // node:http gives the connection back after this event.
+        // node:http gives the connection back after its events.
         setImmediate(resolve);
       };
+      const give = () => {
+        message.destroy();
+        done();
+      };
+      const timer = setTimeout(give, DISCARD_TIME);
+      message.on('data', (chunk: Uint8Array) => {
+        left -= chunk.length;
+        if (left < 0) give();
+      });
       message.once('end', done);
       message.once('close', done);
+      const isLong = !this.isBodiless && (this.length ?? 0) > left;
+      if (isLong || message.destroyed || message.readableEnded) give();
     });
-    if ((this.length ?? 0) > left && !this.isBodiless) give();
     this.finished();
     return free;
   }
