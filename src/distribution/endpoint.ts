@@ -1,7 +1,7 @@
 // Endpoints: where a repository's content is asked for, in which order, and how.
 
 import { DEFAULT_DOMAIN, type Reference } from '../spec/reference.ts';
-import { hostClass } from './http/address-class.ts';
+import { isThisHost } from './http/address-class.ts';
 import type { Origin } from './http/origin.ts';
 
 /** One place that serves a repository. */
@@ -27,7 +27,7 @@ export function endpointOf(host: string, repository: string, insecure: boolean, 
   const { name, port } = splitHost(host === DEFAULT_DOMAIN ? DEFAULT_API_HOST : host);
   const https: Origin = { scheme: 'https', host: name, port: port ?? 443 };
   const http: Origin = { scheme: 'http', host: name, port: port ?? 80 };
-  const plain = insecure || hostClass(name) === 'loopback';
+  const plain = insecure || isThisHost(name);
   return { host, repository, origins: plain ? [https, http] : [https], verify: !insecure, isMirror };
 }
 

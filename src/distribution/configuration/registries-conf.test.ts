@@ -101,6 +101,7 @@ test('registries.conf: blocked and insecure; without TLS only where it is said',
   assert.deepEqual(schemes('lan:5000/x'), ['https', 'http']);
   assert.deepEqual(schemes('127.0.0.1:5000/x'), ['https', 'http']);
   assert.deepEqual(schemes('lan:5001/x'), ['https']);
+  assert.deepEqual(schemes('a.localhost:5001/x'), ['https']);
   assert.equal(placeToPush(conf(text), parseReference('127.0.0.1:5000/x')).verify, true);
   assert.equal(isInsecureHost(conf(text), 'lan:5000'), true);
   assert.equal(ruleFor(conf(text), 'lan:50001/x'), undefined);

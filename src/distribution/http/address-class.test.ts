@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AddressClass, addressClass, hostClass, mayLead } from './address-class.ts';
+import { type AddressClass, addressClass, hostClass, isThisHost, mayLead } from './address-class.ts';
 
 test('address class: the special ranges and their edges', () => {
   const cases: readonly (readonly [string, AddressClass])[] = [
@@ -62,6 +62,8 @@ test('address class: what is no address', () => {
   assert.equal(hostClass('LocalHost.'), 'loopback');
   assert.equal(hostClass('a.localhost'), 'loopback');
   assert.equal(hostClass('localhost.example.com'), undefined);
+  for (const own of ['localhost', '127.0.0.5', '[::1]']) assert.ok(isThisHost(own), own);
+  for (const other of ['a.localhost', '10.0.0.1', 'example.com']) assert.ok(!isThisHost(other), other);
 });
 
 test('address class: from outside nobody leads inside', () => {

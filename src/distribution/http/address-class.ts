@@ -19,6 +19,11 @@ export function hostClass(host: string): AddressClass | undefined {
   return addressClass(name);
 }
 
+/** Whether a host is certainly this one: an address, or the name in every hosts(5); names below it may be looked up elsewhere. */
+export function isThisHost(host: string): boolean {
+  return host.toLowerCase() === 'localhost' || addressClass(host) === 'loopback';
+}
+
 /**
  * Whether what a registry at an address of class `from` names may be reached at an address of class `to`. A public
  * registry must not make the client ask inside (server-side request forgery, CVE-2026-48978); a registry of the

@@ -1,7 +1,7 @@
 // Proxies of the environment: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, read as Go's programs read them.
 
 import { CaissonError } from '../../spec/error.ts';
-import { addressClass, hostClass } from './address-class.ts';
+import { addressClass, isThisHost } from './address-class.ts';
 import type { Origin } from './origin.ts';
 
 export interface ProxyServer {
@@ -32,7 +32,7 @@ export function proxyOfEnvironment(variable: (name: string) => string | undefine
     .filter((rule) => rule !== '');
   return (origin) => {
     const text = settings[origin.scheme];
-    if (text === '' || hostClass(origin.host) === 'loopback') return undefined;
+    if (text === '' || isThisHost(origin.host)) return undefined;
     if (rules.some((rule) => isExempt(rule, origin))) return undefined;
     return parseProxy(text);
   };
