@@ -30,6 +30,7 @@ const BUDGETS = {
   launcher: 120,
   golden: 30,
   images: 90,
+  layers: 120,
   'image-peers': 90,
   kernel: 300,
   oci: 180,
@@ -48,7 +49,7 @@ const BUDGETS = {
 const PURE = ['golden', 'scripts', 'cli', 'dropin', 'images'];
 
 /** Folders whose tests run other engines; as an ordinary user they skip themselves. */
-const WITH_PEERS = ['image-peers', 'peers', 'differential', 'dropin', 'uml'];
+const WITH_PEERS = ['image-peers', 'layers', 'peers', 'differential', 'dropin', 'uml'];
 
 /**
  * A part of the suite. `files` are compiled tests (or sources, for Bun), relative to the repository.

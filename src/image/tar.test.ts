@@ -263,6 +263,11 @@ test('extended headers without bound or form', () => {
   }
 });
 
+test('a file whose name ends in a slash is a directory, and has no content', () => {
+  assert.equal(only(concat(member({ name: 'd/', type: '0' }), END)).entry.type, 'directory');
+  refuses(concat(member({ name: 'd/', type: '0' }, 'content'), END), /directory has content/);
+});
+
 test('types that no root has', () => {
   refuses(member({ name: 'a', type: 'M' }), /unknown/);
   refuses(member({ name: 'a', type: 'Z' }), /unknown/);

@@ -175,6 +175,9 @@ export class TarReader {
   private *begin(block: Uint8Array, flag: string): Generator<TarEvent, void> {
     const header = this.entryOf(block, flag);
     const stored = header.type === 'file' ? this.storedSize(block) : 0;
+    // Programs do not agree whether content follows: an archive must not be two different ones (GNU tar, Go).
+    if (header.type === 'directory' && flag !== '5' && this.storedSize(block) !== 0)
+      throw new RangeError('a directory has content');
     const { values } = this.records;
     const leading = values.get('GNU.sparse.major') === '1' && values.get('GNU.sparse.minor') === '0';
     const map = mapOfRecords(this.records);
