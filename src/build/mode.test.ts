@@ -1,3 +1,4 @@
+// Tests of modes, durations and settled times.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseDuration } from './dockerfile/duration.ts';

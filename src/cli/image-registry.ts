@@ -123,6 +123,24 @@ export const IMAGE: CommandGroup = {
   ],
 };
 
+export const BUILDER: CommandGroup = {
+  name: 'builder',
+  summary: 'Manage builds',
+  flags: [],
+  commands: [
+    {
+      name: 'builder build',
+      summary: 'Build an image from a Dockerfile',
+      load: renamed(() => import('./commands/build.ts'), 'builder build'),
+    },
+    {
+      name: 'builder prune',
+      summary: 'Remove build cache',
+      load: () => import('./commands/builder-prune.ts'),
+    },
+  ],
+};
+
 export const MANIFEST: CommandGroup = {
   name: 'manifest',
   summary: 'Manage image manifests and manifest lists',

@@ -2,7 +2,7 @@
 
 import { boolean, type Flag, value } from '../frontends/flag.ts';
 import type { Catalogue, CommandGroup, RootEntry } from './command.ts';
-import { IMAGE, IMAGE_COMMANDS, MANIFEST, SYSTEM_COMMANDS } from './image-registry.ts';
+import { BUILDER, IMAGE, IMAGE_COMMANDS, MANIFEST, SYSTEM_COMMANDS } from './image-registry.ts';
 import { OCI } from './oci.ts';
 
 /** What caisson is, in one line. */
@@ -90,6 +90,7 @@ export const COMMANDS: readonly RootEntry[] = [
     load: () => import('./commands/completion.ts'),
   },
   { name: 'help', summary: 'Show help for a command', load: () => import('./commands/help.ts') },
+  { name: 'builder', summary: BUILDER.summary, group: BUILDER },
   { name: 'cgroup', summary: CGROUP.summary, group: CGROUP },
   { name: 'image', summary: IMAGE.summary, group: IMAGE },
   { name: 'manifest', summary: MANIFEST.summary, group: MANIFEST },

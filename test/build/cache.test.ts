@@ -134,3 +134,37 @@ test('a result that is damaged is made anew', { skip }, () => {
   assert.equal(rebuild(context).hits, 0);
   assert.equal(rebuild(context).hits, 1);
 });
+
+test('builder prune: results go, caches with --all, images stay; the space is that of the files', {
+  skip,
+}, () => {
+  const place = skip === false ? new Site(ROOT) : undefined;
+  assert.ok(place !== undefined);
+  try {
+    const dockerfile =
+      'FROM bb\nRUN head -c 300000 /dev/zero > /zero\nRUN --mount=type=cache,target=/c touch /c/x /y';
+    const first = place.build(dockerfile, {}, ['-t', 'kept']);
+    assert.equal(first.code, 0, first.stderr);
+    const names = (kind: string) => readdirSync(`${place.dataRoot}/build/${kind}`);
+    const [steps, keys] = [names('steps').length, names('keys').length];
+    assert.ok(steps >= 4 && keys >= 4);
+    assert.match(
+      place.output(['builder', 'prune', '-f', '--filter', 'until=1h']),
+      /^Total reclaimed space: 0B/,
+    );
+    place.output(['builder', 'prune', '-f', '--keep-storage', '1g']);
+    assert.deepEqual([names('steps').length, names('keys').length], [steps, keys]);
+    const said = place.output(['builder', 'prune', '-f']);
+    assert.match(said, /^Deleted build cache objects:\n([0-9a-f-]+\n){4,}\nTotal reclaimed space: [\d.]+MB$/);
+    assert.deepEqual([names('steps'), names('keys')], [[], []]);
+    assert.equal(names('caches').filter((name) => !name.endsWith('.lock')).length, 1);
+    assert.equal(place.output(['run', '--rm', 'kept', 'stat', '-c', '%s', '/zero']), '300000');
+    place.output(['builder', 'prune', '-af']);
+    assert.equal(names('caches').filter((name) => !name.endsWith('.lock')).length, 0);
+    const again = place.build(dockerfile, {}, ['-t', 'kept']);
+    assert.equal(again.code, 0, again.stderr);
+    assert.equal(cached(again), 0);
+  } finally {
+    place.close();
+  }
+});

@@ -1,3 +1,4 @@
+// Tests of cache keys.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LogicalLine } from '../dockerfile/source.ts';

@@ -33,13 +33,8 @@ export class BuildPlaces {
     return `${this.directory}/caches`;
   }
 
-  /** Files that ADD has fetched, by the hash of their URL. */
-  get downloads(): Bytes {
-    return `${this.directory}/downloads`;
-  }
-
   get all(): readonly Bytes[] {
-    return [this.directory, this.steps, this.keys, this.sessions, this.caches, this.downloads];
+    return [this.directory, this.steps, this.keys, this.sessions, this.caches];
   }
 
   /** Relative to the store's directory, as overlays take it. */

@@ -1,3 +1,4 @@
+// Tests of the expansion of variables.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ExpandOptions, ExpansionError, expand } from './expand.ts';

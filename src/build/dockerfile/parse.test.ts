@@ -1,3 +1,4 @@
+// Tests of the parser: every instruction, and errors with their place.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CaissonError } from '../../spec/error.ts';

@@ -1,3 +1,4 @@
+// Tests of RUN --mount.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { csvFields } from './csv.ts';

@@ -1,3 +1,4 @@
+// Tests of what stages become: operations, configuration, history.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseDockerfile } from '../dockerfile/parse.ts';

@@ -1,3 +1,4 @@
+// Tests of addresses that ADD and builds take: git and http.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isGitSource, isHttpSource, nameOfUrl, parseGitSource } from './remote.ts';

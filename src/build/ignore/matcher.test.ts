@@ -1,3 +1,4 @@
+// Tests of ignore files.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cleanPath } from './clean-path.ts';

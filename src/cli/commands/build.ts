@@ -48,7 +48,7 @@ const FLAGS: readonly Flag[] = [
   }),
   boolean('pull', 'Always attempt to pull all referenced images'),
   boolean('quiet', 'Suppress the build output and print image ID on success', { short: 'q' }),
-  list('secret', 'Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")'),
+  list('secret', 'Secret to expose to the build (format: "id=token[,src=/local/secret]")'),
   value('shm-size', 'Shared memory size for build containers', { takes: 'bytes' }),
   list('ssh', 'SSH agent socket to expose to the build (format: "default|<id>[=<socket>]")'),
   list('tag', 'Image identifier (format: "[registry/]repository[:tag]")', { short: 't' }),

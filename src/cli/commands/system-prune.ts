@@ -1,18 +1,22 @@
 // `caisson system prune`.
+import { pruneBuilds } from '../../engine/build/prune.ts';
 import { prune, removeAbandoned } from '../../engine/images/prune.ts';
 import { boolean, list } from '../../frontends/flag.ts';
 import { type Command, flagList, flagOn } from '../command.ts';
 import { humanSize } from '../human.ts';
 import { ending, inShop } from '../image-shop.ts';
 import { confirmed } from '../prompt.ts';
+import { printPruned as printPrunedBuilds } from './builder-prune.ts';
 import { printPruned } from './image-prune.ts';
+
+const NO_BUILDS = { deleted: [], reclaimed: 0 };
 
 export const command: Command = {
   name: 'system prune',
   summary: 'Remove unused data',
   usage: '[OPTIONS]',
   description:
-    'Images that nobody uses, parts of interrupted pulls, and what containers have left that were killed.',
+    'Images that nobody uses, results of builds, parts of interrupted pulls, and what containers have left that were killed.',
   flags: [
     boolean('all', 'Remove all unused images not just dangling ones', { short: 'a' }),
     list('filter', 'Provide filter values (e.g. "label=<key>=<value>")', { takes: 'filter' }),
@@ -31,9 +35,15 @@ export const command: Command = {
       const { length: places } = await removeAbandoned(shop.port, shop.store.root);
       if (places > 0)
         context.out(`Removed what ${places} interrupted ${places === 1 ? 'run has' : 'runs have'} left\n`);
-      return await prune(shop, { all, filters: flagList(parsed, 'filter') });
+      const filters = flagList(parsed, 'filter');
+      const images = await prune(shop, { all, filters });
+      // Results of builds have no labels.
+      const dated = filters.every((filter) => filter.startsWith('until='));
+      const builds = dated ? await pruneBuilds(shop, { all: false, filters, keep: 0 }) : NO_BUILDS;
+      return { ...images, builds, reclaimed: images.reclaimed + builds.reclaimed };
     });
     printPruned(context, pruned);
+    printPrunedBuilds(context, { ...pruned.builds, busy: false });
     context.out(`Total reclaimed space: ${humanSize(pruned.reclaimed)}`);
   }),
 };
