@@ -93,6 +93,16 @@ test('what a pin keeps stays, with all that belongs to it', async () => {
   await assertSound(store, disk, 'after');
 });
 
+test('a pin of a layer keeps those below it', async () => {
+  const { store } = await setUp(ONE);
+  const [lower, top] = chainIds(ONE.diffIds);
+  assert.ok(lower !== undefined && top !== undefined);
+  await store.pins.set('build', 'k', { layers: [top] });
+  await store.names.remove(ONE.reference);
+  assert.deepEqual((await store.garbage()).layers, []);
+  assert.ok(store.layers.get(lower));
+});
+
 test('a damaged pin stops the collector until it is set aside', async () => {
   const { disk, store } = await setUp(ONE);
   for (const text of ['{', '[]', '{"images":[{}]}', '{"layers":["x"]}', '{"blobs":3}']) {
