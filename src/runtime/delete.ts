@@ -24,7 +24,7 @@ import { signalContainer } from './kill.ts';
 import { removeParents } from './parents.ts';
 import type { Player } from './player.ts';
 import { sleep } from './removal.ts';
-import { bootId, checkId, checkStateRoot, isAlive, load, unclaimed } from './state.ts';
+import { bootId, checkId, checkStateRoot, isAlive, isStopped, load, unclaimed } from './state.ts';
 
 /** How long a killed process is given to die, and the keeper of an attached container to clean up, in milliseconds. */
 const PATIENCE = 10_000;
@@ -135,7 +135,8 @@ async function awaitDeath(port: Port, { record }: Container): Promise<void> {
 /** An attached run takes its container away itself; the result is whether it has. */
 async function keeperCleans(port: Port, target: Target, { record }: Container): Promise<boolean> {
   const path: Bytes = `${target.stateRoot}/${target.id}`;
-  const kept = () => record.keeper.pid !== port.pid && isAlive(port, record.keeper);
+  const { keeper } = record;
+  const kept = () => keeper.pid !== port.pid && isAlive(port, keeper) && !isStopped(port, keeper.pid);
   for (let waited = 0; kept() && waited < PATIENCE; waited += PAUSE) {
     if (port.stat(path) === undefined) return true;
     await sleep(port, PAUSE);

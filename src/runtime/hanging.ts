@@ -10,12 +10,12 @@ import { endProcess } from './abandoned.ts';
 import type { Player } from './player.ts';
 import { withLauncher } from './removal.ts';
 import { signalProcess } from './signal-process.ts';
-import { identify } from './state.ts';
+import { identify, isStopped } from './state.ts';
 
 /** Milliseconds: locks are mostly held for less, and hooks that were killed are waited for. */
 const PAUSE = 100;
 
-/** Milliseconds after which the launcher that holds the lock is killed, too: its command is stopped, say. */
+/** Milliseconds after which the launcher that holds the lock is killed, too; at once where its command is stopped. */
 const PATIENCE = 5000;
 
 /** Ends hooks of whoever holds the lock of this directory, every now and then, until the result is called. */
@@ -44,8 +44,9 @@ export function endHoldersHooks(port: Port, directory: Bytes): () => Promise<voi
 async function interrupt(port: Port, player: Player, directory: Bytes, late: boolean): Promise<void> {
   for (const holder of holdersOf(port, directory)) {
     const identity = identify(port, holder);
-    await endHooks(port, player, parentOf(port, holder), holder);
-    if (late) await endProcess(port, player, identity);
+    const command = parentOf(port, holder);
+    await endHooks(port, player, command, holder);
+    if (late || isStopped(port, command)) await endProcess(port, player, identity);
   }
 }
 

@@ -113,6 +113,12 @@ export function isAlive(port: Port, { pid, startTime }: ProcessIdentity): boolea
   return stat.startTime === startTime && stat.state !== 'Z' && stat.state !== 'X';
 }
 
+/** Whether a process has been stopped by a signal: it does nothing until it is told to go on. */
+export function isStopped(port: Port, pid: number): boolean {
+  const text = port.readFile(`/proc/${pid}/stat`);
+  return text !== undefined && parseProcessStat(text).state === 'T';
+}
+
 export function bootId(port: Port): Bytes {
   return (port.readFile('/proc/sys/kernel/random/boot_id') ?? '').trim();
 }
