@@ -17,6 +17,7 @@ import { claim } from '../runtime/state.ts';
 import { withConsoleSize } from '../runtime/terminal.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
+import { interruptible } from './interruptible.ts';
 import type { OpenedImage, OpenImage } from './opened-image.ts';
 import { explainForeignRoot } from './platform.ts';
 import { directoryImageRoot, hostImageRoot } from './roots.ts';
@@ -111,7 +112,8 @@ async function findRoot(
   if (run.image !== undefined) {
     const stateRoot = stateDirectory.slice(0, stateDirectory.lastIndexOf('/'));
     const { id, upper } = run;
-    const image = await run.image({ port, id, upper, stateRoot, warn: options.warn ?? (() => undefined) });
+    const use = { port, id, upper, stateRoot, warn: options.warn ?? (() => undefined) };
+    const image = await interruptible(port, options.signals, run.image(use));
     const { rootfs, users, config } = image;
     return { facts: { rootfs, users, image: config }, root: (_, spec) => image.root(spec), image };
   }

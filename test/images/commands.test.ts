@@ -136,6 +136,11 @@ function declare(world: World): void {
     assert.match(found.stdout, new RegExp(`blob sha256:${layerBlob}: .*; moved to .*/quarantine/`));
     assert.ok(!readdirSync(directory).includes(layerBlob));
     failed(['save', '-o', '/dev/null', 'two:1'], /missing|not in the store/);
+    const config = world.output(['inspect', '-f', '{{.Id}}', 'two:1']).slice(7);
+    writeFileSync(`${directory}/${config}`, 'damaged');
+    assert.equal(world.call(['image', 'verify']).code, 1);
+    assert.equal(world.output(['rmi', 'two:1']), 'Untagged: two:1', 'the name of a broken image goes');
+    failed(['rmi', 'two:1'], /No such image/);
     world.output(['load', '-q', '-i', file]);
     assert.match(world.output(['image', 'verify']), /all of them good$/);
   });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { after, test } from 'node:test';
 import { CALLERS } from './callers.ts';
 import { busyboxLayer, layer, oldArchive } from './image.ts';
@@ -136,6 +137,24 @@ for (const { who, caller, skip } of CALLERS) {
     assert.match(foreign.stderr, /this image is for linux\/riscv64/);
     assert.match(foreign.stderr, /qemu-riscv64 by binfmt_misc/);
     assert.match(foreign.stderr, /does not match the detected host platform/);
+    world.assertNoPlaces();
+  });
+
+  test(`${who}: a pull of run can be interrupted`, async () => {
+    // A registry that never says anything.
+    const server = createServer();
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const started = world.start(['run', `127.0.0.1:${port}/never:1`]);
+    await started.until(() => started.stderr.includes('Pulling from never'), 'the pull');
+    started.kill('SIGINT');
+    const { code, stderr } = await started.end();
+    server.close();
+    assert.equal(code, 130, stderr);
+    assert.match(stderr, /interrupted by SIGINT before the program ran/);
     world.assertNoPlaces();
   });
 

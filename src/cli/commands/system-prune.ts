@@ -29,7 +29,7 @@ export const command: Command = {
     const images = all
       ? 'all images without at least one container associated to them'
       : 'all dangling images';
-    const warning = `WARNING! This will remove:\n  - all stopped containers\n  - ${images}\n  - unused build cache\n`;
+    const warning = `WARNING! This will remove:\n  - what interrupted runs have left\n  - ${images}\n  - parts of interrupted pulls\n`;
     if (!flagOn(parsed, 'force') && !(await confirmed(context, warning))) return;
     const pruned = await inShop(context, async (shop) => {
       const { length: places } = await removeAbandoned(shop.port, shop.store.root);

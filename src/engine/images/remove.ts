@@ -4,8 +4,8 @@ import type { NameChanges, NamedImage } from '../../image/store/names.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Digest } from '../../spec/digest.ts';
 import { CaissonError } from '../../spec/error.ts';
-import { familiar, familiarName, type Reference } from '../../spec/reference.ts';
-import { repoDigests, requireImage, type StoredImage } from './stored-image.ts';
+import { canonical, familiar, familiarName, parseReference, type Reference } from '../../spec/reference.ts';
+import { findImage, noSuchImage, repoDigests, type StoredImage } from './stored-image.ts';
 
 /** What was done: names that are gone, images and layers that nothing needs any more. */
 export interface Removed {
@@ -37,7 +37,9 @@ export async function removeImage(
   text: string,
   options: RemoveOptions,
 ): Promise<Removed> {
-  const { image, reference } = requireImage(images, text);
+  const found = findImage(images, text);
+  if (found === undefined) return await removeBrokenName(store, text);
+  const { image, reference } = found;
   const gone = reference === undefined ? image.names : namesMeant(image, reference);
   const short = image.id.slice(7, 19);
   if (reference === undefined) refuseSeveral(image, short, options.force);
@@ -51,6 +53,19 @@ export async function removeImage(
   await store.names.change({ remove: gone, ...(gone.length === 0 ? { forget: [image.top.digest] } : {}) });
   const untagged = [...gone.map(familiar), ...lostDigests(image, gone)];
   return { untagged, deleted: last ? deletedOf(images, image) : [] };
+}
+
+/** A name of which nothing but the name is left can go as well. Throws CaissonError `ENOTFOUND`. */
+async function removeBrokenName(store: NameBook, text: string): Promise<Removed> {
+  const error = noSuchImage(text);
+  if (!store.names.list().some(({ name }) => name !== undefined && name === nameOf(text))) throw error;
+  const reference = parseReference(text);
+  await store.names.change({ remove: [reference] });
+  return { untagged: [familiar(reference)], deleted: [] };
+}
+
+function nameOf(text: string): string | undefined {
+  return /^(?:sha256:)?[0-9a-f]{64}$/.test(text) ? undefined : canonical(parseReference(text));
 }
 
 /** A name with a digest means all names of the repository that lead there. */
