@@ -127,6 +127,8 @@ test('others who use the store keep the collector out, and they are not disturbe
   await store.names.remove(ONE.reference);
   assert.equal((await store.garbage()).busy, true);
   assert.equal(store.blobs.has(ONE.manifest.digest), true);
+  // And it is open for others as before.
+  assert.equal((await other.garbage()).busy, true);
   setTimeout(() => void other.close(), 20);
   assert.equal((await store.garbage({ patience: 5000 })).busy, false);
   assert.equal(store.blobs.has(ONE.manifest.digest), false);
@@ -140,16 +142,23 @@ test('a store does not collect while it takes something in, and takes nothing in
   const taken = await store.blobs.ingest(ONE.config);
   await assert.rejects(store.garbage(), { code: 'EBUSY' });
   await taken.abort(true);
+  const order: string[] = [];
   const collecting = store.garbage({
     partialAge: 0,
     keep: async () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
+      order.push('collected');
       return [];
     },
   });
+  const begun = store.blobs.ingest(ONE.config).then(async (one) => {
+    order.push('begun');
+    await one.abort(true);
+  });
   const pulling = pull(store, ONE, fillOn(disk, ONE));
   await assert.rejects(store.garbage(), { code: 'EBUSY' });
-  await Promise.all([collecting, pulling]);
+  await Promise.all([collecting, pulling, begun]);
+  assert.deepEqual(order, ['collected', 'begun']);
   await assertSound(store, disk, 'after');
 });
 

@@ -26,6 +26,8 @@ export interface LayerFacts {
   readonly xattrs?: 'trusted' | 'user';
   /** Nothing of the layers below is to be seen: whoever stacks it leaves them out. */
   readonly opaqueRoot?: true;
+  /** Its archive says whose the root directory is; without that the layer below does. */
+  readonly namesRoot?: true;
 }
 
 /** An unpacked layer. */
@@ -148,7 +150,7 @@ export class Layers {
 function parseFacts(disk: Disk, path: Bytes, chain: Digest): Pick<LayerPath, 'parent' | 'facts'> | undefined {
   const value = parseFields(disk, path);
   if (value === undefined || value.chain !== chain) return undefined;
-  const { parent, diffId, size, members, owners, xattrs, opaqueRoot } = value;
+  const { parent, diffId, size, members, owners, xattrs, opaqueRoot, namesRoot } = value;
   if (typeof diffId !== 'string' || !isDigest(diffId)) return undefined;
   if (parent !== undefined && !(typeof parent === 'string' && isDigest(parent))) return undefined;
   if (typeof size !== 'number' || (members !== undefined && typeof members !== 'number')) return undefined;
@@ -161,6 +163,7 @@ function parseFacts(disk: Disk, path: Bytes, chain: Digest): Pick<LayerPath, 'pa
       ...(owners === 'keep' || owners === 'squash' ? { owners } : {}),
       ...(xattrs === 'trusted' || xattrs === 'user' ? { xattrs } : {}),
       ...(opaqueRoot === true ? { opaqueRoot } : {}),
+      ...(namesRoot === true ? { namesRoot } : {}),
     },
   };
 }

@@ -111,11 +111,19 @@ test('what is no store of caisson is left alone', async () => {
   disk.makeDirectory(ROOT);
   disk.create(`${ROOT}/my-files`);
   await assert.rejects(openOn(disk), /is not a store of caisson, and not empty/);
+  assert.deepEqual(disk.list(ROOT), [{ name: 'my-files', type: 'file' }]);
   // An image layout of another tool.
   const other = new MemoryDisk();
   await pull(await openOn(other), IMAGE, fillOn(other, IMAGE));
   other.remove(`${ROOT}/format`);
   await assert.rejects(openOn(other), /is not a store of caisson/);
+});
+
+test('what other parts of caisson have made before is no stranger', async () => {
+  const disk = new MemoryDisk();
+  for (const name of ['', '/manifests', '/containers', '/build']) disk.makeDirectory(`${ROOT}${name}`);
+  await (await openOn(disk)).close();
+  assert.equal(text(disk, `${ROOT}/format`), '1\n');
 });
 
 test('a directory that others may write to, or that belongs to another, is refused', async () => {
