@@ -1,6 +1,6 @@
 // The cache of builds: what is taken from it and what is not, builds that are killed, builds at the same time.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, utimesSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { ROOT, skip } from '../harness/caisson.ts';
 import { cached, Site } from './site.ts';
@@ -143,6 +143,9 @@ test('builder prune: results go, caches with --all, images stay; the space is th
   try {
     const dockerfile =
       'FROM bb\nRUN head -c 300000 /dev/zero > /zero\nRUN --mount=type=cache,target=/c touch /c/x /y';
+    // Of another PID namespace: whether that process lives cannot be known.
+    const foreign = `${place.dataRoot}/build/sessions/1-2-3-4`;
+    mkdirSync(foreign);
     const first = place.build(dockerfile, {}, ['-t', 'kept']);
     assert.equal(first.code, 0, first.stderr);
     const names = (kind: string) => readdirSync(`${place.dataRoot}/build/${kind}`);
@@ -152,6 +155,7 @@ test('builder prune: results go, caches with --all, images stay; the space is th
       place.output(['builder', 'prune', '-f', '--filter', 'until=1h']),
       /^Total reclaimed space: 0B/,
     );
+    assert.equal(existsSync(foreign), false);
     place.output(['builder', 'prune', '-f', '--keep-storage', '1g']);
     assert.deepEqual([names('steps').length, names('keys').length], [steps, keys]);
     const said = place.output(['builder', 'prune', '-f']);

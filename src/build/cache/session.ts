@@ -39,7 +39,7 @@ export class Session {
     for (const directory of places.all) disk.makeDirectory(directory, 0o700);
     const { pid, startTime } = identify(port, port.pid);
     const unique = [...port.random(4)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    this.name = `${pid}-${startTime}-${unique}`;
+    this.name = `${namespaceOf(port)}-${pid}-${startTime}-${unique}`;
     this.directory = `${places.sessions}/${this.name}`;
   }
 
@@ -108,11 +108,20 @@ export class Session {
   }
 }
 
-/** Directories of builds that are no more: rooms, and results that were never finished. */
-export function abandoned(port: Port, disk: Disk, places: BuildPlaces): Bytes[] {
+/** The PID namespace: numbers of processes mean nothing beyond it. */
+function namespaceOf(port: Port): number {
+  return port.stat('/proc/self/ns/pid')?.ino ?? 0;
+}
+
+/**
+ * Directories of builds that are no more: rooms, and results that were never finished. Of builds in another PID namespace
+ * nobody can know, except who is `alone` with the store.
+ */
+export function abandoned(port: Port, disk: Disk, places: BuildPlaces, alone = false): Bytes[] {
+  const own = namespaceOf(port);
   const dead = (name: Bytes) => {
-    const [pid = 0, startTime = 0] = name.split('-').map(Number);
-    return !isAlive(port, { pid, startTime });
+    const [namespace = 0, pid = 0, startTime = 0] = name.split('-').map(Number);
+    return alone || (namespace === own && !isAlive(port, { pid, startTime }));
   };
   const below = (directory: Bytes) =>
     (disk.list(directory) ?? []).filter(({ name }) => dead(name)).map(({ name }) => `${directory}/${name}`);

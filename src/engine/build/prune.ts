@@ -55,7 +55,7 @@ export async function pruneBuilds(shop: Shop, options: PruneBuildsOptions): Prom
       const kernel = new LauncherKernel(port);
       const worker = await TreeWorker.open(port, 'builder prune');
       try {
-        for (const path of abandoned(port, disk, places)) await kernel.removeTree(path);
+        for (const path of abandoned(port, disk, places, true)) await kernel.removeTree(path);
         let kept = 0;
         for (const piece of piecesOf(disk, places, options.all)) {
           const size = await sizeOf(worker, piece.directory);
