@@ -25,7 +25,7 @@ for (const runtime of RUNTIMES) {
       { process: { noNewPrivileges: false }, linux: { seccomp: FILTER } },
     ],
   ] as const) {
-    for (const signal of ['HUP', 'INT', 'QUIT', 'ABRT', 'TERM']) {
+    for (const signal of what === 'no filter' ? ['HUP', 'INT', 'QUIT', 'ABRT', 'TERM'] : ['TERM']) {
       test(`${name}: SIG${signal} ends a created container with ${what}`, { skip }, async () => {
         const id = harness.newId();
         harness.succeed(['create', '-b', harness.bundle(changes, 'sleep 100'), id]);

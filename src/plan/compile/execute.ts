@@ -154,7 +154,7 @@ export function candidates(program: Bytes, env: readonly Bytes[]): Bytes[] {
 
 /**
  * The connection of an agent is made while the container is created, and does not wait for `start`: the filter is then
- * loaded before the barrier, as in runc, and must let through what waits there (accept4, dup3, close, read, write).
+ * loaded before the barrier, as in runc, and must let through what waits there (barrier.ts: ppoll, accept4, dup3, ...).
  */
 export function filterBeforeBarrier(c: Context): boolean {
   return c.options.barrier !== undefined && notifies(c);
