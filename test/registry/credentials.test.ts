@@ -69,6 +69,25 @@ test('credentials: a token by GET, once for several layers; the registry never s
   registry.close();
 });
 
+test('credentials: a challenge may name the repository in its own way, but not ask for more', async () => {
+  const scope =
+    'repository:team/app:pull,push repository:mirror/app:pull repository:other:* registry:catalog:* x';
+  const realm = `${tokens.url}/token`;
+  fake.script(/v2/, (request, response) => {
+    if (request.headers.authorization !== undefined) return false;
+    return send(response, 401, { 'WWW-Authenticate': `Bearer realm="${realm}",scope="${scope}"` }, '');
+  });
+  tokens.script(/token/, saying(200, {}, '{"token":"x"}'));
+  const { registry } = await open(home, name());
+  await registry.manifest(parseReference(name()));
+  const url = new URL(tokens.seen[0]?.url ?? '', tokens.url);
+  assert.deepEqual(url.searchParams.getAll('scope'), [
+    'repository:mirror/app:pull',
+    'repository:team/app:pull',
+  ]);
+  registry.close();
+});
+
 test('credentials: an identity token goes by POST, in the body', async () => {
   home.write(
     '.docker/config.json',

@@ -82,6 +82,42 @@ test('F11: a blob that always breaks off is given up, soon without progress and 
   assert.equal(fake.count(/^GET .*blobs/), 8);
 });
 
+test('F11: a blob that breaks off for ever is given up, whatever progress it makes', async () => {
+  const zeros = Buffer.alloc(70 << 20);
+  const { layer } = addImage(fake, 'a', 'zeros', zeros);
+  fake.script(/^GET .*blobs/, (request, response) => {
+    const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    const headers = { 'Content-Length': String(zeros.length - start) };
+    const range = { 'Content-Range': `bytes ${start}-${zeros.length - 1}/${zeros.length}` };
+    response.writeHead(206, { ...headers, ...range });
+    response.write(zeros.subarray(0, (1 << 20) + 100_000), () => response.destroy());
+    return true;
+  });
+  const { registry } = await open(home, name());
+  const error = await failure(
+    (async () => {
+      for await (const _ of (await registry.blob(layer, 0)).content);
+    })(),
+  );
+  assert.equal(error.code, 'ECONNRESET');
+  assert.equal(fake.count(/^GET .*blobs/), 51);
+  registry.close();
+});
+
+test('F12: lists that come back to themselves, and lists without end', async () => {
+  const { registry } = await open(home, name(), 'pull', { limits: { pages: 20 } });
+  fake.script(/tags/, saying(200, { Link: '</v2/a/tags/list?again>; rel="next"' }, '{"tags":["x"]}'));
+  assert.equal((await failure(registry.tags())).code, 'ELIST');
+  assert.equal(fake.count(/tags/), 2);
+  let page = 0;
+  fake.script(/tags/, (_, response) =>
+    send(response, 200, { Link: `</v2/a/tags/list?page=${page++}>; rel="next"` }, '{"tags":["x"]}'),
+  );
+  assert.equal((await failure(registry.tags())).code, 'ELIST');
+  assert.equal(fake.count(/tags/), 22);
+  registry.close();
+});
+
 test('F11: more, less and other bytes than were announced never pass as the blob', async () => {
   const longer = Buffer.concat([LAYER, Buffer.from('x')]);
   const answers: readonly (readonly [string, Answer])[] = [

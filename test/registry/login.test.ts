@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { existsSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { storedCredentials } from '../../src/distribution/configuration/configuration.ts';
 import { Secrets } from '../../src/distribution/http/redaction.ts';
@@ -132,7 +132,7 @@ test('helpers: one that is missing, one that is no name, one that fails, one tha
 
 test('helpers: one that a relative PATH names is not run', async () => {
   installHelper('vault', 'relative');
-  home.environment.PATH = `relative:.::${home.path}/none`;
+  home.environment.PATH = `${relative(process.cwd(), join(home.path, 'relative'))}:.::${home.path}/none`;
   home.write('.docker/config.json', '{"credsStore":"vault"}');
   assert.match((await stored().find('r.example', 'x')).source, /not installed/);
 });
