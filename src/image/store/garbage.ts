@@ -15,7 +15,7 @@ import { keepReserve } from './reserve.ts';
 import { Sweep } from './sweep.ts';
 
 export interface GarbageOptions {
-  /** Further things to keep: what a caller knows to be in use that no pin says. Asked under the lock. */
+  /** Further things to keep: what a caller knows to be in use that no pin says. Asked under the lock; it must not change this store. */
   readonly keep?: () => Iterable<Pin> | Promise<Iterable<Pin>>;
   /** Milliseconds for which the part of an interrupted pull waits for being continued; default a day. */
   readonly partialAge?: number;

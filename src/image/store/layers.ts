@@ -1,12 +1,12 @@
 // Unpacked layers: each is made once, by one of all programs, and is durable and whole before anybody sees it.
 import type { Disk } from '../../host/disk.ts';
-import type { Bytes } from '../../linux/bytes.ts';
+import { type Bytes, toArray } from '../../linux/bytes.ts';
 import { type Digest, isDigest, splitDigest } from '../../spec/digest.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { parseJson, stringifyJson } from '../../spec/json.ts';
 import type { StoreContext } from './blobs.ts';
 import { chainId } from './chain.ts';
-import { readText, replaceDurably } from './durable.ts';
+import { readText } from './durable.ts';
 import { chainOfLayer, NEW_LAYER } from './paths.ts';
 import { quarantine } from './quarantine.ts';
 
@@ -127,11 +127,12 @@ export class Layers {
         details: ['the image says one thing in its configuration and another in its manifest'],
       });
     }
-    await replaceDurably(
-      disk,
-      `${fresh}/facts.json`,
-      stringifyJson({ chain, ...(parent && { parent }), ...facts }),
-    );
+    const file = disk.create(`${fresh}/facts.json`, 0o644);
+    try {
+      file.write(toArray(stringifyJson({ chain, ...(parent && { parent }), ...facts })), 0);
+    } finally {
+      file.close();
+    }
     await kernel.syncFileSystem(fresh);
     await kernel.check();
     disk.rename(fresh, paths.layer(chain));
@@ -153,6 +154,7 @@ function parseFacts(disk: Disk, path: Bytes, chain: Digest): Pick<LayerPath, 'pa
   const { parent, diffId, size, members, owners, xattrs, opaqueRoot, namesRoot } = value;
   if (typeof diffId !== 'string' || !isDigest(diffId)) return undefined;
   if (parent !== undefined && !(typeof parent === 'string' && isDigest(parent))) return undefined;
+  if (chainId(parent, diffId) !== chain) return undefined;
   if (typeof size !== 'number' || (members !== undefined && typeof members !== 'number')) return undefined;
   return {
     parent,

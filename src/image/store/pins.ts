@@ -41,8 +41,17 @@ export class Pins {
 
   /** Writes a pin durably, over an earlier one. Two programs must not write the same one at the same time. */
   async set(owner: Bytes, id: Bytes, pin: Pin): Promise<void> {
+    const path = pinPath(this.context.paths, owner, id);
+    const leave = await this.context.gate.enter();
+    try {
+      await this.write(owner, path, pin);
+    } finally {
+      leave();
+    }
+  }
+
+  private async write(owner: Bytes, path: Bytes, pin: Pin): Promise<void> {
     const { disk, paths } = this.context;
-    const path = pinPath(paths, owner, id);
     if (disk.makeDirectory(`${paths.pins}/${owner}`, 0o700)) await disk.syncDirectory(paths.pins);
     // What it keeps may have names that are not on the disk yet.
     for (const algorithm of ALGORITHMS) await disk.syncDirectory(`${paths.blobs}/${algorithm}`);
