@@ -98,9 +98,10 @@ export class Extractor {
     this.other = new TreeCalls(arch);
   }
 
-  /** Whether the archive says that nothing of the layers below is to be seen. */
-  get hasOpaqueRoot(): boolean {
-    return this.directories.get('')?.opaque === true;
+  /** What the archive says of the root directory: that nothing below is to be seen, and whose it is. */
+  get rootDirectory(): { readonly opaque: boolean; readonly named: boolean } {
+    const { opaque = false, entry } = this.directories.get('') ?? {};
+    return { opaque, named: entry !== undefined };
   }
 
   /** Takes what a TarReader makes of `chunk`, whose memory must stay as it is until two batches later. */

@@ -93,8 +93,8 @@ function changes({ directory: path }: ImageRoot, directory: Slot, upper: Slot): 
   ];
 }
 
-/** What the container sees at `/` is the upper directory itself: it looks as the layers' own does. */
-function rootAttributes(image: ImageRoot, { directory, layers }: LayerStack, upper: Slot): Step {
+/** What the container sees at `/` is the upper directory itself: it looks as the layers' own does (docker's too). */
+function rootAttributes(image: ImageRoot, { directory, layers, rootOf }: LayerStack, upper: Slot): Step {
   const top = slot('top_layer');
   const [mode, uid, gid] = [
     slot('top_mode', { width: 4 }),
@@ -115,7 +115,7 @@ function rootAttributes(image: ImageRoot, { directory, layers }: LayerStack, upp
   // An owner that is not mapped here shows as nobody, and cannot be given (chown(2)).
   const unmapped = { tolerate: [ERRNO.EINVAL, ERRNO.EPERM] };
   return step('child', 'image-changes', "give it the owner and mode of the image's own root", image.cause, [
-    sys.openat(sys.AT_FDCWD, `${directory}/${layers.at(-1) ?? ''}`, DIRECTORY, 0, { result: top }),
+    sys.openat(sys.AT_FDCWD, `${directory}/${layers.at(rootOf ?? -1) ?? ''}`, DIRECTORY, 0, { result: top }),
     sys.statxFields(top, '', AT_EMPTY_PATH, ATTRIBUTES, fields),
     call('fchown', [descriptor(upper), value(uid), value(gid)], unmapped),
     call('fchmod', [descriptor(upper), value(mode)]),

@@ -18,6 +18,8 @@ export interface LayerStack {
   readonly directory: Bytes;
   /** Paths below `directory`, the lowest layer first. */
   readonly layers: readonly Bytes[];
+  /** Which of them says whose the root directory is and what mode it has; the uppermost without. */
+  readonly rootOf?: number;
 }
 
 const MOST_LAYERS = 500;

@@ -16,6 +16,8 @@ const SECOND = layer(
   ['data/seed', 'seed\n'],
 );
 const THIRD = layer(['etc/motd', 'third\n'], ['data/.wh..wh..opq'], ['data/fresh', 'fresh\n']);
+/** Its own root directory, which is not the usual one, and a layer that says nothing of it. */
+const ROOT = layer([{ name: './', type: '5', mode: 0o551 }]);
 const CONFIG = {
   Entrypoint: ['sh', '-c'],
   Cmd: ['id -u; pwd; cat file; echo $GREETING; cat /etc/motd; ls /data; test -e /etc/group || echo no group'],
@@ -46,6 +48,7 @@ for (const { who, caller, skip } of CALLERS) {
         { name: 'example:1', layers: [base, SECOND, THIRD], config: CONFIG },
         { name: 'plain:1', layers: [base] },
         { name: 'many:1', layers: [base, ...many] },
+        { name: 'root:1', layers: [base, ROOT, layer(['after', ''])] },
         { name: 'nothing:1', layers: [], config: { Cmd: ['/none'] } },
         { name: 'opaque:1', layers: [base, layer(['.wh..wh..opq'], [{ name: 'bin/', type: '5' }]), base] },
         { name: 'windows:1', layers: [base], platform: { os: 'windows' } },
@@ -84,6 +87,7 @@ for (const { who, caller, skip } of CALLERS) {
       'stat -c "%u:%g %a" / /srv/app /srv/app/file /bin',
     ]);
     assert.equal(stat, '0:0 755\n1000:1001 755\n1000:1001 644\n0:0 755');
+    assert.equal(world.output(['run', 'root:1', 'stat', '-c', '%a', '/', '/after']), '551\n644');
   });
 
   test(`${who}: changes vanish, and stay with --upper`, () => {

@@ -162,7 +162,9 @@ function shownName(text: Bytes): string {
 
 function stackOf(root: Bytes, layers: readonly LayerPath[]): LayerStack {
   const directory = `${root}/layers`;
-  return { directory, layers: layers.map(({ path }) => path.slice(directory.length + 1)) };
+  const rootOf = layers.findLastIndex(({ facts }) => facts.namesRoot === true);
+  const names = layers.map(({ path }) => path.slice(directory.length + 1));
+  return { directory, layers: names, ...(rootOf < 0 ? {} : { rootOf }) };
 }
 
 const CAUSE = '/process/user';

@@ -62,6 +62,7 @@ export async function unpackLayer(
       owners: applied.owners === 'kept' ? 'keep' : 'squash',
       xattrs: applied.userxattr ? 'user' : 'trusted',
       ...(applied.opaqueRoot ? { opaqueRoot: true } : {}),
+      ...(applied.namesRoot ? { namesRoot: true } : {}),
     };
   });
 }

@@ -49,6 +49,8 @@ export interface AppliedLayer {
   readonly whiteouts: number;
   /** Nothing of the layers below is to be seen: overlayfs does not heed the mark on the topmost directory itself. */
   readonly opaqueRoot: boolean;
+  /** The archive has the root directory; without that its owner and mode are those of the layer below. */
+  readonly namesRoot: boolean;
   /** `squashed`: there are no subordinate ids, and all files belong to the user. */
   readonly owners: 'kept' | 'squashed';
   /** What was left out: device nodes that a user may not make, extended attributes that belong to the host. */
@@ -95,7 +97,8 @@ export async function applyLayer(
       members,
       fileBytes: bytes,
       whiteouts,
-      opaqueRoot: extractor.hasOpaqueRoot,
+      opaqueRoot: extractor.rootDirectory.opaque,
+      namesRoot: extractor.rootDirectory.named,
       owners: launcher.owners.kind === 'keep' ? 'kept' : 'squashed',
       omitted: { devices, xattrs },
       userxattr: launcher.userxattr,
