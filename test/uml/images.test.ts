@@ -1,4 +1,4 @@
-// Images on Linux 6.1, which has no lowerdir+: layers by links and mount(2), more than a hundred of them too.
+// Images on Linux 6.1, whose overlay takes all layers in one text: by links and mount(2), more than a hundred of them too.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ caisson run --upper /tmp/up many:1 ls /kept
 ls /tmp/data/containers
 `;
 
-test('images on a kernel before lowerdir+', { skip: umlMissing() ?? false, timeout: 180_000 }, async () => {
+test('images on a kernel whose overlay takes its layers in one text', { skip: umlMissing() ?? false, timeout: 180_000 }, async () => {
   const directory = mkdtempSync(`${tmpdir()}/caisson-uml-images-`);
   // /tmp is the machine's own there; build/ is the host's.
   const archive = `${process.cwd()}/build/uml-images-${process.pid}.tar`;
