@@ -1,5 +1,6 @@
 // The cache of builds: what is taken from it and what is not, builds that are killed, builds at the same time.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, utimesSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { ROOT, skip } from '../harness/caisson.ts';
@@ -171,4 +172,34 @@ test('builder prune: results go, caches with --all, images stay; the space is th
   } finally {
     place.close();
   }
+});
+
+test('files that change while they are copied: their result serves no other build', { skip }, () => {
+  assert.ok(site !== undefined);
+  const context = site.context({
+    Dockerfile: 'FROM bb\nCOPY d /d\nRUN --mount=target=/c cat /c/d/f /d/f',
+    'd/f': '1',
+  });
+  const script = `while :; do echo 1 >> ${context}/d/f; done`;
+  const writer = spawn('/bin/sh', ['-c', script], { stdio: 'ignore' });
+  try {
+    const ended = site.call(['build', '--progress', 'plain', '-t', 'changing', context]);
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.equal(
+      [...ended.stderr.matchAll(/the context changed while it was read/g)].length,
+      2,
+      ended.stderr,
+    );
+  } finally {
+    writer.kill('SIGKILL');
+  }
+  assert.equal(rebuild(context).hits, 0);
+  assert.equal(rebuild(context).hits, 2);
+});
+
+test('a name that means a removal in a layer is refused', { skip }, () => {
+  assert.ok(site !== undefined);
+  const ended = site.build('FROM bb\nRUN touch /etc/.wh.group', {}, ['-t', 'marked']);
+  assert.equal(ended.code, 1);
+  assert.match(ended.stderr, /\/etc\/\.wh\.group cannot be in a layer/);
 });

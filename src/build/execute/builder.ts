@@ -1,8 +1,9 @@
 // Builds the stages that a target needs: independent ones side by side, each operation once, from the cache where it is there.
+import type { Port } from '../../host/port.ts';
 import { bytesToUtf8 } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { platformName } from '../../spec/platform-match.ts';
-import { operationKey } from '../cache/key.ts';
+import { operationKey, textKey } from '../cache/key.ts';
 import type { KeptStep } from '../cache/steps.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
 import { parseTrigger } from '../dockerfile/parse.ts';
@@ -19,7 +20,7 @@ import type {
 import { type BuildPlan, neededStages, originsOf, type PlannedStage } from '../graph/plan.ts';
 import type { Vertex } from '../progress/progress.ts';
 import { TreeWorker } from '../tree/worker.ts';
-import { readySources } from './copy-sources.ts';
+import { isUnchanged, readySources } from './copy-sources.ts';
 import { copyStep } from './copy-step.ts';
 import { directoryStep } from './directory-step.ts';
 import type { BuildEnvironment } from './environment.ts';
@@ -37,6 +38,9 @@ interface Site {
   key: string;
   worker: TreeWorker | undefined;
 }
+
+/** Makes a result in `room`; false when its input was meanwhile another than the key says. */
+type Work = (worker: TreeWorker, room: string) => Promise<boolean>;
 
 export class Builder implements Inputs {
   /** Results that were used or made, by their directories, with the keys under which they were asked for. */
@@ -215,9 +219,9 @@ export class Builder implements Inputs {
   ): Promise<{ step: KeptStep; cached: boolean }> {
     switch (operation.kind) {
       case 'copy':
-        return await this.copy(site, operation);
+        return await again(() => this.copy(site, operation));
       case 'run':
-        return await this.run(site, operation, vertex);
+        return await again(() => this.run(site, operation, vertex));
       case 'directory':
         return await this.directory(site, operation);
     }
@@ -244,9 +248,10 @@ export class Builder implements Inputs {
 
   private async directory(site: Site, operation: DirectoryOperation) {
     const key = this.keyOf(site, operation, []);
-    return await this.make(site, key, operation, (worker, room) =>
-      directoryStep(this.environment, worker, operation, site.layers, room),
-    );
+    return await this.make(site, key, operation, async (worker, room) => {
+      await directoryStep(this.environment, worker, operation, site.layers, room);
+      return true;
+    });
   }
 
   private async copy(site: Site, operation: CopyOperation) {
@@ -266,9 +271,10 @@ export class Builder implements Inputs {
         operation,
         ready.sources.map((source) => source.key),
       );
-      const made = await this.make(site, key, operation, (_, room) =>
-        copyStep(this.environment, worker, operation, ready.sources, site.layers, room),
-      );
+      const made = await this.make(site, key, operation, async (_, room) => {
+        await copyStep(this.environment, worker, operation, ready.sources, site.layers, room);
+        return await isUnchanged(this.environment, worker, operation, ready.sources);
+      });
       if (quick !== undefined) {
         session.alias(quick, made.step);
         this.note(made.step, quick);
@@ -280,11 +286,15 @@ export class Builder implements Inputs {
   }
 
   private async run(site: Site, operation: RunOperation, vertex: Vertex) {
-    const inputs = await mountKeys(this.environment, () => this.worker(site), operation, this);
+    const keys = () => mountKeys(this.environment, () => this.worker(site), operation, this);
+    const inputs = await keys();
     const key = this.keyOf(site, operation, inputs);
-    return await this.make(site, key, operation, (worker, room) =>
-      runStep({ environment: this.environment, worker, inputs: this, vertex }, operation, site.layers, room),
-    );
+    return await this.make(site, key, operation, async (worker, room) => {
+      const scene = { environment: this.environment, worker, inputs: this, vertex };
+      await runStep(scene, operation, site.layers, room);
+      const after = await keys().catch(() => undefined);
+      return after?.join() === inputs.join();
+    });
   }
 
   /** The result of a key; where it is not there one stage makes it, and others that want the same wait. */
@@ -292,27 +302,27 @@ export class Builder implements Inputs {
     site: Site,
     key: string,
     { title }: Operation,
-    work: (worker: TreeWorker, room: string) => Promise<void>,
+    work: Work,
   ): Promise<{ step: KeptStep; cached: boolean }> {
     const found = (await this.find(site, key)) ?? (await this.running.get(key));
     if (found !== undefined) return { step: this.note(found, key), cached: true };
     const making = this.makeNow(site, key, title, work);
     this.running.set(key, making);
-    making.catch(() => undefined);
-    return { step: this.note(await making, key), cached: false };
+    making.catch(() => this.running.delete(key));
+    const step = await making;
+    return { step: this.note(step, step.key), cached: false };
   }
 
-  private async makeNow(
-    site: Site,
-    key: string,
-    title: string,
-    work: (worker: TreeWorker, room: string) => Promise<void>,
-  ): Promise<KeptStep> {
-    const { session, slot } = this.environment;
+  private async makeNow(site: Site, key: string, title: string, work: Work): Promise<KeptStep> {
+    const { port, session, slot } = this.environment;
     const worker = await this.worker(site);
     const directory = session.stepRoom();
-    await slot(() => work(worker, directory));
-    const step = { key, directory, created: Date.now(), title };
+    const isOfKey = await slot(() => work(worker, directory));
+    if (!isOfKey)
+      this.environment.progress.warn(
+        `the context changed while it was read: the result is not kept for others (${title})`,
+      );
+    const step = { key: isOfKey ? key : uniqueKey(port), directory, created: Date.now(), title };
     await session.add(step);
     return step;
   }
@@ -328,6 +338,25 @@ export class Builder implements Inputs {
     return site.worker;
   }
 }
+
+/** Files that vanish or become shorter while they are read are read again, a few times. */
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (let left = ATTEMPTS - 1; left > 0; left--) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof CaissonError) || error.code !== 'ECHANGED') throw error;
+    }
+  }
+  return await work();
+}
+
+/** Of a result that no other build will ask for. */
+function uniqueKey(port: Port): string {
+  return textKey(port.random(32).join());
+}
+
+const ATTEMPTS = 4;
 
 /** The code of a stage that was not brought to its end because another one failed. */
 const STOPPED = 'ESTOPPED';

@@ -106,17 +106,9 @@ async function fromTree(
   source: Extract<CopySource, { kind: 'files' }>,
   top: number,
 ): Promise<ReadySource> {
-  const { context } = environment;
   const inContext = operation.origin.kind === 'context';
-  const options = { ignore: inContext ? context.ignore : undefined, exclude: operation.exclude };
   const { line } = operation;
-  let selection: Selection;
-  try {
-    selection = await (operation.parents ? selectParents : select)(worker, top, source.pattern, options);
-  } catch (error) {
-    if (error instanceof CaissonError) throw error;
-    throw errorIn(line, source.offset, `${source.pattern}: ${error instanceof Error ? error.message : ''}`);
-  }
+  const selection = await selectFiles(environment, worker, operation, source, top);
   if (selection.found.length === 0) {
     if (!selection.isPattern)
       throw errorIn(line, source.offset, absent(environment, operation, source.pattern, selection.ignored));
@@ -128,6 +120,53 @@ async function fromTree(
     owned: !inContext,
     key: await hashOf(worker, selection.found, !inContext),
   };
+}
+
+async function selectFiles(
+  { context }: BuildEnvironment,
+  worker: TreeWorker,
+  operation: CopyOperation,
+  source: Extract<CopySource, { kind: 'files' }>,
+  top: number,
+): Promise<Selection> {
+  const { exclude, line, origin, parents } = operation;
+  const ignore = origin.kind === 'context' ? context.ignore : undefined;
+  try {
+    return await (parents ? selectParents : select)(worker, top, source.pattern, { ignore, exclude });
+  } catch (error) {
+    if (error instanceof CaissonError) throw error;
+    throw errorIn(line, source.offset, `${source.pattern}: ${error instanceof Error ? error.message : ''}`);
+  }
+}
+
+/**
+ * Whether the files of the context are still those that were hashed: somebody may work on them meanwhile. By what stat(2)
+ * says, with the time of the last change, which nobody can set.
+ */
+export async function isUnchanged(
+  environment: BuildEnvironment,
+  worker: TreeWorker,
+  operation: CopyOperation,
+  sources: readonly ReadySource[],
+): Promise<boolean> {
+  const { directory } = environment.context;
+  if (operation.origin.kind !== 'context' || directory === undefined) return true;
+  const top = await worker.openDirectory(directory);
+  try {
+    for (const { source, selected } of sources) {
+      if (source.kind !== 'files') continue;
+      const { found } = await selectFiles(environment, worker, operation, source, top);
+      await worker.shut(...new Set(found.map((each) => each.directory)));
+      if (textOf(found) !== textOf(selected)) return false;
+    }
+    return true;
+  } finally {
+    await worker.shut(top);
+  }
+}
+
+function textOf(selected: readonly Selected[]): string {
+  return JSON.stringify(selected.map(({ prefix, entries }) => [prefix, entries]));
 }
 
 function absent(

@@ -6,6 +6,7 @@ import type { WrittenLayer } from '../../image/layer/write.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
+import { CaissonError } from '../../spec/error.ts';
 import type { Compression } from '../../spec/media-types.ts';
 import { layerCompression } from '../../spec/media-types.ts';
 import { readBlob, writeBlob } from '../cache/steps.ts';
@@ -85,6 +86,7 @@ export async function exportStep(
     form: 'overlay',
     compression,
     cause: step.title,
+    exclude: (path: Bytes) => refuseMark(path, step.title),
     ...(level === undefined ? {} : { level }),
     ...(epoch === undefined ? {} : { epoch }),
   } as const;
@@ -93,4 +95,14 @@ export async function exportStep(
   );
   writeBlob(port, step.directory, variant, { ...descriptor, diffId: result.diffId });
   return { descriptor, diffId: result.diffId, directory: step.directory };
+}
+
+/** In a layer a name that begins with `.wh.` removes a file (image-spec, layer.md): it would not be what was built. */
+function refuseMark(path: Bytes, title: string): boolean {
+  if (!path.slice(path.lastIndexOf('/') + 1).startsWith('.wh.')) return false;
+  throw new CaissonError(`/${path} cannot be in a layer, where its name means that another file is removed`, {
+    code: 'EBUILD',
+    exitCode: 1,
+    details: [`it was made by ${title}`],
+  });
 }
