@@ -41,7 +41,6 @@ const DIRECTORY = 2;
 
 const EXISTS = { tolerate: tolerating(ERRNO.EEXIST) };
 const NOT_THERE = { tolerate: tolerating(ERRNO.ENOENT, ERRNO.EISDIR, ERRNO.EPERM) };
-/** A directory that a later member has replaced. */
 const REPLACED = tolerating(ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ELOOP);
 const CLOSED = tolerating(ERRNO.EBADF);
 /** Bytes of memory for a name, beside its own. */
@@ -79,7 +78,7 @@ export class Extractor {
   private readonly directories = new Map<Bytes, Directory>([['', {}]]);
   /** What stands for removed files, in overlay's form. */
   private readonly whiteouts = new Set<Bytes>();
-  /** Everything that this archive has made, where its whiteouts must spare it. */
+  /** Everything that this archive has made. */
   private readonly made = new Set<Bytes>();
   private remembered = 0;
   private file: OpenFile | undefined;
@@ -164,7 +163,6 @@ export class Extractor {
     if (this.file !== undefined) this.calls.about(`write /${this.file.path}`);
   }
 
-  /** A promise where the launcher must be waited for. */
   private begin(entry: TarEntry): Promise<void> | undefined {
     this.count(entry.path, entry.size);
     this.attributes.checkOwner(entry);
@@ -191,9 +189,8 @@ export class Extractor {
       throw refused(path, 'makes the root too large');
   }
 
-  /** Memory is bounded, whatever an archive holds. */
-  private spend(name: Bytes): void {
-    this.remembered += name.length + PER_NAME;
+  private spend(name: Bytes, more = 0): void {
+    this.remembered += name.length + PER_NAME + more;
     if (this.remembered > (this.options.nameLimit ?? 64 << 20))
       throw refused(name, 'is one name too many to be remembered');
   }
@@ -207,16 +204,15 @@ export class Extractor {
 
   private beginRoot(entry: TarEntry): void {
     if (entry.type !== 'directory') throw refused(entry.path, 'would replace the root directory');
-    this.directoryOf('').entry = entry;
+    this.describe('', entry);
   }
 
   private directoryOf(path: Bytes): Directory {
     const known = this.directories.get(path);
     if (known !== undefined) return known;
     this.spend(path);
-    const made: Directory = {};
-    this.directories.set(path, made);
-    return made;
+    this.directories.set(path, {});
+    return this.directories.get(path) as Directory;
   }
 
   /** A descriptor of the directory `path`, made with its parents where the archive has not named them before. */
@@ -245,6 +241,11 @@ export class Extractor {
     const isFresh = this.options.fresh === true;
     if (!isFresh) calls.unlinkat(above, name, 'file', NOT_THERE);
     calls.mkdirat(above, name, 0o700, isFresh ? {} : EXISTS);
+    this.describe(path, entry);
+  }
+
+  private describe(path: Bytes, entry: TarEntry): void {
+    for (const [name, content] of entry.xattrs) this.spend(name, content.length);
     this.directoryOf(path).entry = entry;
   }
 
@@ -255,7 +256,6 @@ export class Extractor {
     if (makesOpaque) this.directoryOf(path).opaque = true;
   }
 
-  /** Everything but a directory: takes the place of what is there. */
   private node(path: Bytes, entry: TarEntry): void {
     if (!this.options.devices && (entry.type === 'character' || entry.type === 'block')) {
       this.summary.devices++;
@@ -366,9 +366,9 @@ export class Extractor {
       known.opaque = true;
       return undefined;
     }
+    if (this.whiteouts.has(path)) return undefined;
     const { parent, name } = splitPath(path);
     const above = this.parent(parent);
-    if (this.whiteouts.has(path)) return undefined;
     this.spend(path);
     this.whiteouts.add(path);
     this.calls.mknodat(above, name, S_IFCHR, OVERLAY_WHITEOUT);

@@ -31,12 +31,27 @@ export function addPaxRecords(into: PaxRecords, payload: Bytes): void {
   }
 }
 
+/**
+ * A string of its own: engines keep all of a string alive of which a part is still used, and a name may come out of a
+ * megabyte of records.
+ */
+export function detached(part: Bytes): Bytes {
+  return Buffer.from(part, 'latin1').toString('latin1');
+}
+
 function addRecord(into: PaxRecords, keyword: Bytes, value: Bytes): void {
   if (keyword.includes('\0')) throw new RangeError('a pax keyword has a NUL in it');
   if (keyword === 'GNU.sparse.offset' || keyword === 'GNU.sparse.numbytes')
     into.sparse.push(paxNumber(value));
   else if (value === '') into.values.delete(keyword);
-  else into.values.set(keyword, value);
+  else if (isHeeded(keyword)) into.values.set(detached(keyword), detached(value));
+}
+
+const HEEDED = new Set(['path', 'linkpath', 'size', 'uid', 'gid', 'mtime']);
+
+/** Whether anybody asks for it: comments and the like are not kept. */
+function isHeeded(keyword: Bytes): boolean {
+  return HEEDED.has(keyword) || keyword.startsWith('GNU.sparse.') || keyword.startsWith('SCHILY.xattr.');
 }
 
 /** A decimal number from 0 to 2^53. */

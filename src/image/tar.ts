@@ -6,7 +6,7 @@
 import { type Bytes, fromArray } from '../linux/bytes.ts';
 import { PATH_MAX } from '../linux/constants/filesystem.ts';
 import type { Timespec } from '../plan/syscalls.ts';
-import { addPaxRecords, noRecords, type PaxRecords, paxNumber, paxTime } from './pax.ts';
+import { addPaxRecords, detached, noRecords, type PaxRecords, paxNumber, paxTime } from './pax.ts';
 import { checkStretches, LeadingMap, mapOfRecords, OldMap, type Stretch } from './sparse.ts';
 import { archiveError, BLOCK, checksumHolds, FIELD, isZero, numeric, text } from './tar-field.ts';
 
@@ -166,10 +166,10 @@ export class TarReader {
 
   private specialDone(block: Uint8Array): void {
     const { type, size } = this.special;
-    const payload = fromArray(block, 0, size);
+    const payload = Buffer.from(block.buffer, block.byteOffset, size).toString('latin1');
     if (type === 'x' || type === 'X') addPaxRecords(this.records, payload);
-    else if (type === 'L') this.longName = untilNul(payload);
-    else if (type === 'K') this.longLink = untilNul(payload);
+    else if (type === 'L') this.longName = detached(untilNul(payload));
+    else if (type === 'K') this.longLink = detached(untilNul(payload));
   }
 
   private *begin(block: Uint8Array, flag: string): Generator<TarEvent, void> {

@@ -79,6 +79,31 @@ test('T41: members, directories and implied directories that never end', { skip 
   assert.match((await refused(target, whiteouts, OCI_LAYER, { nameLimit: 200_000 })).message, /remembered/);
 });
 
+test('T41: what is remembered of a directory is counted, and no more is kept of its header', {
+  skip,
+}, async (t) => {
+  const target = directory(place(t), 'target');
+  const folder = (name: string) =>
+    concat(pax(['comment', 'x'.repeat(1_000_000)], ['path', name]), member({ name: 'x', type: '5' }));
+  async function* commented(): AsyncGenerator<Uint8Array> {
+    for (let i = 0; i < 300; i++) yield folder(`a directory with a name of its own ${i}`);
+    yield member({ name: 'end', type: 'Z' });
+  }
+  assert.match((await refused(target, commented(), OCI_LAYER)).message, /unknown/);
+  async function* attributed(): AsyncGenerator<Uint8Array> {
+    for (let i = 0; ; i++)
+      yield concat(
+        pax(['SCHILY.xattr.user.large', 'x'.repeat(500_000)]),
+        member({ name: `d${i}`, type: '5' }),
+      );
+  }
+  assert.match((await refused(target, attributed(), OCI_LAYER)).message, /remembered/);
+  const many = Array.from({ length: 7 }, (_, i) => [`SCHILY.xattr.user.${i}`, 'x'.repeat(900_000)] as const);
+  const headers = many.slice(0, 4).map((record) => pax(record));
+  const deep = concat(...headers, pax(['path', `${'d/'.repeat(2000)}f`]), member({ name: 'x' }, 'y'), END);
+  await refused(target, inChunks(deep), OCI_LAYER);
+});
+
 test('T41: sizes, extended headers and sparse maps without bound', { skip }, async (t) => {
   const target = directory(place(t), 'target');
   const size = (bytes: string) => header({ name: 'a', patch: { 124: bytes } });

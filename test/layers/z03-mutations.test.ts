@@ -110,6 +110,20 @@ function repairChecksum(block: Uint8Array): void {
   block.set(Buffer.from(`${sum.toString(8).padStart(6, '0')}\0 `), 148);
 }
 
+/** A long name without a NUL at its end: GNU tar reads on behind it, Go and we do not. */
+function hasUnendedName(archive: Uint8Array): boolean {
+  for (let at = 0; at + 1024 <= archive.length; at += 512) {
+    if (
+      fromArray(archive, at + 257, at + 262) !== 'ustar' ||
+      !'LK'.includes(fromArray(archive, at + 156, at + 157))
+    )
+      continue;
+    const size = Number.parseInt(fromArray(archive, at + 124, at + 135), 8);
+    if (!(size > 0) || archive[at + 511 + size] !== 0) return true;
+  }
+  return false;
+}
+
 /** Names as the reader has them; undefined where it refuses. Checks that events fit together. */
 function read(archive: Uint8Array, chunk: number): string[] | undefined {
   const reader = new TarReader();
@@ -162,7 +176,7 @@ test(`Z03: where both accept an archive, GNU tar lists the same names (seed ${se
   for (let round = 0; compared < COMPARED && round < 40 * COMPARED; round++) {
     const archive = mutated(all[pick(all.length)] as Uint8Array, pick);
     const names = read(archive, 4096);
-    if (names === undefined) continue;
+    if (names === undefined || hasUnendedName(archive)) continue;
     const args = ['-t', '-f', '-', '--quoting-style=literal', '--absolute-names', '--null'];
     const { status, stdout } = spawnSync('tar', args, { input: archive, encoding: 'latin1' });
     if (status !== 0) continue;

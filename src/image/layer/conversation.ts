@@ -2,6 +2,7 @@
 import type { Awaitable, RawAnswer } from '../../host/port.ts';
 import { errnoName, errnoText } from '../../linux/errno.ts';
 import { type Answer, decodeAnswer } from '../../plan/answer.ts';
+import { HEADER_SIZE, WIRE } from '../../plan/wire.ts';
 import { CaissonError, type Pointer } from '../../spec/error.ts';
 import type { ReadyBatch } from './batch-writer.ts';
 import type { TreeCalls } from './tree-calls.ts';
@@ -24,6 +25,8 @@ export interface Failure {
 
 /** Does away with the cause; the record to go on from, or undefined where there is no help. */
 export type Repair = (failure: Failure) => Promise<number | undefined>;
+
+const LARGEST = WIRE.ARENA + HEADER_SIZE;
 
 interface Posted {
   readonly calls: TreeCalls;
@@ -55,8 +58,8 @@ export class Conversation {
     const batch = calls.finish(content);
     await this.settle();
     await this.before?.();
-    this.posted = { calls, batch, repair };
     await this.transmit(batch);
+    this.posted = { calls, batch, repair };
   }
 
   /** Waits for the batch that was posted. Throws CaissonError ESYSCALL where a call failed without repair. */
@@ -106,6 +109,11 @@ export class Conversation {
   }
 
   private async transmit({ head, parts }: ReadyBatch): Promise<void> {
+    // The launcher ends when there is more (docs/plan.md, Bytes): one member with megabytes of names and attributes.
+    if (parts.reduce((sum, part) => sum + part.length, head.length) > LARGEST)
+      throw new CaissonError('a member has more names and attributes than can be played', {
+        code: 'EARCHIVE',
+      });
     try {
       await this.line.send(head);
       for (const part of parts) if (part.length > 0) await this.line.send(part);
