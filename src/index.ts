@@ -36,5 +36,8 @@ async function open(): Promise<Port> {
  */
 export async function run(input: RunInput): Promise<RunOutput> {
   port ??= open();
-  return libraryRun(await port, input);
+  // What images need is loaded when there is one.
+  return libraryRun(await port, input, async (...image) =>
+    (await import('./engine/library-image.ts')).libraryImage(...image),
+  );
 }

@@ -52,7 +52,7 @@ function bytesOf(flags: RunFlags): RunFlags {
   return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, encode(value)])) as RunFlags;
 }
 
-async function dockerRunOf(port: Port, input: RunInput): Promise<DockerRun> {
+async function dockerRunOf(port: Port, input: RunInput, find: ImageFinder): Promise<DockerRun> {
   // A library leaves the signals of its program alone unless it is asked.
   const flags = bytesOf({ sigProxy: false, ...input.flags });
   const facts = hostPart(port, flags);
@@ -63,7 +63,7 @@ async function dockerRunOf(port: Port, input: RunInput): Promise<DockerRun> {
     throw new CaissonError('there is an image and a root: leave one of them out', { code: 'EUSAGE' });
   return {
     id: facts.id,
-    ...(image === undefined ? {} : { image: await storedImage(image, input, flags) }),
+    ...(image === undefined ? {} : { image: await find(image, input, flags) }),
     choice: rootChoice(flags, modes, facts.cwd),
     upper: flags.upper,
     compile: ({ rootfs, users, image }, stateDirectory) => {
@@ -73,21 +73,8 @@ async function dockerRunOf(port: Port, input: RunInput): Promise<DockerRun> {
   };
 }
 
-/** Loaded when it is asked for. */
-async function storedImage(image: string, { dataRoot }: RunInput, flags: RunFlags): Promise<OpenImage> {
-  const [{ imageOpener, pullPolicy }, { SILENT }] = await Promise.all([
-    import('./images/run-image.ts'),
-    import('./images/reporter.ts'),
-  ]);
-  return imageOpener({
-    image: utf8ToBytes(image),
-    dataRoot: dataRoot === undefined ? undefined : utf8ToBytes(dataRoot),
-    platform: flags.platform,
-    pull: pullPolicy(flags.pull),
-    name: flags.name,
-    reporter: SILENT,
-  });
-}
+/** Finds images of a store. Not known here, so that the core's hosts need nothing of images. */
+export type ImageFinder = (image: string, input: RunInput, flags: RunFlags) => Promise<OpenImage>;
 
 /**
  * Runs a container until its end.
@@ -95,12 +82,16 @@ async function storedImage(image: string, { dataRoot }: RunInput, flags: RunFlag
  * Throws CaissonError with provenance when it cannot be started (`exitCode` 125, 126 or 127 as docker-run(1)); a
  * program that fails is no error but an `exitCode`.
  */
-export async function libraryRun(port: Port, input: RunInput): Promise<RunOutput> {
+export async function libraryRun(
+  port: Port,
+  input: RunInput,
+  find: ImageFinder = noImages,
+): Promise<RunOutput> {
   if (input.flags?.tty)
     throw new CaissonError('tty needs a terminal: use the command line', { code: 'EUSAGE' });
   const warnings: string[] = [];
   const stateRoot = input.stateRoot === undefined ? defaultStateRoot(port) : utf8ToBytes(input.stateRoot);
-  const result = await dockerRun(port, await dockerRunOf(port, input), {
+  const result = await dockerRun(port, await dockerRunOf(port, input, find), {
     stateRoot,
     capture: true,
     warn: (message) => {
@@ -117,4 +108,10 @@ export async function libraryRun(port: Port, input: RunInput): Promise<RunOutput
     ...(oom === undefined ? {} : { outOfMemory: oom }),
     ...(processes === undefined ? {} : { outOfProcesses: { limit: processes.limit } }),
   };
+}
+
+function noImages(image: string): never {
+  throw new CaissonError(`${image}: this host has no images but the built-in one, host`, {
+    code: 'EUNSUPPORTED',
+  });
 }
