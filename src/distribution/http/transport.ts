@@ -35,6 +35,9 @@ export interface TransportSettings {
   readonly userAgent: string;
 }
 
+/** Interim responses (RFC 9110, section 15.2) before the answer; without end they would fill the memory. */
+const HINTS_LIMIT = 32;
+
 /** Open connections to several origins, each kept for the next request to it. */
 export class Transport {
   readonly limits: Limits;
@@ -182,6 +185,12 @@ class Exchange {
         resolve(message);
       });
       this.outgoing.on('error', reject);
+      let hints = 0;
+      const hint = () => {
+        if (++hints > HINTS_LIMIT) this.outgoing.destroy(this.endless());
+      };
+      this.outgoing.on('information', hint);
+      this.outgoing.on('continue', hint);
       // node:http reports some ends as a mere close.
       this.outgoing.once('close', () =>
         reject(Object.assign(new Error('connection closed'), { code: 'ECONNRESET' })),
@@ -237,6 +246,10 @@ class Exchange {
       };
       for (const event of ['drain', 'close', 'response', 'error']) this.outgoing.on(event, done);
     });
+  }
+
+  private endless(): CaissonError {
+    return new CaissonError(`${originText(this.origin)} does not come to its answer`, { code: 'EREGISTRY' });
   }
 
   private late(): CaissonError {
