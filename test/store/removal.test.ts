@@ -14,7 +14,8 @@ import {
 import { after, test } from 'node:test';
 import { LauncherKernel } from '../../src/image/store/launcher-kernel.ts';
 import { type Caller, STRANGER, subordinateCaller } from '../harness/caisson.ts';
-import { makeTemporary, port, work } from './world.ts';
+import { act } from './actions.ts';
+import { makeTemporary, openReal, port, work } from './world.ts';
 
 const directory = makeTemporary(true);
 chmodSync(directory, 0o755);
@@ -85,6 +86,32 @@ test('a link in the place of the tree is not followed', async () => {
   await assert.rejects(remove(`${directory}/link`), { code: 'ESYSCALL' });
   assert.equal(existsSync(`${directory}/target/inside`), true);
   assert.equal(lstatSync(`${directory}/link`).isSymbolicLink(), true);
+});
+
+test('a tree in which something is mounted stays, is told of, and does not keep the others', {
+  skip: !isRoot && 'mounting needs root',
+}, async () => {
+  const root = `${directory}/mounted`;
+  const store = await openReal(root);
+  await act(store, ['pull', 'one']);
+  for (const name of ['.gone-a', '.gone-b']) mkdirSync(`${root}/layers/${name}/tree/d`, { recursive: true });
+  const mounted = `${root}/layers/.gone-a/tree/d`;
+  assert.equal(spawnSync('mount', ['-t', 'tmpfs', 'none', mounted]).status, 0);
+  try {
+    await act(store, ['remove', 'one']);
+    const { blobs, problems } = await store.garbage();
+    assert.equal(blobs.length, 5);
+    assert.match(problems.join(), /\.gone-a: .*EBUSY/);
+    assert.deepEqual(readdirSync(`${root}/layers`), ['.gone-a']);
+  } finally {
+    const inside = readFileSync('/proc/self/mounts', 'latin1')
+      .split('\n')
+      .map((line) => line.split(' ')[1] ?? '');
+    for (const place of inside.filter((one) => one.startsWith(root))) spawnSync('umount', [place]);
+  }
+  assert.deepEqual((await store.garbage()).problems, []);
+  assert.deepEqual(readdirSync(`${root}/layers`), []);
+  await store.close();
 });
 
 /** Runs the worker as an ordinary user on a store of theirs. */

@@ -37,7 +37,10 @@ export interface GarbageReport {
   readonly unfinished: number;
   /** Bytes that have become free: of files as long as they are, of layers as their facts say. */
   readonly bytes: number;
-  /** Images of which something is missing or damaged, one line each: what of them is left is kept. */
+  /**
+   * One line each: images of which something is missing or damaged (what is left of them is kept), and trees that could
+   * not be removed (the next collection tries again).
+   */
   readonly problems: readonly string[];
 }
 
@@ -121,7 +124,14 @@ export async function collect(
   if (options.quarantine === true) await sweep.quarantine();
   const { bytes } = sweep;
   if (options.dryRun !== true) keepReserve(disk, paths);
-  return { busy: false, blobs: deadBlobs, layers: deadLayers, unfinished, bytes, problems: marked.problems };
+  return {
+    busy: false,
+    blobs: deadBlobs,
+    layers: deadLayers,
+    unfinished,
+    bytes,
+    problems: [...marked.problems, ...sweep.problems],
+  };
 }
 
 /** All blobs, by name. */

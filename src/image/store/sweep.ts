@@ -1,6 +1,7 @@
 // Takes things out of a store: first out of sight, then off the disk, so that a sweep may be killed at any moment.
 import type { Bytes } from '../../linux/bytes.ts';
 import { type Digest, splitDigest } from '../../spec/digest.ts';
+import { CaissonError } from '../../spec/error.ts';
 import type { StoreContext } from './blobs.ts';
 import { GONE, NEW_LAYER } from './paths.ts';
 
@@ -10,6 +11,8 @@ const LASTING: readonly Bytes[] = ['store', 'names'];
 export class Sweep {
   /** What has become free, in bytes. */
   bytes = 0;
+  /** Trees that could not be removed, one line each: the next sweep tries again. */
+  readonly problems: string[] = [];
   private readonly context: StoreContext;
   private readonly dryRun: boolean;
 
@@ -29,7 +32,7 @@ export class Sweep {
    * after a power cut a layer is whole or not there.
    */
   async layers(dead: readonly { readonly chain: Digest; readonly size: number }[]): Promise<void> {
-    const { disk, kernel, paths } = this.context;
+    const { disk, paths } = this.context;
     for (const { size } of dead) this.bytes += size;
     if (this.dryRun || dead.length === 0) return;
     const gone = dead.map(({ chain }) => {
@@ -38,7 +41,7 @@ export class Sweep {
       return name;
     });
     await disk.syncDirectory(paths.layers);
-    for (const name of gone) await kernel.removeTree(name);
+    for (const name of gone) await this.tree(name);
   }
 
   /**
@@ -46,12 +49,12 @@ export class Sweep {
    * milliseconds, so that the pull can go on. How many there were.
    */
   async unfinished(age: number): Promise<number> {
-    const { disk, kernel, paths } = this.context;
+    const { disk, paths } = this.context;
     let count = 0;
     for (const { name } of disk.list(paths.layers) ?? []) {
       if (!name.startsWith(NEW_LAYER) && !name.startsWith(GONE)) continue;
       count++;
-      if (!this.dryRun) await kernel.removeTree(`${paths.layers}/${name}`);
+      if (!this.dryRun) await this.tree(`${paths.layers}/${name}`);
     }
     for (const path of this.files(paths.ingest)) {
       if (age > 0 && Date.now() - (disk.stat(path)?.modified ?? 0) < age) continue;
@@ -68,11 +71,21 @@ export class Sweep {
 
   /** Removes all that was set aside. */
   async quarantine(): Promise<void> {
-    const { disk, kernel, paths } = this.context;
+    const { disk, paths } = this.context;
     for (const { name, type } of disk.list(paths.quarantine) ?? []) {
       const path = `${paths.quarantine}/${name}`;
       if (type !== 'directory') this.file(path);
-      else if (!this.dryRun) await kernel.removeTree(path);
+      else if (!this.dryRun) await this.tree(path);
+    }
+  }
+
+  /** One that does not go, because something is mounted in it or the file system objects, does not keep the others. */
+  private async tree(path: Bytes): Promise<void> {
+    try {
+      await this.context.kernel.removeTree(path);
+    } catch (error) {
+      if (!(error instanceof CaissonError) || error.code === 'ELAUNCHER') throw error;
+      this.problems.push(`${path}: ${error.message}`);
     }
   }
 
