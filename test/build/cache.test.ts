@@ -174,27 +174,39 @@ test('builder prune: results go, caches with --all, images stay; the space is th
   }
 });
 
-test('files that change while they are copied: their result serves no other build', { skip }, () => {
+test('files that change meanwhile: the result serves no other build', { skip }, () => {
   assert.ok(site !== undefined);
   const context = site.context({
-    Dockerfile: 'FROM bb\nCOPY d /d\nRUN --mount=target=/c cat /c/d/f /d/f',
-    'd/f': '1',
+    Dockerfile: 'FROM bb\nRUN --mount=target=/c sleep 1; cat /c/f',
+    f: '1',
   });
-  const script = `while :; do echo 1 >> ${context}/d/f; done`;
+  const script = `while sleep 0.1; do echo 1 >> ${context}/f; done`;
   const writer = spawn('/bin/sh', ['-c', script], { stdio: 'ignore' });
   try {
     const ended = site.call(['build', '--progress', 'plain', '-t', 'changing', context]);
     assert.equal(ended.code, 0, ended.stderr);
-    assert.equal(
-      [...ended.stderr.matchAll(/the context changed while it was read/g)].length,
-      2,
-      ended.stderr,
-    );
+    assert.match(ended.stderr, /the context changed while it was read: the result is not kept/);
   } finally {
     writer.kill('SIGKILL');
   }
   assert.equal(rebuild(context).hits, 0);
-  assert.equal(rebuild(context).hits, 2);
+  assert.equal(rebuild(context).hits, 1);
+});
+
+test('a file that never stands still is an error, or copied whole', { skip }, () => {
+  assert.ok(site !== undefined);
+  const context = site.context({ Dockerfile: 'FROM bb\nCOPY f /f\nRUN tail -c 3 /f', f: '12\n' });
+  const script = `for n in $(seq 40000); do echo 12 >> ${context}/f; done`;
+  const writer = spawn('/bin/sh', ['-c', script], { stdio: 'ignore' });
+  try {
+    const ended = site.call(['build', '--progress', 'plain', context]);
+    if (ended.code !== 0) assert.match(ended.stderr, /Dockerfile:2:1: .*f has changed while it was read/);
+  } finally {
+    writer.kill('SIGKILL');
+  }
+  const ended = site.call(['build', '--progress', 'plain', context]);
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.match(ended.stderr, / 12\n/);
 });
 
 test('a name that means a removal in a layer is refused', { skip }, () => {

@@ -139,36 +139,6 @@ async function selectFiles(
   }
 }
 
-/**
- * Whether the files of the context are still those that were hashed: somebody may work on them meanwhile. By what stat(2)
- * says, with the time of the last change, which nobody can set.
- */
-export async function isUnchanged(
-  environment: BuildEnvironment,
-  worker: TreeWorker,
-  operation: CopyOperation,
-  sources: readonly ReadySource[],
-): Promise<boolean> {
-  const { directory } = environment.context;
-  if (operation.origin.kind !== 'context' || directory === undefined) return true;
-  const top = await worker.openDirectory(directory);
-  try {
-    for (const { source, selected } of sources) {
-      if (source.kind !== 'files') continue;
-      const { found } = await selectFiles(environment, worker, operation, source, top);
-      await worker.shut(...new Set(found.map((each) => each.directory)));
-      if (textOf(found) !== textOf(selected)) return false;
-    }
-    return true;
-  } finally {
-    await worker.shut(top);
-  }
-}
-
-function textOf(selected: readonly Selected[]): string {
-  return JSON.stringify(selected.map(({ prefix, entries }) => [prefix, entries]));
-}
-
 function absent(
   { context }: BuildEnvironment,
   { origin }: CopyOperation,

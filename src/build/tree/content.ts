@@ -21,12 +21,12 @@ const ABSENT = [ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ELOOP, ERRNO.ENXIO];
 /** Reading must not change the time of access, wait for a FIFO, or follow a link. */
 export const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
-/** A file is not what it was when it was listed. */
+/** A file is shorter than when it was listed. What comes at its end meanwhile is not read. */
 export function changed(path: Bytes): CaissonError {
   return new CaissonError(`${path} has changed while it was read: build again`, { code: 'ECHANGED' });
 }
 
-/** SHA-256 of each regular file among `entries`, which are below `top`, by path. Throws CaissonError `ECHANGED`. */
+/** SHA-256 of each regular file among `entries`, which are below `top`, by path, as long as listed. Throws CaissonError `ECHANGED`. */
 export async function hashFiles(
   worker: TreeWorker,
   top: number,
@@ -63,8 +63,7 @@ async function hashSmall(
   digests: Map<Bytes, string>,
 ): Promise<void> {
   const parts = entries.map(({ path, size }) => ({
-    // One byte more, so that a file that has grown is seen.
-    buffer: outBuffer(`content of ${path}`, size + 1),
+    buffer: outBuffer(`content of ${path}`, Math.max(size, 1)),
     length: slot(`length of ${path}`, { reply: true }),
   }));
   const reply = await worker.steps(
@@ -80,7 +79,7 @@ async function hashSmall(
   );
   for (const [index, { path, size }] of entries.entries()) {
     const { buffer, length } = parts[index] as (typeof parts)[number];
-    if (reply.value(length) !== size) throw changed(path);
+    if (reply.value(length) < size) throw changed(path);
     digests.set(path, createHash('sha256').update(reply.array(buffer, size)).digest('hex'));
   }
 }
@@ -95,15 +94,13 @@ export async function* filePieces(
   const opened = await worker.play(`open ${path}`, [sys.openat2(top, path, READ, STRICT, { result: file })]);
   const descriptor = opened.value(file);
   try {
-    for (let left = size; ; ) {
-      // One byte more, so that a file that has grown is seen.
-      const buffer = outBuffer('piece', Math.min(PIECE, left + 1));
+    for (let left = size; left > 0; ) {
+      const buffer = outBuffer('piece', Math.min(PIECE, left));
       const length = slot('length', { reply: true });
       const reply = await worker.play(`read ${path}`, [sys.read(descriptor, buffer, { result: length })]);
       const count = reply.value(length);
+      if (count === 0) throw changed(path);
       left -= count;
-      if (left < 0 || (count === 0 && left > 0)) throw changed(path);
-      if (count === 0) return;
       yield reply.array(buffer, count);
     }
   } finally {
