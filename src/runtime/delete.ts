@@ -83,7 +83,8 @@ export async function deleteLocked(
   if (status !== 'stopped') {
     await signalContainer(port, player, target, container, SIGNALS.SIGKILL, true);
     await awaitDeath(port, container);
-    await endHooks(port, player, record.keeper.pid, record.launcher.pid);
+    // Its number may be another process's by now.
+    if (isAlive(port, record.keeper)) await endHooks(port, player, record.keeper.pid, record.launcher.pid);
     if (await keeperCleans(port, target, container)) return;
   }
   await takeAway(port, player, target, record);

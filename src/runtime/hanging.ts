@@ -42,7 +42,7 @@ export function endHoldersHooks(port: Port, directory: Bytes): () => Promise<voi
 }
 
 async function interrupt(port: Port, player: Player, directory: Bytes, late: boolean): Promise<void> {
-  for (const holder of holdersOf(port, directory)) {
+  for (const holder of holdersOf(port, directory).filter((pid) => isLauncher(port, pid))) {
     const identity = identify(port, holder);
     const command = parentOf(port, holder);
     await endHooks(port, player, command, holder);
@@ -80,11 +80,17 @@ function parentOf(port: Port, pid: number): number {
 /** Kills the hooks that a command runs now, and their descendants; `except` is its launcher for the container itself. */
 export async function endHooks(port: Port, player: Player, command: number, except: number): Promise<void> {
   if (command <= 1) return;
-  const launchers = childrenOf(port, command).filter((pid) => pid !== except);
+  // An orphaned launcher is a child of whoever takes orphans: what else is started there is no hook.
+  const launchers = childrenOf(port, command).filter((pid) => pid !== except && isLauncher(port, pid));
   // The hook first: a shell would go on, and succeed, when what it waits for has ended.
   for (const hook of launchers.flatMap((pid) => childrenOf(port, pid)))
     for (const pid of [hook, ...descendantsOf(port, hook)])
       await signalProcess(port, player, identify(port, pid), SIGNALS.SIGKILL);
+}
+
+/** Launchers run from a memory file of this name (launcher.c), and nothing else does. */
+function isLauncher(port: Port, pid: number): boolean {
+  return port.readLink?.(`/proc/${pid}/exe`)?.startsWith('/memfd:caisson-launcher') === true;
 }
 
 /** Each thread has children of its own (proc_tid_children(5)). */

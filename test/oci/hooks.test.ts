@@ -178,7 +178,12 @@ for (const runtime of RUNTIMES) {
       const word = `error running ${kind} hook #1: exit status 3, stdout: out`;
       for (const command of ['run', 'run -d', 'create']) {
         const [tag, id] = [newTag(), harness.newId()];
-        const bundle = failing(kind, shell('echo out; echo err >&2; exit 3'), tag);
+        // The program has been executed by then; that it has come to its first word is waited for.
+        const wait =
+          kind === 'poststart'
+            ? `for i in $(seq 100); do [ -e ${harness.rootfs}/tmp/${tag} ] && break; sleep 0.1; done; `
+            : '';
+        const bundle = failing(kind, shell(`${wait}echo out; echo err >&2; exit 3`), tag);
         const early = kind !== 'startContainer' && kind !== 'poststart';
         if (command === 'create' && !early) harness.succeed(['create', '--bundle', bundle, id]);
         const ended =
