@@ -1,13 +1,13 @@
 // Compresses a layer: gzip in members of their own on all of the engine's threads, zstd, or not at all.
 //
-// gzip: each MiB becomes a member (RFC 1952, 2.2: members follow each other without anything between), so that several
+// gzip: each 512 KiB become a member (RFC 1952, 2.2: members follow each other without anything between), so that several
 // are compressed at once, and the bytes do not depend on how many.
 import { CaissonError } from '../../spec/error.ts';
 import { type Compression, OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from '../../spec/media-types.ts';
 import { through, type ZstdStreams } from './decompress.ts';
 
-const MEMBER = 1 << 20;
-const AT_ONCE = 4;
+const MEMBER = 512 << 10;
+const AT_ONCE = 3;
 const ZSTD_CHUNK = 256 << 10;
 /** ZSTD_c_compressionLevel and ZSTD_c_checksumFlag of <zstd.h>. */
 const ZSTD_LEVEL = 100;

@@ -48,8 +48,8 @@ const VALUE_ROOM = 1024;
 const ENTRIES = 500;
 /** Content of so many bytes comes with the attributes, and so much in one batch. */
 const SHORT = 128 << 10;
-const SHORT_TOGETHER = 2 << 20;
-const PIECE = 1 << 20;
+const SHORT_TOGETHER = 512 << 10;
+const PIECE = 512 << 10;
 
 interface Names {
   readonly node: TreeNode;
