@@ -1,7 +1,7 @@
 // `caisson run IMAGE`, as root and as an ordinary user: configuration, layers, changes, and what must not stay.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { after, test } from 'node:test';
 import { CALLERS } from './callers.ts';
@@ -196,6 +196,26 @@ for (const { who, caller, skip } of CALLERS) {
     assert.equal(started.stdout, 'up\n2\n');
   });
 }
+
+test('a store where no overlay can be says why', { skip: CALLERS[0]?.skip ?? false }, () => {
+  const world = new World(CALLERS[0]?.caller);
+  try {
+    const layers = [busyboxLayer(world.directory)];
+    const archive = world.file('plain.tar', oldArchive({ name: 'plain:1', layers }));
+    for (const name of ['lower', 'upper', 'work', 'merged']) mkdirSync(`${world.directory}/${name}`);
+    const options = `lowerdir=${world.directory}/lower,upperdir=${world.directory}/upper,workdir=${world.directory}/work`;
+    const script = `mount -t overlay overlay -o ${options} ${world.directory}/merged
+      export CAISSON_DATA_ROOT=${world.directory}/merged/data
+      caisson() { ${world.harness.commandLine(['--version'])[0]} --runtime-root ${world.harness.state} "$@"; }
+      caisson load -q -i ${archive} && caisson run plain:1 true`;
+    const { status, stderr } = spawnSync('unshare', ['-m', 'sh', '-c', script], { encoding: 'utf8' });
+    assert.equal(status, 125, stderr);
+    assert.match(stderr, /^caisson: overlay 1 layer of the image: invalid argument \(EINVAL\)$/m);
+    assert.match(stderr, /is on overlay; the changes of a container need/);
+  } finally {
+    world.close();
+  }
+});
 
 test('the data root is closed to others', { skip: CALLERS[0]?.skip ?? false }, () => {
   const world = new World(CALLERS[0]?.caller);

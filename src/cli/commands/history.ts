@@ -43,9 +43,9 @@ export const command: Command = {
     const whole = flagOn(parsed, 'no-trunc');
     const now = Date.now();
     const rows = lines.map(({ id, created, createdBy, comment, size }) => ({
-      Comment: comment,
+      Comment: printable(comment),
       CreatedAt: created ?? '',
-      CreatedBy: whole ? createdBy : shortened(createdBy),
+      CreatedBy: whole ? printable(createdBy) : shortened(printable(createdBy)),
       CreatedSince: human ? humanSince(created, now) : (created ?? ''),
       ID: id === undefined ? '<missing>' : whole ? id : id.slice(7, 19),
       Size: human ? humanSize(size, 3) : String(size),
@@ -54,6 +54,11 @@ export const command: Command = {
     else context.port.write(1, formatList(rows, SHAPE, flagText(parsed, 'format')));
   }),
 };
+
+/** A stranger's words must not steer the terminal (ECMA-48); tabs and line ends are left to `shortened`. */
+function printable(text: Bytes): Bytes {
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/g, '?');
+}
 
 /** One line of a table: no tabs, and no more than its column. */
 function shortened(text: Bytes): Bytes {

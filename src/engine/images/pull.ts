@@ -8,13 +8,7 @@ import { checkLayerCount, type ImageConfig, parseImageConfig } from '../../spec/
 import { CONFIG_LIMIT } from '../../spec/image-document.ts';
 import { type ImageManifest, isImage, parseManifest } from '../../spec/image-manifest.ts';
 import { choosePlatform, type NamedPlatform, platformName, platformRank } from '../../spec/platform-match.ts';
-import {
-  canonical,
-  familiar,
-  familiarName,
-  manifestReference,
-  type Reference,
-} from '../../spec/reference.ts';
+import { canonical, familiar, manifestReference, type Reference } from '../../spec/reference.ts';
 import { noMatch } from './platform.ts';
 import { SILENT } from './reporter.ts';
 import type { Shop } from './shop.ts';
@@ -60,9 +54,7 @@ export async function pullImage(
   options: PullOptions,
 ): Promise<Pulled> {
   const { store, reporter } = shop;
-  reporter.line(
-    `${manifestReference(reference)}: Pulling from ${familiarName({ ...reference, domain: 'docker.io' })}`,
-  );
+  reporter.line(`${manifestReference(reference)}: Pulling from ${reference.path}`);
   const before = store.names.get(reference)?.digest;
   const top = await source.manifest(reference);
   const found = await findManifest(shop, source, top, options, familiar(reference));

@@ -20,6 +20,7 @@ import type { Spec } from '../../spec/runtime-spec.ts';
 import type { ImageUse, OpenedImage, OpenImage } from '../opened-image.ts';
 import { readUsers } from '../user-database.ts';
 import { makePlace, removePlace } from './container-place.ts';
+import { explainOverlay } from './overlay-place.ts';
 import { checkRunnable, explainForeignImage } from './platform.ts';
 import { pullImage } from './pull.ts';
 import { atItsRegistry, registryConfiguration } from './registry.ts';
@@ -110,7 +111,8 @@ async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): P
       rootfs: `${place}/merged`,
       users,
       root: (spec) => rootOf(port, spec, { stack, place, upper: use.upper, cause: `image ${options.image}` }),
-      explain: (error) => explainForeignImage(port, error, image, shop.host),
+      explain: (error) =>
+        explainOverlay(port, explainForeignImage(port, error, image, shop.host), use.upper ?? place),
       close,
     };
   } catch (error) {
