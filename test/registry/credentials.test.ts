@@ -71,7 +71,7 @@ test('credentials: a token by GET, once for several layers; the registry never s
 
 test('credentials: a challenge may name the repository in its own way, but not ask for more', async () => {
   const scope =
-    'repository:team/app:pull,push repository:mirror/app:pull repository:other:* registry:catalog:* x';
+    'repository:team/app:pull,push repository:mirror/app:pull repository:other:* repository:a%b:pull x';
   const realm = `${tokens.url}/token`;
   fake.script(/v2/, (request, response) => {
     if (request.headers.authorization !== undefined) return false;
@@ -122,6 +122,18 @@ test('credentials: a token that ends is asked for again, one that is refused too
   good = 'two';
   await registry.manifest(parseReference(name()));
   assert.equal(tokens.seen.length, 2);
+  // One that is known to have ended is not even tried.
+  tokens.script(/token/, saying(200, {}, '{"token":"two","expires_in":1}'));
+  const second = await open(home, name());
+  await second.registry.manifest(parseReference(name()));
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  good = 'three';
+  tokens.script(/token/, saying(200, {}, '{"token":"three","expires_in":300}'));
+  await second.registry.manifest(parseReference(name()));
+  assert.equal(fake.seen.at(-2)?.headers.authorization, 'Bearer two');
+  assert.equal(fake.seen.at(-1)?.headers.authorization, 'Bearer three');
+  assert.equal(fake.seen.filter(({ headers }) => headers.authorization === 'Bearer two').length, 2);
+  second.registry.close();
   registry.close();
 });
 

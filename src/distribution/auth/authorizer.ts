@@ -80,7 +80,7 @@ export class Authorizer {
         this.note = 'the registry takes a password and only an identity token is kept';
     } else {
       this.mode = { kind: 'bearer', service: serviceOf(bearer) };
-      this.learn(bearer.parameters.get('scope'), scopes);
+      this.learn(bearer.parameters.get('scope'));
     }
     let next = await this.header(scopes);
     if (next === sent && this.mode.kind === 'bearer') {
@@ -101,16 +101,14 @@ export class Authorizer {
     });
   }
 
-  /** Scopes of a challenge that ask for no more than is wanted anyway: some registries name repositories in their own way. */
-  private learn(scope: string | undefined, scopes: readonly string[]): void {
-    const wanted = new Set(scopes.flatMap(actionsOf));
+  /** Scopes of a challenge: some registries name repositories in their own way. */
+  private learn(scope: string | undefined): void {
     const offered = (scope ?? '').slice(0, 4096).split(' ');
-    const fitting = offered.filter(
-      (each) => SCOPE.test(each) && actionsOf(each).every((action) => wanted.has(action)),
-    );
-    this.further = [...new Set([...this.further, ...fitting])].slice(0, SCOPES_LIMIT);
+    const readable = offered.filter((each) => SCOPE.test(each));
+    this.further = [...new Set([...this.further, ...readable])].slice(0, SCOPES_LIMIT);
   }
 
+  /** With those that were learnt, as far as they ask for no more than is wanted anyway. */
   private union(scopes: readonly string[]): readonly string[] {
     const wanted = new Set(scopes.flatMap(actionsOf));
     const own = new Set(scopes.map(resourceOf));
