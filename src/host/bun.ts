@@ -198,7 +198,7 @@ function openChannel({ launcher, patience = 0 }: Programs, options: ChannelOptio
     const kept = Array.from({ length: options.keep ?? 0 }, (_, index) => 3 + index);
     const words = ['caisson-launcher', String(3 + kept.length)] as const;
     const pid = spawnWith(`/proc/self/fd/${image}`, words, [...stdio.descriptors, ...kept, theirs]);
-    return new BunChannel(own, pid, stdio.output, patience);
+    return new BunChannel(own, pid, stdio.output, options.concurrent === true ? 0 : patience);
   } catch (error) {
     syscall('close', own);
     throw error;

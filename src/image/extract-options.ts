@@ -31,7 +31,7 @@ export interface ExtractOptions {
   readonly byteLimit?: number;
   /** Members, and directories that they imply; default 10 million. */
   readonly memberLimit?: number;
-  /** Bytes of memory for names that must be remembered; default 64 MiB. */
+  /** Bytes of memory for names that must be remembered; default 64 MiB, 256 MiB where whiteouts are applied. */
   readonly nameLimit?: number;
 }
 

@@ -191,8 +191,8 @@ export class Extractor {
 
   private spend(name: Bytes, more = 0): void {
     this.remembered += name.length + PER_NAME + more;
-    if (this.remembered > (this.options.nameLimit ?? 64 << 20))
-      throw refused(name, 'is one name too many to be remembered');
+    const limit = this.options.nameLimit ?? (this.options.whiteouts === 'apply' ? 256 << 20 : 64 << 20);
+    if (this.remembered > limit) throw refused(name, 'is one name too many to be remembered');
   }
 
   private remember(path: Bytes): void {
@@ -208,10 +208,10 @@ export class Extractor {
   }
 
   private directoryOf(path: Bytes): Directory {
-    const known = this.directories.get(path);
-    if (known !== undefined) return known;
-    this.spend(path);
-    this.directories.set(path, {});
+    if (!this.directories.has(path)) {
+      this.spend(path);
+      this.directories.set(path, {});
+    }
     return this.directories.get(path) as Directory;
   }
 

@@ -30,7 +30,7 @@ const EVERY_ID = 0xffffffff;
  * with their own alone where they have none. Throws CaissonError EIDMAP where newuidmap(1) refuses.
  */
 export async function openFileLauncher(port: Port, cause: Pointer): Promise<FileLauncher> {
-  const channel = await port.openChannel({ noInput: true });
+  const channel = await port.openChannel({ noInput: true, concurrent: true });
   try {
     if (port.uid === 0) return { channel, ...rootsOwners(port) };
     const maps = subordinateMaps(port);
