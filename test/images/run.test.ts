@@ -1,7 +1,7 @@
 // `caisson run IMAGE`, as root and as an ordinary user: configuration, layers, changes, and what must not stay.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { after, test } from 'node:test';
 import { CALLERS } from './callers.ts';
@@ -48,6 +48,7 @@ for (const { who, caller, skip } of CALLERS) {
         { name: 'example:1', layers: [base, SECOND, THIRD], config: CONFIG },
         { name: 'plain:1', layers: [base] },
         { name: 'many:1', layers: [base, ...many] },
+        { name: 'unique:1', layers: [base, layer(['unique', 'unique\n'])] },
         { name: 'root:1', layers: [base, ROOT, layer(['after', ''])] },
         { name: 'nothing:1', layers: [], config: { Cmd: ['/none'] } },
         { name: 'opaque:1', layers: [base, layer(['.wh..wh..opq'], [{ name: 'bin/', type: '5' }]), base] },
@@ -187,13 +188,19 @@ for (const { who, caller, skip } of CALLERS) {
   });
 
   test(`${who}: layers of an image that is removed while it runs stay until it ends`, async () => {
-    const started = world.start(['run', 'plain:1', 'sh', '-c', 'echo up; read x; cat /etc/passwd | wc -l']);
+    const control = world.harness.makeDirectory('control');
+    const script = 'echo up; until [ -e /control/go ]; do sleep 0.1; done; cat /unique';
+    const started = world.start(['run', '-v', `${control}:/control`, 'unique:1', 'sh', '-c', script]);
     await started.untilPrinted('up');
-    world.output(['rmi', '-f', 'plain:1']);
-    const tree = readdirSync(`${world.dataRoot}/layers`);
-    assert.ok(tree.length > 0);
-    assert.equal((await started.end()).code, 0);
-    assert.equal(started.stdout, 'up\n2\n');
+    const count = readdirSync(`${world.dataRoot}/layers`).length;
+    world.output(['rmi', '-f', 'unique:1']);
+    world.output(['image', 'prune', '-f']);
+    assert.equal(readdirSync(`${world.dataRoot}/layers`).length, count);
+    writeFileSync(`${control}/go`, '');
+    assert.equal((await started.end()).code, 0, started.stderr);
+    assert.equal(started.stdout, 'up\nunique\n');
+    world.output(['image', 'prune', '-f']);
+    assert.equal(readdirSync(`${world.dataRoot}/layers`).length, count - 1);
   });
 }
 
