@@ -29,6 +29,25 @@ for (const { who, caller, skip } of CALLERS) {
     assert.equal(readText(`${canary}/secret`), CANARY);
   };
 
+  test(`an absolute link begins at the top of the context (${who})`, () => {
+    const files = { 'd/abs': { link: '/e' }, 'e/x': 'right\n', 'd/e/x': 'wrong\n' };
+    const { code, stderr } = site.build('FROM bb\nCOPY d/abs/x /x\nRUN cat /x', files);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, / right\n/);
+  });
+
+  test(`a secret is not written to, whatever its mode (${who})`, () => {
+    const secret = site.file('written', 'before');
+    const { code, stderr } = site.build(
+      'FROM bb\nRUN --mount=type=secret,id=s,mode=0666 ! echo after > /run/secrets/s && cat /run/secrets/s',
+      {},
+      ['--secret', `id=s,src=${secret}`],
+    );
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, / before/);
+    assert.equal(readText(secret), 'before');
+  });
+
   test(`links of a context lead nowhere outside of it (${who})`, () => {
     const links = {
       'to-dir': { link: canary },
