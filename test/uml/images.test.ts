@@ -19,7 +19,10 @@ caisson run --upper /tmp/up many:1 ls /kept
 ls /tmp/data/containers
 `;
 
-test('images on a kernel whose overlay takes its layers in one text', { skip: umlMissing() ?? false, timeout: 180_000 }, async () => {
+test('images on a kernel whose overlay takes its layers in one text', {
+  skip: umlMissing() ?? false,
+  timeout: 180_000,
+}, async () => {
   const directory = mkdtempSync(`${tmpdir()}/caisson-uml-images-`);
   // /tmp is the machine's own there; build/ is the host's.
   const archive = `${process.cwd()}/build/uml-images-${process.pid}.tar`;
