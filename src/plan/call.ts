@@ -67,8 +67,8 @@ export interface Call {
   readonly retry?: boolean;
   /** No argument points to a place for results: the encoder need not look. */
   readonly plain?: true;
-  /** The words of its record but for the number of the call (fixed-call.ts). */
-  readonly record?: Int32Array;
+  /** Words of its record but for its number: each after its index, counted from the first argument's (fixed-call.ts). */
+  readonly fixed?: readonly number[];
 }
 
 /** Modifiers that every call takes. */

@@ -258,10 +258,12 @@ class Encoder {
     if (args.length > 6) throw new Error(`${name} has more arguments than a record holds`);
     const first = this.recorded + ARGUMENT_WORD;
     this.recorded += RECORD_WORDS;
-    const fixed = !this.translates && call.record;
-    if (fixed) words.set(fixed, first - ARGUMENT_WORD);
-    words[first - ARGUMENT_WORD] = this.numbers[name] ?? this.number(name);
-    if (fixed) return;
+    words[first - 4] = this.numbers[name] ?? this.number(name);
+    const fixed = this.translates ? undefined : call.fixed;
+    if (fixed !== undefined) {
+      for (let i = 0; i < fixed.length; i += 2) words[first + (fixed[i] as number)] = fixed[i + 1] as number;
+      return;
+    }
     if (tolerate !== undefined) words[first - 1] = packErrnos(tolerate);
     let kinds = call.retry === true ? WIRE.FLAG_RETRY << 16 : 0;
     if (result === undefined) {

@@ -2,18 +2,16 @@
 //
 // A program that starts with its modules loaded (dist/caisson-oci) finds them there: 40 of the 330 records of a start.
 import type { Arg, Call } from './call.ts';
-import { RECORD, RECORD_SIZE, WIRE } from './wire.ts';
-import { highWord, lowWord } from './words.ts';
+import { RECORD, WIRE } from './wire.ts';
 
-/** Throws Error for an argument that is no number. */
+/** Throws Error for an argument that is no number of 32 bits. */
 export function fixedCall(name: Call['name'], args: readonly Arg[]): Call {
-  const record = new Int32Array(RECORD_SIZE / 4);
-  record[RECORD.dest / 4] = WIRE.NONE | 0;
+  const fixed = [(RECORD.dest - RECORD.arg) / 4, WIRE.NONE | 0];
   args.forEach((arg, index) => {
-    if (arg.kind !== 'number' || typeof arg.value !== 'number') throw new Error(`${name} is not fixed`);
-    const at = RECORD.arg / 4 + 2 * index;
-    record[at] = lowWord(arg.value);
-    record[at + 1] = highWord(arg.value);
+    const value = arg.kind === 'number' ? arg.value : undefined;
+    if (typeof value !== 'number' || value !== (value | 0)) throw new Error(`${name} is not fixed`);
+    if (value !== 0) fixed.push(2 * index, value);
+    if (value < 0) fixed.push(2 * index + 1, -1);
   });
-  return { name, args, plain: true, record };
+  return { name, args, plain: true, fixed };
 }
