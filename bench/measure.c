@@ -1,9 +1,9 @@
 // Runs one command and prints how long it took: `measure [-m MOUNT_NAMESPACE] COMMAND [ARGUMENT...]`.
 //
 // Prints nanoseconds from right before vfork(2) until wait4(2) has returned, microseconds of processor time of the
-// command itself and what it waited for (getrusage(2)), and its wait status. Output of the command is thrown away;
-// what it says on standard error is kept. With -m the command runs in the mount namespace of that file (a peer's
-// root); joining it lies outside the measured time.
+// command itself and what it waited for (getrusage(2)), its wait status, and the most KiB that any of them had in
+// memory. Output of the command is thrown away; what it says on standard error is kept. With -m the command runs in
+// the mount namespace of that file (a peer's root); joining it lies outside the measured time.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
@@ -54,6 +54,7 @@ int main(int argc, char **argv) {
     }
     if (pid < 0 || wait4(pid, &status, 0, &used) < 0) die("vfork");
     long long took = now() - start;
-    dprintf(result, "%lld %lld %lld %d\n", took, microseconds(used.ru_utime), microseconds(used.ru_stime), status);
+    dprintf(result, "%lld %lld %lld %d %ld\n", took, microseconds(used.ru_utime), microseconds(used.ru_stime), status,
+            used.ru_maxrss);
     return 0;
 }
