@@ -112,19 +112,23 @@ async function* unzstd(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
 }
 
-/** The same content. Throws CaissonError EARCHIVE where it is not made of whole frames. */
+/** The same content, cut where frames end. Throws CaissonError EARCHIVE where it is not made of whole frames. */
 async function* wholeFrames(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const frames = new ZstdFrames();
-  const guarded = (work: () => void): void => {
+  const guarded = <T>(work: () => T): T => {
     try {
-      work();
+      return work();
     } catch (error) {
       throw damaged('zstd', error);
     }
   };
   for await (const chunk of content) {
-    guarded(() => frames.push(chunk));
-    yield chunk;
+    let from = 0;
+    for (const end of guarded(() => frames.push(chunk))) {
+      yield chunk.subarray(from, end);
+      from = end;
+    }
+    if (from < chunk.length) yield chunk.subarray(from);
   }
   guarded(() => frames.finish());
 }

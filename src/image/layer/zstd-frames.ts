@@ -1,6 +1,6 @@
 // Follows the frames of a zstd file without decompressing them: whether it ends where a frame ends (RFC 8878, 3.1).
 //
-// Bun's streams take a file that is cut off for a whole one.
+// Bun's streams take a file that is cut off for a whole one; Node's forget what follows the end of a frame in one write.
 
 const FRAME = 0xfd2fb528;
 /** The lowest of sixteen magic numbers; the size of the frame follows. */
@@ -29,24 +29,30 @@ export class ZstdFrames {
   private hasChecksum = false;
   private frames = 0;
 
-  /** Takes the next bytes. Throws Error where they are no zstd file. */
-  push(chunk: Uint8Array): void {
+  /** Takes the next bytes; the result is where in them frames end. Throws Error where they are no zstd file. */
+  push(chunk: Uint8Array): number[] {
+    const ends: number[] = [];
     for (let at = 0; at < chunk.length; ) {
       if (this.skip > 0) {
         const passed = Math.min(this.skip, chunk.length - at);
         this.skip -= passed;
         at += passed;
-        continue;
+      } else {
+        this.value += (chunk[at++] as number) * 2 ** (8 * this.have++);
+        if (this.have === this.want) this.got(this.value);
       }
-      this.value += (chunk[at++] as number) * 2 ** (8 * this.have++);
-      if (this.have === this.want) this.got(this.value);
+      if (this.isBetween()) ends.push(at);
     }
+    return ends;
+  }
+
+  private isBetween(): boolean {
+    return this.awaited === 'magic' && this.have === 0 && this.skip === 0;
   }
 
   /** To be called at the end. Throws Error inside a frame, and where there was none. */
   finish(): void {
-    if (this.frames === 0 || this.awaited !== 'magic' || this.have > 0 || this.skip > 0)
-      throw new Error('unexpected end of file');
+    if (this.frames === 0 || !this.isBetween()) throw new Error('unexpected end of file');
   }
 
   private await(what: Awaited, skip = 0): void {
