@@ -205,6 +205,14 @@ test('a tree that changes while it is read: what becomes a link is left out (T30
   assert.ok(bytes.includes('inside'));
 });
 
+test('a name that would remove a file of another layer is refused', { skip }, async (t) => {
+  const base = place(t);
+  const source = directory(base, 'source');
+  mkdirSync(join(source, 'd'));
+  writeFileSync(join(source, 'd/.wh.x'), '');
+  await assert.rejects(written(source, { form: 'overlay' }), /\/d\/\.wh\.x cannot be in a layer/);
+});
+
 test('an overlay that depends on others by more than names is refused', { skip }, async (t) => {
   const base = place(t);
   const source = directory(base, 'source');

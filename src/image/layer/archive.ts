@@ -11,7 +11,7 @@ import { ARCHIVE_END, paddingOf, tarHeader } from '../tar-write.ts';
 import { isPortable } from './attributes.ts';
 import { isWhiteoutDevice, NO_XATTRS, type TreeNode } from './tree-node.ts';
 import type { Read, TreeReader } from './tree-reader.ts';
-import { OPAQUE_NAME, whiteoutName } from './whiteout.ts';
+import { isMark, OPAQUE_NAME, whiteoutName } from './whiteout.ts';
 
 export interface ArchiveOptions {
   /**
@@ -80,7 +80,7 @@ export class TreeArchive {
       this.summary.sockets++;
       return;
     }
-    if (this.options.form === 'overlay') refuseDependent(node);
+    if (this.options.form === 'overlay') refuseInLayer(node);
     const first = node.type === 'file' && node.links > 1 ? this.linked.get(node.identity) : undefined;
     if (first !== undefined) {
       yield this.header({ ...this.entryOf(node, 'hardlink'), size: 0, linkName: first, xattrs: NO_XATTRS });
@@ -158,7 +158,14 @@ export function isWhiteoutFile(node: TreeNode): boolean {
   return node.type === 'file' && node.size === 0 && overlayAttribute(node, 'whiteout') !== undefined;
 }
 
-function refuseDependent(node: TreeNode): void {
+/** What a layer cannot hold: a name that would remove another file (image-spec, layer.md), a file without its content. */
+function refuseInLayer(node: TreeNode): void {
+  if (isMark(splitPath(node.path).name)) {
+    throw new CaissonError(
+      `/${node.path} cannot be in a layer, where its name means that another file is removed: rename it`,
+      { code: 'EUNSUPPORTED' },
+    );
+  }
   for (const name of ['redirect', 'metacopy']) {
     if (overlayAttribute(node, name) === undefined) continue;
     throw new CaissonError(

@@ -17,12 +17,17 @@ export type Whiteout =
   | { readonly kind: 'opaque'; readonly path: Bytes }
   | { readonly kind: 'metadata' };
 
+/** Whether a name in a layer says something of another one. */
+export function isMark(name: Bytes): boolean {
+  return name.startsWith(PREFIX);
+}
+
 /** What a member of a layer says in place of itself; undefined for ordinary ones. `path` is of memberPath. */
 export function whiteoutOf(path: Bytes): Whiteout | undefined {
   if (!path.includes(PREFIX)) return undefined;
   const { parent, name } = splitPath(path);
   if (`/${parent}`.includes(`/${PREFIX}`)) return { kind: 'metadata' };
-  if (!name.startsWith(PREFIX)) return undefined;
+  if (!isMark(name)) return undefined;
   if (name === OPAQUE) return { kind: 'opaque', path: parent };
   if (name.startsWith(METADATA)) return { kind: 'metadata' };
   const gone = name.slice(PREFIX.length);
