@@ -95,7 +95,7 @@ export function defaultStateRoot(port: Port): Bytes {
 }
 
 /** Whether not all ids are mapped to themselves (user_namespaces(7)). */
-function inUserNamespace(port: Port): boolean {
+export function inUserNamespace(port: Port): boolean {
   const map = port.readFile('/proc/self/uid_map');
   return map !== undefined && map !== ALL_IDS;
 }

@@ -1,17 +1,6 @@
 // One file of a tree, as statx(2) describes it.
 import { type Bytes, fromArray } from '../../linux/bytes.ts';
-import {
-  S_IFBLK,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFIFO,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-  S_IFSOCK,
-} from '../../linux/constants/open.ts';
-
-export type EntryType = 'file' | 'directory' | 'symlink' | 'character' | 'block' | 'fifo' | 'socket';
+import { type FileType, fileTypeOf } from '../../linux/file-type.ts';
 
 /** Seconds and nanoseconds since 1970. */
 export interface Time {
@@ -22,7 +11,7 @@ export interface Time {
 export interface TreeEntry {
   /** Below the top of the walk, without a slash in front; empty for the top itself. */
   readonly path: Bytes;
-  readonly type: EntryType;
+  readonly type: FileType;
   /** Permission bits, 0..07777. */
   readonly mode: number;
   readonly uid: number;
@@ -45,16 +34,6 @@ export const STATX_SIZE = 256;
 /** STATX_BASIC_STATS: everything but the time of birth. */
 export const STATX_BASIC = 0x7ff;
 
-const TYPES: ReadonlyMap<number, EntryType> = new Map([
-  [S_IFREG, 'file'],
-  [S_IFDIR, 'directory'],
-  [S_IFLNK, 'symlink'],
-  [S_IFCHR, 'character'],
-  [S_IFBLK, 'block'],
-  [S_IFIFO, 'fifo'],
-  [S_IFSOCK, 'socket'],
-]);
-
 /** struct statx: offsets of linux/stat.h. */
 export function parseStatx(bytes: Uint8Array, path: Bytes): TreeEntry {
   const view = new DataView(bytes.buffer, bytes.byteOffset, STATX_SIZE);
@@ -64,7 +43,7 @@ export function parseStatx(bytes: Uint8Array, path: Bytes): TreeEntry {
   const mode = view.getUint16(28, true);
   return {
     path,
-    type: TYPES.get(mode & S_IFMT) ?? 'file',
+    type: fileTypeOf(mode) ?? 'file',
     mode: mode & 0o7777,
     uid: word(20),
     gid: word(24),

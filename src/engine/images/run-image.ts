@@ -10,6 +10,7 @@ import type { Bytes } from '../../linux/bytes.ts';
 import { slotValue } from '../../plan/encode.ts';
 import type { HostFacts } from '../../plan/facts.ts';
 import { Player } from '../../runtime/player.ts';
+import { inUserNamespace } from '../../runtime/state.ts';
 import { imageRoot } from '../../snapshot/image-root.ts';
 import { imageView } from '../../snapshot/image-view.ts';
 import type { LayerStack } from '../../snapshot/layer-stack.ts';
@@ -181,7 +182,7 @@ async function usersOf(port: Port, stack: LayerStack, directory: Bytes): Promise
     const ordinary = port.uid !== 0;
     if (ordinary && !alone) await player.play(enterOwnUserNamespace(port.uid, port.gid, CAUSE));
     const kernel = kernelVersion(port);
-    const userNamespace = ordinary || isNested(port);
+    const userNamespace = ordinary || inUserNamespace(port);
     const view = imageView({ stack, directory, kernel, userNamespace, cause: CAUSE });
     const { batch, answer } = await player.play(view.steps);
     return await readUsers(port, channel, `/proc/self/fd/${slotValue(batch, answer, view.root)}`);
@@ -193,11 +194,6 @@ async function usersOf(port: Port, stack: LayerStack, directory: Bytes): Promise
 function kernelVersion(port: Port): readonly [number, number] {
   const [major = 0, minor = 0] = (port.readFile('/proc/sys/kernel/osrelease') ?? '').split('.').map(Number);
   return [major, minor];
-}
-
-/** Root, but of a user namespace. */
-function isNested(port: Port): boolean {
-  return (port.readFile('/proc/self/uid_map') ?? '').trim().split(/\s+/).join(' ') !== '0 0 4294967295';
 }
 
 interface RootWish {

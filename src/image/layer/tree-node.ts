@@ -1,23 +1,12 @@
 // One file of a tree as statx(2) and the calls beside it tell it.
 import type { Bytes } from '../../linux/bytes.ts';
-import {
-  S_IFBLK,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFIFO,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-  S_IFSOCK,
-} from '../../linux/constants/open.ts';
+import { type FileType, fileTypeOf } from '../../linux/file-type.ts';
 import type { Timespec } from '../../plan/syscalls.ts';
-
-export type NodeType = 'file' | 'directory' | 'symlink' | 'character' | 'block' | 'fifo' | 'socket';
 
 export interface TreeNode {
   /** Below the tree's root, `` for itself. */
   readonly path: Bytes;
-  readonly type: NodeType;
+  readonly type: FileType;
   /** Permission bits, 0..07777. */
   readonly mode: number;
   readonly uid: number;
@@ -32,21 +21,11 @@ export interface TreeNode {
   readonly xattrs: ReadonlyMap<Bytes, Bytes>;
 }
 
-const TYPES: ReadonlyMap<number, NodeType> = new Map<number, NodeType>([
-  [S_IFREG, 'file'],
-  [S_IFDIR, 'directory'],
-  [S_IFLNK, 'symlink'],
-  [S_IFCHR, 'character'],
-  [S_IFBLK, 'block'],
-  [S_IFIFO, 'fifo'],
-  [S_IFSOCK, 'socket'],
-]);
-
 /** Reads struct statx at `at`; undefined where nothing was written, because the file had gone. */
 export function nodeOfStatx(data: Uint8Array, at: number, path: Bytes): TreeNode | undefined {
   const view = new DataView(data.buffer, data.byteOffset + at, 256);
   const mode = view.getUint16(28, true);
-  const type = TYPES.get(mode & S_IFMT);
+  const type = fileTypeOf(mode);
   if (view.getUint32(0, true) === 0 || type === undefined) return undefined;
   return {
     path,
