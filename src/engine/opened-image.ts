@@ -4,6 +4,7 @@ import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import type { RootPlan } from '../plan/compile/context.ts';
 import type { HostFacts } from '../plan/facts.ts';
+import type { Player } from '../runtime/player.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
 
 /** For whom an image is opened. */
@@ -16,6 +17,8 @@ export interface ImageUse {
   /** An absolute host path that keeps the changes; they vanish without one. */
   readonly upper: Bytes | undefined;
   readonly warn: (message: string) => void;
+  /** Names of the volumes that the container will mount, given what the image says of itself: they are recorded first. */
+  readonly volumes?: (image: ImageConfig) => Promise<readonly Bytes[]>;
 }
 
 export interface OpenedImage {
@@ -25,6 +28,11 @@ export interface OpenedImage {
   readonly users: UserDatabase;
   /** Compiles the root of this container. Throws CaissonError where the specification cannot have this image. */
   root(spec: Spec): (facts: HostFacts) => RootPlan;
+  /**
+   * Shows the files of the image to a launcher of the caller's, and gives its descriptor of their root; undefined where
+   * there are none. Absent where no volume begins with files of the image.
+   */
+  view?(player: Player): Promise<number | undefined>;
   /** A failed start with its reason, where that is the platform of the image. */
   explain(error: unknown): unknown;
   /** Takes the container's changes away, and lets the image go. To be called when the container has ended. */

@@ -36,6 +36,8 @@ export interface PlaceOwner {
   readonly layers: readonly Digest[];
   /** Where its changes are, `upper` and `work`. */
   readonly changes: Bytes;
+  /** Names of the volumes that it mounts. */
+  readonly volumes: readonly Bytes[];
   /** RFC 3339. */
   readonly created: Bytes;
 }
@@ -157,6 +159,7 @@ function parseOwner(value: unknown, id: Bytes): PlaceOwner | undefined {
   const { name, bootId: boot, imageName, changes, created, imageId } = value;
   const { pid, startTime } = value.keeper;
   const layers = Array.isArray(value.layers) ? (value.layers as unknown[]) : [];
+  const volumes = Array.isArray(value.volumes) ? (value.volumes as unknown[]) : [];
   if (typeof boot !== 'string' || typeof pid !== 'number' || typeof startTime !== 'number') return undefined;
   if (typeof imageName !== 'string' || typeof changes !== 'string' || typeof created !== 'string')
     return undefined;
@@ -172,6 +175,7 @@ function parseOwner(value: unknown, id: Bytes): PlaceOwner | undefined {
     imageName,
     layers: layers.filter((each): each is Digest => typeof each === 'string' && isDigest(each)),
     changes,
+    volumes: volumes.filter((each): each is Bytes => typeof each === 'string'),
     created,
   };
 }

@@ -92,6 +92,8 @@ async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): P
   if (warning !== undefined) use.warn(warning);
   const { manifest, config, chains } = image;
   const layers = visibleLayers(await unpackAll(shop, layersOf(manifest.layers, config.diffIds, chains)));
+  const runConfig = imageConfigOf(config.config);
+  const volumes = (await use.volumes?.(runConfig)) ?? [];
   const place = makePlace(port, nodeDisk(), shop.store.root, {
     id: use.id,
     name: options.name,
@@ -101,6 +103,7 @@ async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): P
     imageName: nameOf(image, options.image),
     layers: layers.map(({ chain }) => chain),
     changes: use.upper ?? `${shop.store.root}/containers/${use.id}`,
+    volumes,
     created: new Date().toISOString(),
   });
   const close = () => removePlace(port, place);
@@ -108,10 +111,11 @@ async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): P
     const stack = stackOf(shop.store.root, layers);
     const users = await usersOf(port, stack, place);
     return {
-      config: imageConfigOf(config.config),
+      config: runConfig,
       rootfs: `${place}/merged`,
       users,
       root: (spec) => rootOf(port, spec, { stack, place, upper: use.upper, cause: `image ${options.image}` }),
+      view: async (player) => (layers.length === 0 ? undefined : await viewOf(player, port, stack, place)),
       explain: (error) =>
         explainOverlay(port, explainForeignImage(port, error, image, shop.host), use.upper ?? place),
       close,
@@ -181,14 +185,19 @@ async function usersOf(port: Port, stack: LayerStack, directory: Bytes): Promise
     const alone = stack.layers.length === 1;
     const ordinary = port.uid !== 0;
     if (ordinary && !alone) await player.play(enterOwnUserNamespace(port.uid, port.gid, CAUSE));
-    const kernel = kernelVersion(port);
-    const userNamespace = ordinary || inUserNamespace(port);
-    const view = imageView({ stack, directory, kernel, userNamespace, cause: CAUSE });
-    const { batch, answer } = await player.play(view.steps);
-    return await readUsers(port, channel, `/proc/self/fd/${slotValue(batch, answer, view.root)}`);
+    return await readUsers(port, channel, `/proc/self/fd/${await viewOf(player, port, stack, directory)}`);
   } finally {
     await channel.close();
   }
+}
+
+/** The launcher's descriptor of what the layers show together. */
+async function viewOf(player: Player, port: Port, stack: LayerStack, directory: Bytes): Promise<number> {
+  const kernel = kernelVersion(port);
+  const userNamespace = port.uid !== 0 || inUserNamespace(port);
+  const view = imageView({ stack, directory, kernel, userNamespace, cause: CAUSE });
+  const { batch, answer } = await player.play(view.steps);
+  return slotValue(batch, answer, view.root);
 }
 
 function kernelVersion(port: Port): readonly [number, number] {

@@ -103,7 +103,7 @@ function readFormat(disk: Disk, paths: StorePaths, formats: Formats): number | u
 /** What may be there before a store has its format: what is made before that, and what other parts of caisson keep beside it. */
 const BEGUN: readonly Bytes[] = [
   ...['oci-layout', 'index.json', 'blobs', 'ingest', 'layers', 'pins', 'quarantine', 'locks', 'reserve'],
-  ...['oci-layout.tmp', 'index.json.tmp', 'format.tmp', 'manifests', 'containers', 'build'],
+  ...['oci-layout.tmp', 'index.json.tmp', 'format.tmp', 'manifests', 'containers', 'build', 'volumes'],
 ];
 
 function isForeign(disk: Disk, paths: StorePaths): boolean {
