@@ -16,6 +16,8 @@ export interface KeptStep {
   readonly created: number;
   /** For people. */
   readonly title: string;
+  /** Its changes are the files of this unpacked layer of the store: `upper` is a link there. */
+  readonly layer?: Digest;
 }
 
 /** A layer made of a result: the same changes in another compression, or with other times, are another. */
@@ -39,10 +41,27 @@ export function findStep(disk: Disk, places: BuildPlaces, key: string): KeptStep
 /** The result in a directory; undefined where it is not complete. */
 export function readStep(disk: Disk, directory: Bytes): KeptStep | undefined {
   const text = readText(disk, `${directory}/step.json`, RECORD_LIMIT);
-  if (text === undefined || disk.stat(`${directory}/upper`)?.type !== 'directory') return undefined;
-  const { key, created, title } = objectOf(text);
+  if (text === undefined || disk.stat(treeOf({ directory }))?.type !== 'directory') return undefined;
+  const { key, created, title, layer } = objectOf(text);
   if (typeof key !== 'string' || typeof created !== 'number') return undefined;
-  return { key, directory, created, title: typeof title === 'string' ? title : '' };
+  return {
+    key,
+    directory,
+    created,
+    title: typeof title === 'string' ? title : '',
+    ...(typeof layer === 'string' && isDigest(layer) ? { layer } : {}),
+  };
+}
+
+/** The directory of the changes: with the dot at its end a link to it is followed, whoever opens it. */
+export function treeOf({ directory }: Pick<KeptStep, 'directory'>): Bytes {
+  return `${directory}/upper/.`;
+}
+
+/** Unpacked layers that are the changes of results. */
+export function layersOfSteps(disk: Disk, places: BuildPlaces): Digest[] {
+  const names = disk.list(places.steps) ?? [];
+  return names.flatMap(({ name }) => readStep(disk, `${places.steps}/${name}`)?.layer ?? []);
 }
 
 function objectOf(text: Bytes): Readonly<Record<string, unknown>> {
@@ -58,8 +77,9 @@ function objectOf(text: Bytes): Readonly<Record<string, unknown>> {
  * Writes the record. The files must be on the disk before; the record need not be: after a power cut it is there, or
  * absent, or empty and so of no effect.
  */
-export function writeStep(port: Port, { key, directory, created, title }: KeptStep): void {
-  port.replaceFile(`${directory}/step.json`, stringifyJson({ key, created, title }), 0o600);
+export function writeStep(port: Port, { key, directory, created, title, layer }: KeptStep): void {
+  const record = { key, created, title, ...(layer === undefined ? {} : { layer }) };
+  port.replaceFile(`${directory}/step.json`, stringifyJson(record), 0o600);
 }
 
 export function writeKey(port: Port, places: BuildPlaces, key: string, directory: Bytes): void {

@@ -4,7 +4,7 @@ import type { LayerStack } from '../../snapshot/layer-stack.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
 import type { ImageConfig } from '../../spec/image-config.ts';
-import type { KeptStep } from '../cache/steps.ts';
+import { type KeptStep, treeOf } from '../cache/steps.ts';
 import type { StageState } from '../graph/evaluate.ts';
 
 /** A layer of an image that is in the store. */
@@ -49,7 +49,7 @@ export function stackOf(root: Bytes, layers: readonly ResultLayer[]): LayerStack
     directory: root,
     layers: layers
       .filter((layer) => layer.kind === 'step' || layer.visible)
-      .map((layer) => relative(layer.kind === 'base' ? layer.path : `${layer.step.directory}/upper`)),
+      .map((layer) => relative(layer.kind === 'base' ? layer.path : treeOf(layer.step))),
   };
 }
 

@@ -9,7 +9,7 @@ import type { Digest } from '../../spec/digest.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { Compression } from '../../spec/media-types.ts';
 import { layerCompression } from '../../spec/media-types.ts';
-import { readBlob, writeBlob } from '../cache/steps.ts';
+import { readBlob, treeOf, writeBlob } from '../cache/steps.ts';
 import type { ResultLayer, StepLayer } from '../execute/result.ts';
 
 /** How layers are written. */
@@ -91,7 +91,7 @@ export async function exportStep(
     ...(epoch === undefined ? {} : { epoch }),
   } as const;
   const { descriptor, result } = await to.store(layerMediaType(compression), (sink) =>
-    writeLayer(port, `${step.directory}/upper`, options, sink),
+    writeLayer(port, treeOf(step), options, sink),
   );
   writeBlob(port, step.directory, variant, { ...descriptor, diffId: result.diffId });
   return { descriptor, diffId: result.diffId, directory: step.directory };

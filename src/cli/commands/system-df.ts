@@ -1,6 +1,7 @@
 // `caisson system df`.
-import { containerPins, placesInUse } from '../../engine/images/container-place.ts';
+import { placesInUse } from '../../engine/images/container-place.ts';
 import { createdAt } from '../../engine/images/filter.ts';
+import { usedPins } from '../../engine/images/garbage.ts';
 import { imagesOf } from '../../engine/images/shop.ts';
 import { boolean, value } from '../../frontends/flag.ts';
 import { familiarName } from '../../spec/reference.ts';
@@ -60,7 +61,7 @@ function gather(context: Context): Promise<Gathered> {
     const { port, store } = shop;
     const containers = placesInUse(port, store.root);
     const used = new Set(containers.map(({ image }) => image.digest));
-    const usage = await store.usage(containerPins(port, store.root));
+    const usage = await store.usage(usedPins(shop));
     const images = (await imagesOf(shop)).sort((a, b) => createdAt(b) - createdAt(a));
     const size = usage.blobs.bytes + usage.layers.bytes;
     const unused = usage.images.filter(({ digest, pinned }) => !used.has(digest) && !pinned);

@@ -17,6 +17,7 @@ import { canonical, type Reference } from '../../spec/reference.ts';
 import { newName } from '../images/new-image.ts';
 import { storeContent } from '../images/scratch.ts';
 import type { Shop } from '../images/shop.ts';
+import { keepLayers } from './keep-layers.ts';
 import type { BuildOutput } from './output-flag.ts';
 
 export interface OutputOptions {
@@ -87,6 +88,7 @@ async function makeImage(
     store: (mediaType, produce) => storeContent(shop, mediaType, produce),
   };
   const layers = await exportLayers(to, result.layers, { compression, level, epoch });
+  await keepLayers(shop, environment, result.layers, layers, epoch);
   const draft = cloneDraft(given);
   const inherited = result.inheritedHistory;
   const created = settleTimes(draft, inherited, epoch, new Date());

@@ -11,9 +11,10 @@ import { nodeDisk } from '../../host/node-disk.ts';
 import type { StoreKernel } from '../../image/store/kernel.ts';
 import { LauncherKernel } from '../../image/store/launcher-kernel.ts';
 import type { Bytes } from '../../linux/bytes.ts';
+import type { Digest } from '../../spec/digest.ts';
 import { CaissonError } from '../../spec/error.ts';
-import { containerPins } from '../images/container-place.ts';
 import { untilTime } from '../images/filter.ts';
+import { usedPins } from '../images/garbage.ts';
 import type { Shop } from '../images/shop.ts';
 
 export interface PruneBuildsOptions {
@@ -39,6 +40,8 @@ interface Piece {
   readonly directory: Bytes;
   /** Milliseconds since 1970. */
   readonly created: number;
+  /** The files are those of this unpacked layer. */
+  readonly layer?: Digest | undefined;
 }
 
 /** Throws CaissonError `EUSAGE` for another filter, `ESTORE` where names or pins are damaged: then nothing is removed. */
@@ -58,12 +61,14 @@ export async function pruneBuilds(shop: Shop, options: PruneBuildsOptions): Prom
         for (const path of abandoned(port, disk, places, true)) await kernel.removeTree(path);
         let kept = 0;
         for (const piece of piecesOf(disk, places, options.all)) {
-          const size = await sizeOf(worker, piece.directory);
+          const layer = piece.layer === undefined ? undefined : store.layers.get(piece.layer);
+          const size = layer?.facts.size ?? (await sizeOf(worker, piece.directory));
           if (piece.created >= before || (options.keep > 0 && kept + size <= options.keep)) kept += size;
           else {
             await remove(disk, kernel, piece);
             deleted.push(piece.name);
-            reclaimed += size;
+            // An unpacked layer may be an image's as well: where it is not, the collection counts it.
+            if (layer === undefined) reclaimed += size;
           }
         }
         for (const { name } of disk.list(places.keys) ?? [])
@@ -72,7 +77,7 @@ export async function pruneBuilds(shop: Shop, options: PruneBuildsOptions): Prom
         await worker.close();
         await kernel.close();
       }
-      return containerPins(port, store.root);
+      return usedPins(shop);
     },
   });
   return { deleted, reclaimed: reclaimed + bytes, busy };
@@ -95,7 +100,9 @@ function limitOf(filters: readonly Bytes[]): number {
 function piecesOf(disk: Disk, places: BuildPlaces, all: boolean): Piece[] {
   const steps = (disk.list(places.steps) ?? []).flatMap(({ name }): Piece[] => {
     const step = readStep(disk, `${places.steps}/${name}`);
-    return step === undefined ? [] : [{ name, directory: step.directory, created: step.created }];
+    return step === undefined
+      ? []
+      : [{ name, directory: step.directory, created: step.created, layer: step.layer }];
   });
   const caches = (all ? (disk.list(places.caches) ?? []) : [])
     .filter(({ type }) => type === 'directory')

@@ -5,8 +5,9 @@ import { pruneImages } from '../../image/store/prune.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Digest } from '../../spec/digest.ts';
 import { familiar } from '../../spec/reference.ts';
-import { abandonedPlaces, containerPins, removePlace } from './container-place.ts';
+import { abandonedPlaces, removePlace } from './container-place.ts';
 import { filterImages } from './filter.ts';
+import { usedPins } from './garbage.ts';
 import { imagesOf, type Shop } from './shop.ts';
 import type { StoredImage } from './stored-image.ts';
 
@@ -33,7 +34,7 @@ export async function prune(shop: Shop, { all, filters }: PruneOptions): Promise
   const chosen = new Set(filterImages(images, filters, Date.now()).map(({ top }) => top.digest));
   const { removed, garbage } = await pruneImages(shop.store, {
     all,
-    keep: () => containerPins(shop.port, shop.store.root),
+    keep: () => usedPins(shop),
     select: ({ descriptor }) => chosen.has(descriptor.digest),
     partialAge: 0,
   });

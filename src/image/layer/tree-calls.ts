@@ -182,6 +182,12 @@ export class TreeCalls extends BatchWriter {
     this.string(name).string(attribute).outPointer(buffer).number(length);
   }
 
+  /** Of `name` in the current directory, which follows no link. */
+  lremovexattr(name: Bytes, attribute: Bytes, allowance: Allowance): void {
+    this.begin('lremovexattr', allowance);
+    this.string(name).string(attribute);
+  }
+
   umask(mask: number): void {
     this.begin('umask');
     this.number(mask);

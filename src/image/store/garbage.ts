@@ -84,6 +84,7 @@ export async function mark(
     for (const digest of single) marked.blobs.add(digest);
   }
   markParents(layers, marked.chains);
+  for (const { trees = [] } of pins) for (const chain of trees) marked.chains.add(chain);
   return marked;
 }
 

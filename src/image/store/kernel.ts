@@ -27,6 +27,12 @@ export interface StoreKernel {
   check(): Promise<void>;
   /** Makes a directory that everybody may enter, mode 0755 whatever the umask: the root of a layer. */
   makeTree(path: Bytes): Promise<void>;
+  /**
+   * Gives the directory `from` the name `to`, which is not there yet, and leaves a symbolic link to it in its place: at
+   * no moment is nothing at `from`. `link` is the link's text. Throws CaissonError `ESYSCALL`, EXDEV for another file
+   * system.
+   */
+  moveTree(from: Bytes, to: Bytes, link: Bytes): Promise<void>;
   /** syncfs(2) of the file system that `directory` is on. Throws CaissonError `ESYSCALL` when something was not written. */
   syncFileSystem(directory: Bytes): Promise<void>;
   /**

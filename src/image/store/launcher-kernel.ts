@@ -16,7 +16,7 @@ import {
 } from '../../linux/constants/open.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import { LOCK_OPERATIONS } from '../../linux/flags.ts';
-import { type Call, call, number, slot, value } from '../../plan/call.ts';
+import { type Call, call, number, slot, string, value } from '../../plan/call.ts';
 import { slotValue } from '../../plan/encode.ts';
 import { step } from '../../plan/step.ts';
 import * as sys from '../../plan/syscalls.ts';
@@ -28,6 +28,9 @@ import { removeTree } from './tree-removal.ts';
 
 const CAUSE = 'default: the image store';
 const { O_DIRECTORY, O_NOFOLLOW } = openFlags('x86_64');
+
+/** <linux/fs.h> */
+const RENAME_EXCHANGE = 2;
 
 /** Waits between two looks at a lock that somebody else holds, in milliseconds. */
 const SHORTEST = 1;
@@ -123,6 +126,23 @@ export class LauncherKernel implements StoreKernel {
           }),
           sys.fchmod(tree, 0o755),
           sys.close(tree),
+        ]),
+      ]),
+    );
+  }
+
+  async moveTree(from: Bytes, to: Bytes, link: Bytes): Promise<void> {
+    await this.locks.inTurn((player) =>
+      player.play([
+        step('parent', 'tree', `move ${from} to ${to}`, CAUSE, [
+          sys.symlinkat(link, sys.AT_FDCWD, to),
+          call('renameat2', [
+            number(sys.AT_FDCWD),
+            string(from),
+            number(sys.AT_FDCWD),
+            string(to),
+            number(RENAME_EXCHANGE),
+          ]),
         ]),
       ]),
     );

@@ -150,3 +150,35 @@ test('what a killed program has begun is removed by the next that unpacks the sa
   await store.layers.create(LOWER, undefined, (target) => fillOn(disk, IMAGE)(target, 0));
   assert.equal(disk.stat(begun), undefined);
 });
+
+test('a directory with its files becomes a layer, and goes on to be there for those who have it open', async () => {
+  const disk = new MemoryDisk();
+  const store = await openOn(disk);
+  const fill = fillOn(disk, IMAGE);
+  const from = `${ROOT}/build`;
+  disk.makeDirectory(from);
+  const facts = await fill(from, 0);
+  const tree = { chain: LOWER, parent: undefined, facts, from, link: '../x' };
+  await store.layers.adopt([tree]);
+  assert.deepEqual(store.layers.get(LOWER), {
+    chain: LOWER,
+    parent: undefined,
+    path: `${directory(LOWER)}/tree`,
+    facts,
+  });
+  assert.equal(disk.stat(from), undefined);
+  // Where the layer is, the tree stays.
+  disk.makeDirectory(from);
+  await store.layers.adopt([tree]);
+  assert.equal(disk.stat(from)?.type, 'directory');
+});
+
+test('a tree that cannot be moved leaves no layer behind', async () => {
+  const disk = new MemoryDisk();
+  const store = await openOn(disk);
+  const facts: LayerFacts = { diffId: IMAGE.diffIds[0] as typeof LOWER, size: 1 };
+  const tree = { chain: LOWER, parent: undefined, facts, from: `${ROOT}/absent`, link: '../x' };
+  await assert.rejects(store.layers.adopt([tree]));
+  assert.deepEqual(store.layers.list(), []);
+  assert.deepEqual(disk.list(`${ROOT}/layers`), []);
+});

@@ -7,6 +7,7 @@ import { parseJson, stringifyJson } from '../../spec/json.ts';
 import type { StoreContext } from './blobs.ts';
 import { chainId } from './chain.ts';
 import { readText } from './durable.ts';
+import type { StoreLock } from './kernel.ts';
 import { chainOfLayer, NEW_LAYER } from './paths.ts';
 import { quarantine } from './quarantine.ts';
 
@@ -37,6 +38,17 @@ export interface LayerPath {
   /** The directory of its files: nothing of caisson's own is in it. */
   readonly path: Bytes;
   readonly facts: LayerFacts;
+}
+
+/** A directory that is what the layer's archive unpacks to, and is to become the unpacked layer. */
+export interface FinishedTree {
+  readonly chain: Digest;
+  readonly parent: Digest | undefined;
+  readonly facts: LayerFacts;
+  /** Absolute, of the store's file system. Afterwards a symbolic link to the layer's tree. */
+  readonly from: Bytes;
+  /** The link's text. */
+  readonly link: Bytes;
 }
 
 /** A facts.json that is larger is none of ours. */
@@ -94,22 +106,95 @@ export class Layers {
     }
   }
 
+  /**
+   * Makes layers of directories that have their files already, where they are not there yet, lowest first. Of each tree
+   * someone may read meanwhile: it never has no name. Durable before visible, as `create`. Throws CaissonError `ESYSCALL`
+   * where a tree cannot be moved; it is then where it was.
+   */
+  async adopt(trees: readonly FinishedTree[]): Promise<void> {
+    const { kernel, paths, gate, waiting } = this.context;
+    const leave = await gate.enter();
+    const locks: (StoreLock | undefined)[] = [];
+    try {
+      for (const { chain } of trees) {
+        const wait = () => {
+          waiting(`another caisson unpacks layer ${chain}`);
+        };
+        locks.push(await kernel.lock(paths.layerLock(chain), 'exclusive', { waiting: wait }));
+      }
+      await this.adoptLocked(trees.filter(({ chain }) => this.get(chain) === undefined));
+    } finally {
+      for (const lock of locks) await lock?.release();
+      leave();
+    }
+  }
+
+  private async adoptLocked(trees: readonly FinishedTree[]): Promise<void> {
+    const { disk, kernel, paths } = this.context;
+    const prepared: { readonly tree: FinishedTree; readonly fresh: Bytes }[] = [];
+    try {
+      for (const tree of trees) {
+        const fresh = await this.freshPlace(tree.chain);
+        prepared.push({ tree, fresh });
+        disk.makeDirectory(fresh, 0o700);
+        this.writeFacts(fresh, tree);
+      }
+      if (trees.length > 0) await kernel.syncFileSystem(paths.layers);
+      await kernel.check();
+      for (let next = prepared[0]; next !== undefined; next = prepared[0]) {
+        await this.settle(next.tree, next.fresh);
+        prepared.shift();
+      }
+      if (trees.length > 0) await disk.syncDirectory(paths.layers);
+    } catch (error) {
+      for (const { fresh } of prepared) await kernel.removeTree(fresh).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Until the tree is there the layer counts as damaged, and only who has the lock may look into that. */
+  private async settle({ chain, from, link }: FinishedTree, fresh: Bytes): Promise<void> {
+    const { disk, kernel, paths } = this.context;
+    const directory = paths.layer(chain);
+    disk.rename(fresh, directory);
+    try {
+      await kernel.moveTree(from, `${directory}/tree`, link);
+    } catch (error) {
+      await kernel.removeTree(directory).catch(() => undefined);
+      throw error;
+    }
+  }
+
   private async unpack(
     chain: Digest,
     parent: Digest | undefined,
     fill: (target: Bytes) => Promise<LayerFacts>,
   ): Promise<LayerPath> {
-    const { disk, paths } = this.context;
-    // Whoever else began with it is dead: the lock is ours.
-    await this.removeUnfinished(chain);
-    await quarantine(disk, paths, paths.layer(chain));
-    const fresh = `${paths.layers}/${NEW_LAYER}${splitDigest(chain).hex}-${this.context.unique()}`;
+    const fresh = await this.freshPlace(chain);
     try {
       return await this.fill({ chain, parent, fresh }, fill);
     } catch (error) {
       // A full disk does not keep us from removing; what else does leaves it to the garbage collector.
       await this.context.kernel.removeTree(fresh).catch(() => undefined);
       throw error;
+    }
+  }
+
+  /** Where a layer is made, once what is in its way has gone. */
+  private async freshPlace(chain: Digest): Promise<Bytes> {
+    const { disk, paths } = this.context;
+    // Whoever else began with it is dead: the lock is ours.
+    await this.removeUnfinished(chain);
+    await quarantine(disk, paths, paths.layer(chain));
+    return `${paths.layers}/${NEW_LAYER}${splitDigest(chain).hex}-${this.context.unique()}`;
+  }
+
+  private writeFacts(fresh: Bytes, { chain, parent, facts }: Omit<LayerPath, 'path'>): void {
+    const file = this.context.disk.create(`${fresh}/facts.json`, 0o644);
+    try {
+      file.write(toArray(stringifyJson({ chain, ...(parent && { parent }), ...facts })), 0);
+    } finally {
+      file.close();
     }
   }
 
@@ -127,12 +212,7 @@ export class Layers {
         details: ['the image says one thing in its configuration and another in its manifest'],
       });
     }
-    const file = disk.create(`${fresh}/facts.json`, 0o644);
-    try {
-      file.write(toArray(stringifyJson({ chain, ...(parent && { parent }), ...facts })), 0);
-    } finally {
-      file.close();
-    }
+    this.writeFacts(fresh, { chain, parent, facts });
     await kernel.syncFileSystem(fresh);
     await kernel.check();
     disk.rename(fresh, paths.layer(chain));

@@ -69,6 +69,11 @@ export class MemoryKernel implements StoreKernel {
     this.disk.makeDirectory(path);
   }
 
+  /** A memory disk has no links: nothing stays behind. */
+  async moveTree(from: Bytes, to: Bytes): Promise<void> {
+    this.disk.rename(from, to);
+  }
+
   async syncFileSystem(): Promise<void> {
     this.disk.syncAll();
   }

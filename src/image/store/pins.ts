@@ -19,6 +19,8 @@ export interface Pin {
   readonly images?: readonly Descriptor[];
   /** Chain IDs of unpacked layers; those below are kept with them. */
   readonly layers?: readonly Digest[];
+  /** Chain IDs of unpacked layers whose files are needed, and not those below. Of `keep` alone: no file of a pin has it. */
+  readonly trees?: readonly Digest[];
   /** Single blobs. */
   readonly blobs?: readonly Digest[];
 }
