@@ -45,7 +45,7 @@ test('a failed step names its fields, once', () => {
   });
   assert.equal(
     errorText(error),
-    `${START}error during container init: bind /a at /b: no such file or directory (ENOENT) (/mounts/3/source, /mounts/3); step 3 of 5`,
+    `${START}error during container init: error mounting: bind /a at /b: no such file or directory (ENOENT) (/mounts/3/source, /mounts/3); step 3 of 5`,
   );
 });
 

@@ -39,6 +39,7 @@ const REFUSALS: readonly (readonly [pattern: RegExp, words: Bytes])[] = [
   ],
   [/^mount proc at .*\((?:ELOOP|ENOTDIR)\)/, 'filesystem "proc" must be mounted on ordinary directory'],
   [/^mount sysfs at .*\((?:ELOOP|ENOTDIR)\)/, 'filesystem "sysfs" must be mounted on ordinary directory'],
+  [/^(?:bind|mount) .* at .*\(E/, 'error mounting'],
 ];
 
 /** The text of any error, one line of bytes. */

@@ -109,10 +109,10 @@ export function planCgroups(
     deviceProvenance: deviceProvenance(spec, defaults),
     devices: facts.privileged && facts.initialUserNamespace ? 'enforce' : 'skip',
   });
-  // Each cgroup is that of the hierarchy at its place; its name under /sys/fs/cgroup is the host's.
+  // Each cgroup is that of the hierarchy at its place.
   const hierarchies = made.cgroups.map(({ directory, version }, index) => {
-    const { mountPoint } = layout.hierarchies[index] as Hierarchy;
-    return { name: mountPoint.slice(mountPoint.lastIndexOf('/') + 1), path: directory, version };
+    const { mountPoint: base } = layout.hierarchies[index] as Hierarchy;
+    return { base, path: directory, version };
   });
   const plan = { create: made.steps, join: made.join, release: made.release, hierarchies };
   return {

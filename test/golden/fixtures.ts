@@ -108,7 +108,7 @@ export function cgroupPlan(choice: CgroupChoice, spec: Spec, rootless: boolean):
     ]),
   });
   const hierarchies = made.cgroups.map(({ directory, version, base }) => ({
-    name: base.split('/').at(-1) ?? '',
+    base,
     path: directory,
     version,
   }));

@@ -180,3 +180,33 @@ own rw ''; try run rt run -d one; owners shared; try d3 rt delete -f one; left`;
     left: '',
   });
 });
+
+// As with runc and crun the paths of /proc/self/cgroup are there; but root of a user namespace may own others.
+test('without a cgroup namespace all of cgroup v2 is mounted, and exec follows a process that moves', {
+  skip,
+}, async () => {
+  const script = `${PRELUDE}
+mkdir -p rootfs/sys /sys/fs/cgroup/other; ln -s busybox rootfs/bin/ls
+whole() { echo '{"ociVersion":"1.0.2","root":{"path":"rootfs"},"process":{"cwd":"/","env":["PATH=/bin"],"args":["sh","-c","'"$1"'"]},
+  "mounts":[{"destination":"/proc","type":"proc"},{"destination":"/sys","type":"sysfs"},{"destination":"/sys/fs/cgroup","type":"cgroup","options":["'"$2"'"]}],
+  "linux":{"namespaces":[{"type":"mount"},{"type":"pid"},{"type":"network"}'"$3"'}}' | config; }
+MAP='"containerID":0,"hostID":100000,"size":65536'
+whole 'cat /sys/fs/cgroup$(sed s/0::// /proc/self/cgroup)/cgroup.procs; ls -d /sys/fs/cgroup/other; echo 1 > /sys/fs/cgroup/other/cgroup.procs' ro ']'
+ln -s busybox rootfs/bin/sed; echo "read-only: $(rt run one 2>&1 | tr '\\n' ' ')"
+whole 'ls -d /sys/fs/cgroup/other' ro ',{"type":"cgroup"}]'; echo "own: $(rt run one 2>&1)"
+chown -R 100000:100000 rootfs
+whole 'ls -d /sys/fs/cgroup/other' rw ',{"type":"user"}],"uidMappings":[{'$MAP'}],"gidMappings":[{'$MAP'}]'; echo "user: $(rt run one 2>&1)"
+whole 'echo 1 > /sys/fs/cgroup/other/cgroup.procs && exec sleep 1000' rw ']'; try run rt run -d one
+for i in 1 2 3 4 5; do rmdir /sys/fs/cgroup/one 2> /dev/null && break; sleep 1; done
+echo "exec: $(rt exec one cat /proc/self/cgroup 2>&1)"; try delete rt delete -f one; rmdir /sys/fs/cgroup/other; left`;
+  const result = await runInUml({ script, timeout: 30 });
+  expectLines(result, {
+    'read-only': /^1 \d+ \/sys\/fs\/cgroup\/other .*Read-only file system/,
+    own: /No such file/,
+    user: /No such file/,
+    run: '0',
+    exec: '0::/other',
+    delete: '0',
+    left: '',
+  });
+});

@@ -20,8 +20,8 @@ export interface CgroupPlan {
   /** After the fork, in the parent. */
   readonly release: readonly Step[];
   readonly intoCgroup?: Slot;
-  /** What a mount of type `cgroup` shows: directories of this container. */
-  readonly hierarchies: readonly { readonly name: Bytes; readonly path: Bytes; readonly version: 1 | 2 }[];
+  /** What a mount of type `cgroup` shows: directories of this container, or all that the host mounts at `base`. */
+  readonly hierarchies: readonly { readonly base: Bytes; readonly path: Bytes; readonly version: 1 | 2 }[];
 }
 
 /** How the root comes about (src/snapshot): child steps that end with an attached mount behind `root`. */

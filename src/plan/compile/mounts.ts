@@ -291,16 +291,22 @@ function openJoinedIdMaps(c: Context): void {
   });
 }
 
-/** What a mount of type cgroup shows: the container's own directories, with or without a cgroup namespace. */
+/**
+ * What a mount of type cgroup shows: the container's own directories. Without a cgroup namespace of its own the one
+ * tree of v2 is the host's whole one, where the paths of /proc/self/cgroup are, as with runc and crun; not in a user
+ * namespace, whose root might be the owner of others there (CVE-2023-25809).
+ */
 function cgroupMount(c: Context, mount: Mount, options: MountOptions, cause: Pointer): void {
   const hierarchies = c.options.cgroup?.hierarchies ?? [];
   const unified = hierarchies.length === 1 && hierarchies[0]?.version === 2 ? hierarchies[0] : undefined;
   const { calls, fd } = resolveDirectory(c, mount.destination);
   const mounted = slot(`mount ${mount.destination}`);
   calls.push(...checkDestination(mount.destination, fd));
+  const whole = unified !== undefined && !c.namespaces.has('cgroup') && !c.inUserNamespace;
   if (unified !== undefined) {
+    const path = whole ? unified.base : unified.path;
     calls.push(
-      sys.openTree(sys.AT_FDCWD, unified.path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, { result: mounted }),
+      sys.openTree(sys.AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, { result: mounted }),
       ...attributes(mounted, options),
       sys.moveMount(mounted, fd, ONTO),
     );
@@ -313,14 +319,17 @@ function cgroupMount(c: Context, mount: Mount, options: MountOptions, cause: Poi
       mounted,
     );
     calls.push(...tmpfs, sys.moveMount(mounted, fd, ONTO));
-    for (const { name, path } of hierarchies) calls.push(...bindHierarchy(mounted, name, path));
+    for (const { base, path } of hierarchies) calls.push(...bindHierarchy(mounted, base, path));
     calls.push(...attributesBelow(mounted, options));
   }
   covered(c, mount.destination, mounted);
-  c.child('mount', `mount this container's cgroups at ${mount.destination}`, cause, calls);
+  const shown = whole ? 'all cgroups' : `this container's cgroups`;
+  c.child('mount', `mount ${shown} at ${mount.destination}`, cause, calls);
 }
 
-function bindHierarchy(parent: Slot, name: Bytes, path: Bytes): Call[] {
+/** Below the name that the hierarchy has on the host. */
+function bindHierarchy(parent: Slot, base: Bytes, path: Bytes): Call[] {
+  const name = base.slice(base.lastIndexOf('/') + 1);
   const tree = slot(`cgroup_${name}_tree`);
   const calls = [
     sys.mkdirat(parent, name, 0o755),
