@@ -1,9 +1,8 @@
 // Builds the stages that a target needs: independent ones side by side, each operation once, from the cache where it is there.
-import type { Port } from '../../host/port.ts';
 import { bytesToUtf8 } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { platformName } from '../../spec/platform-match.ts';
-import { operationKey, textKey } from '../cache/key.ts';
+import { operationKey } from '../cache/key.ts';
 import type { KeptStep } from '../cache/steps.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
 import { parseTrigger } from '../dockerfile/parse.ts';
@@ -24,10 +23,12 @@ import { readySources } from './copy-sources.ts';
 import { copyStep } from './copy-step.ts';
 import { directoryStep } from './directory-step.ts';
 import type { BuildEnvironment } from './environment.ts';
+import { hostStage, refuseOnHost } from './host-stage.ts';
 import { type Input, type Inputs, NO_FILES } from './inputs.ts';
+import { again, located, MAKING, originsOfOperation, STOPPED, titleOf, uniqueKey } from './instruction.ts';
 import { mountKeys } from './mount-keys.ts';
 import { remoteStep } from './remote-step.ts';
-import { imageKey, type ResultLayer, type StageResult } from './result.ts';
+import { hostLayerOf, imageKey, type ResultLayer, type StageResult } from './result.ts';
 import { runStep } from './run-step.ts';
 
 /** One stage under construction. */
@@ -99,6 +100,7 @@ export class Builder implements Inputs {
   async of(origin: Origin): Promise<Input> {
     if (origin.kind === 'stage') return await this.stage(origin.stage);
     if (origin.kind === 'image') return await this.image(origin.reference, this.plan.platforms.target);
+    if (origin.kind === 'host') return hostStage(this.environment, undefined);
     return NO_FILES;
   }
 
@@ -147,19 +149,19 @@ export class Builder implements Inputs {
   }
 
   private async base({ base, platform, stage }: PlannedStage): Promise<StageResult> {
-    if (base.kind === 'stage') return await this.stage(base.stage);
+    const { line, base: word } = stage.from;
+    if (base.kind === 'stage') return refuseOnHost(await this.stage(base.stage), line, word.offset);
     if (base.kind === 'scratch') {
       const state: StageState = beginStage(emptyDraft(platform));
       return { state, layers: [], key: imageKey([], platformName(platform)), inheritedHistory: 0 };
     }
-    const { line, base: word } = stage.from;
-    if (base.kind === 'host')
-      throw errorIn(
-        line,
-        word.offset,
-        'FROM host comes later: the files of this machine are no layers of an image',
-      );
     try {
+      if (base.kind === 'host')
+        return {
+          ...hostStage(this.environment, this.environment.session.room('host')),
+          state: beginStage(emptyDraft(platform)),
+          inheritedHistory: 0,
+        };
       return await this.image(base.reference, platform);
     } catch (error) {
       if (!(error instanceof CaissonError)) throw error;
@@ -188,7 +190,8 @@ export class Builder implements Inputs {
       const operation = site.evaluator.apply(instruction, title);
       if (operation === undefined) continue;
       const step = await this.operation(site, operation);
-      site.layers = [...site.layers, { kind: 'step', step }];
+      // On this machine's own files all changes of a stage are in one place.
+      if (hostLayerOf(site.layers) === undefined) site.layers = [...site.layers, { kind: 'step', step }];
       site.key = step.key;
       const entry = site.evaluator.state.draft.history.at(-1);
       if (entry !== undefined) entry.created = new Date(step.created).toISOString();
@@ -199,7 +202,10 @@ export class Builder implements Inputs {
   private async operation(site: Site, operation: Operation): Promise<KeptStep> {
     const { environment } = this;
     // Waiting for another stage is no work of this one.
-    for (const origin of originsOfOperation(operation)) await this.of(origin);
+    for (const origin of originsOfOperation(operation))
+      await this.of(origin).catch((error: unknown) => {
+        throw located(error, operation);
+      });
     const vertex = environment.progress.begin(operation.title);
     try {
       const { step, cached } = await this.resultOf(site, operation, vertex);
@@ -241,6 +247,7 @@ export class Builder implements Inputs {
   }
 
   private note(step: KeptStep, key: string): KeptStep {
+    if (!step.directory.startsWith(this.environment.session.places.steps)) return step;
     const keys = this.steps.get(step.directory)?.keys ?? new Set();
     this.steps.set(step.directory, { step, keys: keys.add(key) });
     return step;
@@ -257,8 +264,9 @@ export class Builder implements Inputs {
   private async copy(site: Site, operation: CopyOperation) {
     const { session } = this.environment;
     const fromFiles = operation.sources.every(({ kind }) => kind === 'files');
+    const { kind } = operation.origin;
     const quick =
-      operation.origin.kind === 'context' || !fromFiles
+      kind === 'context' || kind === 'host' || !fromFiles
         ? undefined
         : this.keyOf(site, operation, [`all of ${(await this.of(operation.origin)).key}`]);
     const known = quick === undefined ? undefined : await this.find(site, quick);
@@ -276,7 +284,7 @@ export class Builder implements Inputs {
         // Where a file is no longer the one that was hashed, this has failed.
         return true;
       });
-      if (quick !== undefined) {
+      if (quick !== undefined && hostLayerOf(site.layers) === undefined) {
         session.alias(quick, made.step);
         this.note(made.step, quick);
       }
@@ -317,6 +325,11 @@ export class Builder implements Inputs {
   private async makeNow(site: Site, key: string, title: string, work: Work): Promise<KeptStep> {
     const { port, session, slot } = this.environment;
     const worker = await this.worker(site);
+    const host = hostLayerOf(site.layers)?.directory;
+    if (host !== undefined) {
+      await slot(() => work(worker, host));
+      return { key: uniqueKey(port), directory: host, created: Date.now(), title };
+    }
     const directory = session.stepRoom();
     const isOfKey = await slot(() => work(worker, directory));
     if (!isOfKey)
@@ -338,61 +351,4 @@ export class Builder implements Inputs {
     site.worker = await TreeWorker.open(this.environment.port, 'the build');
     return site.worker;
   }
-}
-
-/** Files that vanish or become shorter while they are read are read again, a few times. */
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (let left = ATTEMPTS - 1; left > 0; left--) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof CaissonError) || error.code !== 'ECHANGED') throw error;
-    }
-  }
-  return await work();
-}
-
-/** Of a result that no other build will ask for. */
-function uniqueKey(port: Port): string {
-  return textKey(port.random(32).join());
-}
-
-const ATTEMPTS = 4;
-
-/** The code of a stage that was not brought to its end because another one failed. */
-const STOPPED = 'ESTOPPED';
-
-const MAKING: ReadonlySet<Instruction['kind']> = new Set(['run', 'copy', 'add', 'workdir']);
-
-/** An error of an operation points at its instruction, where it does not point at a part of it already. */
-function located(error: unknown, { line }: Operation): unknown {
-  if (!(error instanceof CaissonError) || ['EDOCKERFILE', 'EBUILD', STOPPED].includes(error.code))
-    return error;
-  const made = errorIn(line, 0, bytesToUtf8(error.message));
-  const { errno, syscall, details } = error;
-  return new CaissonError(made.message, {
-    code: error.code === 'EUSAGE' ? 'EBUILD' : error.code,
-    exitCode: 1,
-    details: [...made.details, ...details],
-    cause: error,
-    ...(errno === undefined ? {} : { errno }),
-    ...(syscall === undefined ? {} : { syscall }),
-  });
-}
-
-function originsOfOperation(operation: Operation): readonly Origin[] {
-  if (operation.kind === 'copy') return [operation.origin];
-  return operation.kind === 'run' ? operation.mounts.map(({ origin }) => origin) : [];
-}
-
-function titleOf(
-  { title, stage }: PlannedStage,
-  { line }: Instruction,
-  number: number,
-  total: number,
-): string {
-  const text = line.text.trim().replace(/\s+/g, ' ');
-  const shown = text.length > 160 ? `${text.slice(0, 157)}...` : text;
-  const name = title === '' ? '' : `${stage.from.name === '' ? title : stage.from.name} `;
-  return `[${name}${number}/${total}] ${shown}`;
 }

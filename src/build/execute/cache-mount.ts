@@ -10,7 +10,7 @@ import { copyFiles } from '../tree/copy.ts';
 import { makeDirectories, type Owner } from '../tree/directories.ts';
 import { openBelow, realPath } from '../tree/resolve.ts';
 import { walk } from '../tree/walk.ts';
-import { openLayers } from './origin.ts';
+import { openLayers } from './host-stage.ts';
 import type { ResultLayer } from './result.ts';
 import type { MountContext } from './run-mounts.ts';
 

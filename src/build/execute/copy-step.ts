@@ -7,12 +7,13 @@ import { type CopyItem, copyFiles } from '../tree/copy.ts';
 import { makeDirectories, type Owner } from '../tree/directories.ts';
 import { follow } from '../tree/resolve.ts';
 import type { Selected } from '../tree/select.ts';
-import { openWritable, removeWork } from '../tree/view.ts';
+import { removeWork } from '../tree/view.ts';
 import type { TreeWorker } from '../tree/worker.ts';
 import { isArchive, unpackArchive } from './archive.ts';
 import { type ReadySource, unpackedSource } from './copy-sources.ts';
 import type { BuildEnvironment } from './environment.ts';
-import { type ResultLayer, stackOf } from './result.ts';
+import { openStage } from './host-stage.ts';
+import type { ResultLayer } from './result.ts';
 import { resolveOwner } from './users.ts';
 
 const ROOT: Owner = { uid: 0, gid: 0 };
@@ -26,8 +27,7 @@ export async function copyStep(
   layers: readonly ResultLayer[],
   directory: Bytes,
 ): Promise<void> {
-  const { root, release } = environment;
-  const view = await openWritable(worker, { stack: stackOf(root, layers), kernel: release, directory });
+  const view = await openStage(environment, worker, layers, directory);
   try {
     const owner = operation.owner === '' ? undefined : await resolveOwner(worker, view.root, operation.owner);
     for (const source of sources) {

@@ -3,20 +3,21 @@ import type { Bytes } from '../../linux/bytes.ts';
 import { utf8ToBytes } from '../../linux/bytes.ts';
 import type { DirectoryOperation } from '../graph/operations.ts';
 import { makeDirectories } from '../tree/directories.ts';
-import { openWritable, removeWork } from '../tree/view.ts';
+import { removeWork } from '../tree/view.ts';
 import type { TreeWorker } from '../tree/worker.ts';
 import type { BuildEnvironment } from './environment.ts';
-import { type ResultLayer, stackOf } from './result.ts';
+import { openStage } from './host-stage.ts';
+import type { ResultLayer } from './result.ts';
 import { resolveOwner } from './users.ts';
 
 export async function directoryStep(
-  { root, release }: BuildEnvironment,
+  environment: BuildEnvironment,
   worker: TreeWorker,
   { path, owner }: DirectoryOperation,
   layers: readonly ResultLayer[],
   directory: Bytes,
 ): Promise<void> {
-  const view = await openWritable(worker, { stack: stackOf(root, layers), kernel: release, directory });
+  const view = await openStage(environment, worker, layers, directory);
   try {
     const ids = await resolveOwner(worker, view.root, owner);
     await worker.shut(await makeDirectories(worker, view.root, utf8ToBytes(path), 0o755, ids));

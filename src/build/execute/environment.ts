@@ -82,6 +82,14 @@ export interface BuildEnvironment {
   /** Finds, pulls and unpacks an image. Throws CaissonError. */
   image(reference: string, platform: NamedPlatform): Promise<BaseImage>;
   run(request: RunRequest): Promise<RunEnd>;
+  /** `--allow`: whether a privilege was given that a Dockerfile has not by itself. */
+  allowed(privilege: string): boolean;
+  /** The root of a container on this machine's own files, whose changes are kept in `directory`. */
+  hostRoot(
+    directory: Bytes,
+    facts: { readonly kernel: readonly [number, number]; readonly userNamespace: boolean },
+    label: Bytes,
+  ): RootPlan;
   /** Fetches a file of ADD into a directory of its own. Throws CaissonError. */
   fetch(url: string, checksum: string, line: LogicalLine, offset: number): Promise<Fetched>;
   /** Fetches a repository. Throws CaissonError. */

@@ -1,10 +1,10 @@
 // Opens the tree that files are copied from: the context, or what the layers of a stage or an image show together.
 import type { CopyOperation } from '../graph/operations.ts';
-import { openView, type View } from '../tree/view.ts';
+import type { View } from '../tree/view.ts';
 import type { TreeWorker } from '../tree/worker.ts';
 import type { BuildEnvironment } from './environment.ts';
+import { openLayers } from './host-stage.ts';
 import type { Inputs } from './inputs.ts';
-import { type ResultLayer, stackOf } from './result.ts';
 
 export async function openOrigin(
   environment: BuildEnvironment,
@@ -18,16 +18,4 @@ export async function openOrigin(
   // A build without context has an empty one.
   const root = await worker.openDirectory(directory ?? environment.session.room('empty'));
   return { root, close: () => worker.shut(root) };
-}
-
-export async function openLayers(
-  { session, root, release }: BuildEnvironment,
-  worker: TreeWorker,
-  layers: readonly ResultLayer[],
-): Promise<View> {
-  return await openView(worker, {
-    stack: stackOf(root, layers),
-    kernel: release,
-    directory: session.room('view'),
-  });
 }

@@ -25,7 +25,19 @@ export interface StepLayer {
   readonly step: KeptStep;
 }
 
-export type ResultLayer = BaseLayer | StepLayer;
+/** This machine's own files, below everything that a stage changes; no layer of an image. */
+export interface HostLayer {
+  readonly kind: 'host';
+  /** Takes all changes of the stage, as `hostRoot` (src/snapshot) keeps them; undefined for the files as they are. */
+  readonly directory: Bytes | undefined;
+}
+
+export type ResultLayer = BaseLayer | StepLayer | HostLayer;
+
+/** Where a stage stands on this machine's own files it has no other layers. */
+export function hostLayerOf([first]: readonly ResultLayer[]): HostLayer | undefined {
+  return first?.kind === 'host' ? first : undefined;
+}
 
 /** An image of the store, unpacked. */
 export interface BaseImage {
@@ -47,9 +59,10 @@ export function stackOf(root: Bytes, layers: readonly ResultLayer[]): LayerStack
   const relative = (path: Bytes) => (path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path);
   return {
     directory: root,
-    layers: layers
-      .filter((layer) => layer.kind === 'step' || layer.visible)
-      .map((layer) => relative(layer.kind === 'base' ? layer.path : treeOf(layer.step))),
+    layers: layers.flatMap((layer) => {
+      if (layer.kind === 'step') return [relative(treeOf(layer.step))];
+      return layer.kind === 'base' && layer.visible ? [relative(layer.path)] : [];
+    }),
   };
 }
 

@@ -18,11 +18,10 @@ import { select } from '../tree/select.ts';
 import type { TreeWorker } from '../tree/worker.ts';
 import { cacheDirectory } from './cache-mount.ts';
 import type { BuildEnvironment } from './environment.ts';
+import { openLayers } from './host-stage.ts';
 import type { Inputs } from './inputs.ts';
-import { openLayers } from './origin.ts';
 import { type LayerMount, layerMountSteps, secretSteps } from './prepared-mounts.ts';
-import type { ResultLayer } from './result.ts';
-import { stackOf } from './result.ts';
+import { hostLayerOf, type ResultLayer, stackOf } from './result.ts';
 
 /** A mount that is ready. */
 export interface ReadyMount {
@@ -213,6 +212,8 @@ async function fromLayers(
   index: number,
 ): Promise<ReadyMount> {
   const { environment, worker } = context;
+  if (hostLayerOf(layers) !== undefined)
+    throw wrong(context, mount, "this machine's own files are not mounted: use COPY --from, or FROM host");
   const destination = targetOf(context, mount, mount.target);
   const view = await openLayers(environment, worker, layers);
   const there = await follow(worker, view.root, utf8ToBytes(absolutePath(mount.source)));

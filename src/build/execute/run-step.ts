@@ -11,9 +11,9 @@ import { writeNewFile } from '../tree/new-file.ts';
 import { removeWork } from '../tree/view.ts';
 import type { TreeWorker } from '../tree/worker.ts';
 import type { BuildEnvironment, RunEnd } from './environment.ts';
+import { openLayers } from './host-stage.ts';
 import type { Inputs } from './inputs.ts';
-import { openLayers } from './origin.ts';
-import { type ResultLayer, stackOf } from './result.ts';
+import { hostLayerOf, type ResultLayer, stackOf } from './result.ts';
 import { type ReadyMount, readyMount } from './run-mounts.ts';
 import { makeStubs } from './stubs.ts';
 import { userDatabase } from './users.ts';
@@ -77,13 +77,18 @@ export async function runStep(
 }
 
 function rootOf(
-  { root }: BuildEnvironment,
+  { root, hostRoot }: BuildEnvironment,
   mounts: readonly ReadyMount[],
   layers: readonly ResultLayer[],
   { stubs, directory }: { stubs: Bytes; directory: Bytes },
   facts: { readonly kernel: readonly [number, number]; readonly userNamespace: boolean },
   label: Bytes,
 ) {
+  const host = hostLayerOf(layers)?.directory;
+  if (host !== undefined) {
+    const view = hostRoot(host, facts, label);
+    return { steps: [...mounts.flatMap(({ steps }) => steps(facts)), ...view.steps], root: view.root };
+  }
   const own = stackOf(root, layers);
   const stack = { directory: root, layers: [stubs.slice(root.length + 1), ...own.layers] };
   const plan = imageRoot({

@@ -49,10 +49,26 @@ export async function exportLayers(
   const exported: ExportedLayer[] = [];
   for (const layer of layers) {
     if (layer.kind === 'step') exported.push(await exportStep(to, layer, form));
+    else if (layer.kind === 'host') throw noImageOfHost();
     else
       exported.push({ descriptor: ociLayer(layer.descriptor), diffId: layer.diffId, directory: undefined });
   }
   return exported;
+}
+
+/** The error for an image on this machine's own files. */
+export function noImageOfHost(): CaissonError {
+  return new CaissonError(
+    'the result stands on host, the files of this machine, which are in no layer: there is no image of it',
+    {
+      code: 'EBUILD',
+      exitCode: 1,
+      details: [
+        'copy what is needed into a stage of its own: FROM scratch, COPY --from=STAGE /path /',
+        'for a copy of the whole machine: FROM scratch, COPY --from=host / /',
+      ],
+    },
+  );
 }
 
 /** In an OCI manifest the same layer has OCI's media type. */

@@ -10,6 +10,8 @@ export type Origin =
   | { readonly kind: 'context' }
   | { readonly kind: 'stage'; readonly stage: number }
   | { readonly kind: 'image'; readonly reference: string }
+  /** The files of this machine. */
+  | { readonly kind: 'host' }
   | { readonly kind: 'nothing' };
 
 /** `--chown` and `--chmod`. */

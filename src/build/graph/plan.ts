@@ -146,6 +146,7 @@ export function originOf(
   const found = stages.findLastIndex(({ from }) => from.name !== '' && from.name === name.toLowerCase());
   if (found >= 0) return later(found);
   if (name === 'scratch') return { kind: 'nothing' };
+  if (name === 'host') return { kind: 'host' };
   if (name.includes('$'))
     throw errorIn(
       line,

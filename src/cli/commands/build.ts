@@ -16,6 +16,7 @@ import { stateRoot } from '../state-root.ts';
 
 const FLAGS: readonly Flag[] = [
   list('add-host', 'Add a custom host-to-IP mapping (format: "host:ip")'),
+  list('allow', 'Allow extra privileged entitlement (e.g., "host.files", "security.insecure")'),
   list('build-arg', 'Set build-time variables'),
   list('cache-from', 'External cache sources (e.g., "type=registry,ref=user/app:cache")'),
   list('cache-to', 'Cache export destinations (e.g., "type=registry,ref=user/app:cache,mode=max")'),
@@ -140,6 +141,7 @@ function requestOf(parsed: Parsed, context: Context): BuildRequest {
     noCache: flagOn(parsed, 'no-cache'),
     cacheFrom: flagList(parsed, 'cache-from').map((text) => parseCachePlace('cache-from', text)),
     cacheTo: flagList(parsed, 'cache-to').map((text) => parseCachePlace('cache-to', text)),
+    allow: new Set(flagList(parsed, 'allow').map(privilegeOf)),
     noCacheFilter: flagList(parsed, 'no-cache-filter').flatMap((text) =>
       bytesToUtf8(text).toLowerCase().split(','),
     ),
@@ -172,6 +174,16 @@ function buildArguments({ port }: Context, texts: readonly Bytes[]): ReadonlyMap
     if (value !== undefined) found.set(bytesToUtf8(name), bytesToUtf8(value));
   }
   return found;
+}
+
+/** BuildKit's entitlements, and one for the files of this machine. */
+const PRIVILEGES: readonly Bytes[] = ['host.files', 'network.host', 'security.insecure'];
+
+function privilegeOf(text: Bytes): Bytes {
+  if (PRIVILEGES.includes(text)) return text;
+  throw new CaissonError(`invalid --allow ${text}: must be one of ${PRIVILEGES.join(', ')}`, {
+    code: 'EUSAGE',
+  });
 }
 
 function labelOf(text: Bytes): [string, string] {

@@ -4,10 +4,11 @@ import { BuildPlaces } from '../../build/cache/places.ts';
 import type { RemoteCache } from '../../build/cache/remote.ts';
 import { Session } from '../../build/cache/session.ts';
 import { parseDockerfile } from '../../build/dockerfile/parse.ts';
-import { shownLine } from '../../build/dockerfile/source.ts';
+import { errorIn, shownLine } from '../../build/dockerfile/source.ts';
 import { Builder } from '../../build/execute/builder.ts';
 import type { BuildEnvironment } from '../../build/execute/environment.ts';
 import type { StageResult } from '../../build/execute/result.ts';
+import { noImageOfHost } from '../../build/export/layers.ts';
 import { isProxy } from '../../build/graph/arguments.ts';
 import { type BuildPlan, planBuild } from '../../build/graph/plan.ts';
 import type { Progress } from '../../build/progress/progress.ts';
@@ -28,6 +29,7 @@ import type { CachePlace } from './cache-flag.ts';
 import { buildInput } from './context.ts';
 import { fileFetcher } from './fetch.ts';
 import { repositoryCloner } from './git.ts';
+import { stageOnHost } from './host-base.ts';
 import type { BuildOutput } from './output-flag.ts';
 import { type BuiltImage, giveOut } from './outputs.ts';
 import { containerRunner } from './run-container.ts';
@@ -47,6 +49,8 @@ export interface BuildRequest {
   readonly noCache: boolean;
   readonly cacheFrom: readonly CachePlace[];
   readonly cacheTo: readonly CachePlace[];
+  /** `--allow`: privileges that a Dockerfile has not by itself. */
+  readonly allow: ReadonlySet<string>;
   /** Names of stages. */
   readonly noCacheFilter: readonly string[];
   readonly pull: PullPolicy;
@@ -80,6 +84,7 @@ export async function build(
     const clone = repositoryCloner(port, session);
     const input = await buildInput({ port, session, worker, clone }, request);
     const plan = planOf(shop, request, input, progress);
+    checkTarget(plan, request);
     const environment: BuildEnvironment = {
       port,
       disk,
@@ -103,6 +108,8 @@ export async function build(
         flags: request.flags,
         warn: (message) => progress.warn(message),
       }),
+      allowed: (privilege) => request.allow.has(privilege),
+      hostRoot: stageOnHost(port),
       remote: await remoteCache(shop, request, progress),
       blob: (descriptor) => store.blobs.stream(descriptor),
       fetch: fileFetcher(disk, session),
@@ -179,6 +186,16 @@ function planOf(
     given: request.buildArguments,
     platforms: { build: shop.host, target: request.platform },
   });
+}
+
+/** What has no image is told before anything is built. Throws CaissonError EBUILD. */
+function checkTarget({ stages, target }: BuildPlan, { outputs }: BuildRequest): void {
+  const wanted = stages[target];
+  if (wanted?.base.kind !== 'host' || outputs.every(({ type }) => type === 'cacheonly')) return;
+  const { line, base } = wanted.stage.from;
+  const { message, details, exitCode } = noImageOfHost();
+  const made = errorIn(line, base.offset, message);
+  throw new CaissonError(made.message, { code: 'EBUILD', exitCode, details: [...made.details, ...details] });
 }
 
 function warnUnused(

@@ -1,6 +1,6 @@
 // Gives the result of a build to where it was asked to go: the store, a directory, an archive.
 import type { BuildEnvironment } from '../../build/execute/environment.ts';
-import { openLayers } from '../../build/execute/origin.ts';
+import { openLayers } from '../../build/execute/host-stage.ts';
 import type { StageResult } from '../../build/execute/result.ts';
 import { exportLayers, type LayerExport } from '../../build/export/layers.ts';
 import { settleTimes } from '../../build/export/times.ts';
