@@ -98,7 +98,11 @@ async function rootDirectory(
 /** A root that has been found, and what the front end reads of it. */
 interface FoundRoot {
   readonly facts: RootFacts;
-  readonly root: (settings: CompiledRun['settings'], spec: Spec) => PrepareOptions['root'];
+  readonly root: (
+    settings: CompiledRun['settings'],
+    spec: Spec,
+    mapper: number | undefined,
+  ) => PrepareOptions['root'];
   readonly image: OpenedImage | undefined;
 }
 
@@ -115,7 +119,11 @@ async function findRoot(
     const use = { port, id, upper, stateRoot, warn: options.warn ?? (() => undefined) };
     const image = await interruptible(port, options.signals, run.image(use));
     const { rootfs, users, config } = image;
-    return { facts: { rootfs, users, image: config }, root: (_, spec) => image.root(spec), image };
+    return {
+      facts: { rootfs, users, image: config },
+      root: (_, spec, mapper) => image.root(spec, mapper),
+      image,
+    };
   }
   const own = run.choice.kind === 'image' || run.choice.kind === 'inherited';
   const rootfs = await rootDirectory(port, run, stateDirectory, options.signals);
@@ -166,7 +174,7 @@ async function compileInRoot(
   refuseHostActions(settings);
   let idMaps: IdMapHolders | undefined;
   try {
-    idMaps = await holdIdMaps(port, new Player(port, channel), spec);
+    idMaps = await holdIdMaps(port, new Player(port, channel), spec, image?.needsIdMap?.(spec) === true);
     const path = { text: spec.linux?.cgroupsPath, asRunc: false };
     const guard =
       stateRoot === undefined ? undefined : await holdParents(new Player(port, channel), stateRoot, path);
@@ -175,7 +183,7 @@ async function compileInRoot(
       ...(guard === undefined ? {} : { guard }),
       idmapped: idMaps.pids,
       ...affinityOf(spec),
-      root: root(settings, spec),
+      root: root(settings, spec, idMaps.root),
       dieWithParent: true,
       init: settings.init,
       trace: settings.trace,

@@ -26,8 +26,13 @@ export interface OpenedImage {
   /** What the specification names as root.path. */
   readonly rootfs: Bytes;
   readonly users: UserDatabase;
-  /** Compiles the root of this container. Throws CaissonError where the specification cannot have this image. */
-  root(spec: Spec): (facts: HostFacts) => RootPlan;
+  /** Whether the ids of its files must be mapped, for which a process of a user namespace with the container's maps is needed. */
+  readonly needsIdMap?: (spec: Spec) => boolean;
+  /**
+   * Compiles the root of this container; `mapper` is the process of `needsIdMap`. Throws CaissonError where the
+   * specification cannot have this image.
+   */
+  root(spec: Spec, mapper?: number): (facts: HostFacts) => RootPlan;
   /**
    * Shows the files of the image to a launcher of the caller's, and gives its descriptor of their root; undefined where
    * there are none. Absent where no volume begins with files of the image.

@@ -114,6 +114,7 @@ export function begin(spec: Spec, facts: HostFacts, options: CompileOptions): Be
   ]);
   openJoinedNamespaces(c);
   openIdMaps(c);
+  c.steps.push(...(options.root.before ?? []));
   openNetDevices(c);
   c.steps.push(...(options.cgroup?.create ?? []));
   const terminalSocket = terminalSockets(c);
@@ -123,7 +124,7 @@ export function begin(spec: Spec, facts: HostFacts, options: CompileOptions): Be
   joinBeforeFork(c);
   beginCreation(c);
   const forked = fork(c);
-  c.steps.push(...(options.cgroup?.release ?? []));
+  c.steps.push(...(options.root.after ?? []), ...(options.cgroup?.release ?? []));
   enterContainer(c);
   if (c.inUserNamespace || options.trace || notifies(c))
     return { context: c, forked, sockets, early: undefined, parent: undefined };

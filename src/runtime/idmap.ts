@@ -20,11 +20,13 @@ import { Player } from './player.ts';
 /** Processes by the pointer of the mount that their user namespace is for, and what ends them. */
 export interface IdMapHolders {
   readonly pids: ReadonlyMap<Pointer, number>;
+  /** The process whose user namespace has the container's own maps, where `root` asked for one. */
+  readonly root: number | undefined;
   close(): Promise<void>;
 }
 
 /** The mount's own mappings, or the container's where the option `idmap` stands alone (config.md, idmap). */
-interface Mappings {
+export interface Mappings {
   readonly uid: Bytes;
   readonly gid: Bytes;
 }
@@ -38,34 +40,47 @@ function mappingsOf(mount: Mount, spec: Spec): Mappings | undefined {
     : { uid: mapText(uidMappings), gid: mapText(gidMappings) };
 }
 
-/** Makes one user namespace for each different pair of mappings; none where no mount has any. */
-export async function holdIdMaps(port: Port, writer: Player, spec: Spec): Promise<IdMapHolders> {
+/**
+ * Makes one user namespace for each different pair of mappings; none where no mount has any. `root`: one with the maps of
+ * the container as well, for the layers of its root.
+ */
+export async function holdIdMaps(
+  port: Port,
+  writer: Player,
+  spec: Spec,
+  root = false,
+): Promise<IdMapHolders> {
   const channels = new Map<string, Channel>();
   const pids = new Map<Pointer, number>();
   const close = async (): Promise<void> => {
     for (const holder of channels.values()) await holder.close();
   };
+  const hold = async (mappings: Mappings, cause: Pointer): Promise<number> => {
+    const key = `${mappings.uid}/${mappings.gid}`;
+    const holder = channels.get(key) ?? (await port.openChannel());
+    if (!channels.has(key)) {
+      channels.set(key, holder);
+      await makeNamespace(port, holder, writer, mappings, cause);
+    }
+    return holder.pid;
+  };
   try {
     for (const [index, mount] of (spec.mounts ?? []).entries()) {
       const mappings = mappingsOf(mount, spec);
-      if (mappings === undefined) continue;
       const cause = `/mounts/${index}`;
-      const key = `${mappings.uid}/${mappings.gid}`;
-      const holder = channels.get(key) ?? (await port.openChannel());
-      if (!channels.has(key)) {
-        channels.set(key, holder);
-        await makeNamespace(port, holder, writer, mappings, cause);
-      }
-      pids.set(cause, holder.pid);
+      if (mappings !== undefined) pids.set(cause, await hold(mappings, cause));
     }
-    return { pids, close };
+    const { uidMappings = [], gidMappings = [] } = spec.linux ?? {};
+    const own = { uid: mapText(uidMappings), gid: mapText(gidMappings) };
+    return { pids, root: root ? await hold(own, '/linux') : undefined, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function makeNamespace(
+/** Makes `holder`, a launcher for nothing else, the process of a new user namespace; `writer` writes its maps. */
+export async function makeNamespace(
   port: Port,
   holder: Channel,
   writer: Player,
@@ -73,16 +88,14 @@ async function makeNamespace(
   cause: Pointer,
 ): Promise<void> {
   await new Player(port, holder).play([
-    step('parent', 'idmap-namespace', 'a user namespace for the mappings of a mount', cause, [
-      sys.unshare(CLONE_NEWUSER),
-    ]),
+    step('parent', 'idmap-namespace', 'a user namespace for mappings', cause, [sys.unshare(CLONE_NEWUSER)]),
   ]);
   const directory = slot('holder_proc');
   await writer.play([
     step(
       'parent',
       'idmap-maps',
-      'write the mappings of a mount',
+      'write the mappings',
       [`${cause}/uidMappings`, `${cause}/gidMappings`],
       [
         sys.openat(sys.AT_FDCWD, `/proc/${holder.pid}`, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, {

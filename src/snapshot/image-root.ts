@@ -46,7 +46,16 @@ const { O_DIRECTORY, O_NOFOLLOW } = openFlags('x86_64');
 /** STATX_MODE | STATX_UID | STATX_GID. */
 const ATTRIBUTES = 0x2 | 0x8 | 0x10;
 /** An image without layers stands on an empty directory. */
-const NOTHING = 'nothing';
+const NOTHING: Bytes = 'nothing';
+
+/** The layers, or the directory `nothing` of the container's own. */
+export function lowerLayers({ stack, directory }: ImageRoot): LayerStack {
+  return stack.layers.length > 0 ? stack : { directory, layers: [NOTHING] };
+}
+
+export function overlayTitle({ stack: { layers } }: ImageRoot): string {
+  return `overlay ${layers.length} ${layers.length === 1 ? 'layer' : 'layers'} of the image`;
+}
 
 /**
  * Child steps, in the container's own mount namespace, that end with the root attached over `/`. They change umask and
@@ -57,17 +66,16 @@ export function imageRoot(image: ImageRoot): RootPlan {
   const directory = slot('container_directory');
   const upper = slot('upper');
   const root = slot('root');
-  const { layers } = image.stack;
-  const stack = layers.length > 0 ? image.stack : { directory: image.directory, layers: [NOTHING as Bytes] };
-  const title = `overlay ${layers.length} ${layers.length === 1 ? 'layer' : 'layers'} of the image`;
+  const stack = lowerLayers(image);
+  const title = overlayTitle(image);
   const [id, mounting] = takesLayersOneByOne(image.kernel)
     ? ['image-overlay', mountOneByOne(image, stack, upper, root)]
     : ['image-overlay', mountByLinks(image, stack, directory, root)];
   return {
     steps: [
       step('child', 'image-changes', changesTitle(image), image.cause, [
+        sys.umask(0),
         ...changes(image, directory, upper),
-        ...(layers.length > 0 ? [] : [sys.mkdirat(directory, NOTHING, 0o755, EXISTS)]),
       ]),
       ...(image.fresh ? [rootAttributes(image, stack, upper)] : []),
       step('child', id, title, image.cause, [...mounting, sys.close(upper), sys.close(directory)]),
@@ -76,26 +84,38 @@ export function imageRoot(image: ImageRoot): RootPlan {
   };
 }
 
-function changesTitle({ kept, directory }: ImageRoot): string {
+export function changesTitle({ kept, directory }: ImageRoot): string {
   return kept
     ? `changes are kept in ${directory}/upper`
     : 'a directory for the changes, which vanish with the container';
 }
 
-function changes({ directory: path }: ImageRoot, directory: Slot, upper: Slot): Call[] {
+/** Makes and opens the directories of the changes. */
+export function changes({ directory: path, stack }: ImageRoot, directory: Slot, upper: Slot): Call[] {
   return [
-    sys.umask(0),
     sys.openat(sys.AT_FDCWD, path, DIRECTORY_OR_LINK, 0, { result: directory }),
     sys.mkdirat(directory, 'upper', 0o755, EXISTS),
     sys.mkdirat(directory, 'work', 0o700, EXISTS),
     // Readable: its attributes are set through it.
     sys.openat(directory, 'upper', O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, { result: upper }),
+    ...(stack.layers.length > 0 ? [] : [sys.mkdirat(directory, NOTHING, 0o755, EXISTS)]),
   ];
 }
 
-/** What the container sees at `/` is the upper directory itself: it looks as the layers' own does (docker's too). */
 function rootAttributes(image: ImageRoot, { directory, layers, rootOf }: LayerStack, upper: Slot): Step {
   const top = slot('top_layer');
+  return step('child', 'image-changes', "give it the owner and mode of the image's own root", image.cause, [
+    sys.openat(sys.AT_FDCWD, `${directory}/${layers.at(rootOf ?? -1) ?? ''}`, DIRECTORY, 0, { result: top }),
+    ...takeAttributes(top, upper),
+    sys.close(top),
+  ]);
+}
+
+/**
+ * What the container sees at `/` is the upper directory itself: it looks as the layers' own does (docker's too). `top` is
+ * the open root directory of the layers.
+ */
+export function takeAttributes(top: Slot, upper: Slot): Call[] {
   const [mode, uid, gid] = [
     slot('top_mode', { width: 4 }),
     slot('top_uid', { width: 4 }),
@@ -114,16 +134,15 @@ function rootAttributes(image: ImageRoot, { directory, layers, rootOf }: LayerSt
   );
   // An owner that is not mapped here shows as nobody, and cannot be given (chown(2)).
   const unmapped = { tolerate: [ERRNO.EINVAL, ERRNO.EPERM] };
-  return step('child', 'image-changes', "give it the owner and mode of the image's own root", image.cause, [
-    sys.openat(sys.AT_FDCWD, `${directory}/${layers.at(rootOf ?? -1) ?? ''}`, DIRECTORY, 0, { result: top }),
+  return [
     sys.statxFields(top, '', AT_EMPTY_PATH, ATTRIBUTES, fields),
     call('fchown', [descriptor(upper), value(uid), value(gid)], unmapped),
     call('fchmod', [descriptor(upper), value(mode)]),
-    sys.close(top),
-  ]);
+  ];
 }
 
-function options(image: ImageRoot): readonly (readonly [Bytes, Bytes?])[] {
+/** Those of the overlay, names and values. */
+export function overlayOptions(image: ImageRoot): readonly (readonly [Bytes, Bytes?])[] {
   return [
     ...(image.userNamespace
       ? [['userxattr'] as const]
@@ -143,7 +162,7 @@ function mountOneByOne(image: ImageRoot, stack: LayerStack, upper: Slot, root: S
   return [
     sys.fsopen('overlay', FSOPEN_CLOEXEC, { result: context }),
     sys.fsconfigString(context, 'source', 'overlay'),
-    ...options(image).map(([key, text]) =>
+    ...overlayOptions(image).map(([key, text]) =>
       text === undefined ? sys.fsconfigFlag(context, key) : sys.fsconfigString(context, key, text),
     ),
     sys.chdir(stack.directory),
@@ -163,7 +182,7 @@ function mountOneByOne(image: ImageRoot, stack: LayerStack, upper: Slot, root: S
 function mountByLinks(image: ImageRoot, stack: LayerStack, directory: Slot, root: Slot): Call[] {
   const links = slot('links');
   const label = image.label ?? '';
-  const texts = options(image).map(([key, text]) => (text === undefined ? key : `${key}=${text}`));
+  const texts = overlayOptions(image).map(([key, text]) => (text === undefined ? key : `${key}=${text}`));
   const data = [
     ...texts,
     `lowerdir=${linkedLayers(stack.layers.length)}`,

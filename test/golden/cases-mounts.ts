@@ -97,6 +97,20 @@ export const MOUNT_CASES: readonly GoldenCase[] = [
   { name: 'image-120-layers-5.15', purpose: 'more than a hundred layers in the one page of mount(2)', level: '5.15', options: { root: goldenImage({ level: '5.15', layers: 120 }) } },
   { name: 'image-rootless', purpose: 'for an ordinary user: attributes of the overlay are user.*', rootless: true, options: { root: goldenImage({ userNamespace: true }) } },
   { name: 'image-rootless-5.15', purpose: 'the same on 5.15', rootless: true, level: '5.15', options: { root: goldenImage({ userNamespace: true, level: '5.15' }) } },
+  { name: 'image-user-namespace', purpose: 'root with a user namespace: the launcher maps the ids of the layers and mounts, the child attaches', change: withUserNamespace, options: { root: goldenImage({ maps: '/proc/4242/ns/user' }) } },
+  { name: 'image-user-namespace-upper', purpose: 'changes are kept, one layer says what the root directory is like', change: withUserNamespace, options: { root: goldenImage({ maps: '/proc/4242/ns/user', kept: true, layers: 1, label: 'system_u:object_r:container_file_t:s0:c1,c2' }) } },
+  { name: 'image-user-namespace-6.1', purpose: 'by a mount namespace for the time being, because layers must be attached before 6.15', change: withUserNamespace, level: '6.1', options: { root: goldenImage({ maps: '/proc/4242/ns/user', level: '6.1' }) } },
+  {
+    name: 'image-user-namespace-5.15',
+    purpose: 'overlays have no id-mapped layers before 5.19',
+    change: withUserNamespace,
+    level: '5.15',
+    refused: true,
+    get options() {
+      return { root: goldenImage({ maps: '/proc/4242/ns/user', level: '5.15' }) };
+    },
+  },
+  { name: 'image-joined-user-namespace', purpose: 'a user namespace that is there: its own maps', change: withNamespace('user', '/proc/7/ns/user'), options: { root: goldenImage({ maps: '/proc/7/ns/user' }) } },
 
   { name: 'terminal', purpose: 'a terminal of the container, its master sent to the launcher', change: withProcess({ terminal: true }) },
   { name: 'terminal-size', purpose: 'a window size from the start', change: withProcess({ terminal: true, consoleSize: { height: 24, width: 80 } }) },

@@ -16,8 +16,9 @@ import { parseImageManifest } from '../../spec/image-manifest.ts';
 import { isForeignLayer, layerCompression } from '../../spec/media-types.ts';
 import type { Reference } from '../../spec/reference.ts';
 import { applyChanges } from './changes.ts';
+import { changesView } from './changes-view.ts';
 import { makeImage } from './new-image.ts';
-import { changesOf, isMountPoint } from './running.ts';
+import { changesOf, idsOf, isMountPoint } from './running.ts';
 import { storeContent } from './scratch.ts';
 import type { Shop } from './shop.ts';
 
@@ -42,12 +43,18 @@ export async function commitContainer(
   const manifest = parseImageManifest(text, owner.manifest.mediaType);
   const config = parseImageConfig(fromArray(await store.blobs.read(manifest.config, CONFIG_LIMIT)));
   const cause = `container ${record.id.slice(0, 12)}`;
+  const { directory, ...view } = changesView(
+    port,
+    `${owner.changes}/upper`,
+    idsOf(port, owner, record),
+    cause,
+  );
   const write = () =>
     storeContent(shop, layerMediaType('gzip'), (sink) =>
       writeLayer(
         port,
-        `${owner.changes}/upper`,
-        { form: 'overlay', compression: 'gzip', cause, exclude: isMountPoint },
+        directory,
+        { form: 'overlay', compression: 'gzip', cause, exclude: isMountPoint, ...view },
         sink,
       ),
     );
@@ -102,7 +109,13 @@ export async function containerChanges(
   const owner = changesOf(port, store.root, record);
   const layers = owner.layers.flatMap((chain) => store.layers.get(chain)?.path ?? []).reverse();
   const cause = `container ${record.id.slice(0, 12)}`;
-  const changes = await treeChanges(port, `${owner.changes}/upper`, layers, { cause, exclude: isMountPoint });
+  const { directory, ...view } = changesView(
+    port,
+    `${owner.changes}/upper`,
+    idsOf(port, owner, record),
+    cause,
+  );
+  const changes = await treeChanges(port, directory, layers, { cause, exclude: isMountPoint, ...view });
   // Mount points were made in /etc, which changed its time and nothing else.
   const onlyTouched = !changes.some(({ path }) => path.startsWith('/etc/'));
   return changes.filter(({ kind, path }) => !(onlyTouched && kind === 'C' && path === '/etc'));

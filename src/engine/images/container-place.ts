@@ -11,6 +11,7 @@ import type { Pin } from '../../image/store/pins.ts';
 import { removeTree } from '../../image/store/tree-removal.ts';
 import { enterOwnUserNamespace, openFileLauncher } from '../../image/user-namespace.ts';
 import type { Bytes } from '../../linux/bytes.ts';
+import type { IdMapping } from '../../linux/idmap.ts';
 import { Player } from '../../runtime/player.ts';
 import { bootId, identify, isAlive, type ProcessIdentity } from '../../runtime/state.ts';
 import { isObject } from '../../spec/check.ts';
@@ -18,6 +19,7 @@ import { type Descriptor, parseDescriptor } from '../../spec/descriptor.ts';
 import { type Digest, isDigest } from '../../spec/digest.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { parseJson, stringifyJson } from '../../spec/json.ts';
+import type { ContainerIds } from './changes-view.ts';
 
 /** What is known of a container that uses an image. */
 export interface PlaceOwner {
@@ -40,6 +42,8 @@ export interface PlaceOwner {
   readonly volumes: readonly Bytes[];
   /** RFC 3339. */
   readonly created: Bytes;
+  /** The maps of its user namespace, where its changes belong to the ids of that. */
+  readonly ids?: ContainerIds;
 }
 
 const CAUSE = 'default: the root of the container';
@@ -74,6 +78,12 @@ export function makePlace(
   port.replaceFile(`${fresh}/owner`, stringifyJson(whole), 0o600);
   disk.rename(fresh, place);
   return place;
+}
+
+/** Notes the maps of a container that is about to start. */
+export function noteIds(port: Port, place: Bytes, ids: ContainerIds): void {
+  const owner = readOwner(port, place, place.slice(place.lastIndexOf('/') + 1));
+  if (owner !== undefined) port.replaceFile(`${place}/owner`, stringifyJson({ ...owner, ids }), 0o600);
 }
 
 /** Removes it with all that the container has left there. */
@@ -164,6 +174,8 @@ function parseOwner(value: unknown, id: Bytes): PlaceOwner | undefined {
   if (typeof imageName !== 'string' || typeof changes !== 'string' || typeof created !== 'string')
     return undefined;
   if (typeof imageId !== 'string' || !isDigest(imageId)) return undefined;
+  const ids = value.ids === undefined ? undefined : parseIds(value.ids);
+  if (value.ids !== undefined && ids === undefined) return undefined;
   return {
     id,
     name: typeof name === 'string' ? name : undefined,
@@ -177,5 +189,23 @@ function parseOwner(value: unknown, id: Bytes): PlaceOwner | undefined {
     changes,
     volumes: volumes.filter((each): each is Bytes => typeof each === 'string'),
     created,
+    ...(ids === undefined ? {} : { ids }),
   };
+}
+
+function parseIds(value: unknown): ContainerIds | undefined {
+  if (!isObject(value)) return undefined;
+  const [uids, gids] = [parseMap(value.uids), parseMap(value.gids)];
+  return uids === undefined || gids === undefined ? undefined : { uids, gids };
+}
+
+function parseMap(value: unknown): IdMapping[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const lines = (value as unknown[]).flatMap((line): IdMapping[] => {
+    if (!isObject(line)) return [];
+    const { containerId, hostId, size } = line;
+    if (typeof containerId !== 'number' || typeof hostId !== 'number' || typeof size !== 'number') return [];
+    return [{ containerId, hostId, size }];
+  });
+  return lines.length === value.length ? lines : undefined;
 }

@@ -5,12 +5,13 @@ import { parseMountinfo } from '../../linux/mountinfo.ts';
 import { isBelow } from '../../snapshot/mount-table.ts';
 import { CaissonError } from '../../spec/error.ts';
 
-const CALLS: readonly (string | undefined)[] = ['fsconfig', 'mount', 'fsmount'];
+const CALLS: readonly (string | undefined)[] = ['fsconfig', 'mount', 'fsmount', 'mount_setattr'];
 
 /** A failed mount of the root with the file system that is the reason; other errors as they are. */
 export function explainOverlay(port: Pick<Port, 'readFile'>, error: unknown, directory: Bytes): unknown {
   if (!(error instanceof CaissonError) || !CALLS.includes(error.syscall)) return error;
   if (!/^overlay [0-9]+ layers? of the image/.test(error.message)) return error;
+  const where = `${directory} is on ${fileSystemOf(port, directory)}`;
   const { code, errno, syscall, provenance, sources, details, exitCode } = error;
   return new CaissonError(error.message, {
     code,
@@ -18,14 +19,24 @@ export function explainOverlay(port: Pick<Port, 'readFile'>, error: unknown, dir
     ...(syscall === undefined ? {} : { syscall }),
     provenance,
     sources,
-    details: [
-      ...details,
-      `${directory} is on ${fileSystemOf(port, directory)}; the changes of a container need a file system with`,
-      'extended attributes and device nodes, such as ext4, xfs, btrfs or tmpfs: choose one with --data-root',
-    ],
+    details: [...details, ...(syscall === 'mount_setattr' ? noMappedIds(where) : noOverlay(where))],
     exitCode,
     cause: error,
   });
+}
+
+function noOverlay(where: Bytes): Bytes[] {
+  return [
+    `${where}; the changes of a container need a file system with`,
+    'extended attributes and device nodes, such as ext4, xfs, btrfs or tmpfs: choose one with --data-root',
+  ];
+}
+
+function noMappedIds(where: Bytes): Bytes[] {
+  return [
+    `${where}; a user namespace of root needs a file system whose mounts can map ids,`,
+    'such as ext4, xfs, btrfs, or tmpfs from Linux 6.3 on: choose one with --data-root, or run it without --userns',
+  ];
 }
 
 /** The type of the file system that a host path is on. */

@@ -14,13 +14,15 @@ import { inUserNamespace } from '../../runtime/state.ts';
 import { imageRoot } from '../../snapshot/image-root.ts';
 import { imageView } from '../../snapshot/image-view.ts';
 import type { LayerStack } from '../../snapshot/layer-stack.ts';
+import { mappedRoot } from '../../snapshot/mapped-root.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { NamedPlatform } from '../../spec/platform-match.ts';
 import { canonical, familiar, parseReference } from '../../spec/reference.ts';
-import type { Spec } from '../../spec/runtime-spec.ts';
+import type { LinuxIDMapping, Spec } from '../../spec/runtime-spec.ts';
 import type { ImageUse, OpenedImage, OpenImage } from '../opened-image.ts';
 import { readUsers } from '../user-database.ts';
-import { makePlace, removePlace } from './container-place.ts';
+import type { ContainerIds } from './changes-view.ts';
+import { makePlace, noteIds, removePlace } from './container-place.ts';
 import { explainOverlay } from './overlay-place.ts';
 import { checkRunnable, explainForeignImage } from './platform.ts';
 import { pullImage } from './pull.ts';
@@ -114,7 +116,9 @@ async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): P
       config: runConfig,
       rootfs: `${place}/merged`,
       users,
-      root: (spec) => rootOf(port, spec, { stack, place, upper: use.upper, cause: `image ${options.image}` }),
+      needsIdMap: (spec) => isMapped(port, spec),
+      root: (spec, mapper) =>
+        rootOf(port, spec, { stack, place, upper: use.upper, cause: `image ${options.image}`, mapper }),
       view: async (player) => (layers.length === 0 ? undefined : await viewOf(player, port, stack, place)),
       explain: (error) =>
         explainOverlay(port, explainForeignImage(port, error, image, shop.host), use.upper ?? place),
@@ -210,12 +214,23 @@ interface RootWish {
   readonly place: Bytes;
   readonly upper: Bytes | undefined;
   readonly cause: string;
+  /** A process in a user namespace with the container's maps. */
+  readonly mapper: number | undefined;
+}
+
+/** Whether root starts it in a new user namespace: the files of the layers then have other owners. */
+function isMapped(port: Port, spec: Spec): boolean {
+  return port.uid === 0 && ownUserNamespace(spec)?.path === undefined && ownUserNamespace(spec) !== undefined;
+}
+
+function ownUserNamespace(spec: Spec) {
+  return (spec.linux?.namespaces ?? []).find(({ type }) => type === 'user');
 }
 
 function rootOf(
   port: Port,
   spec: Spec,
-  { stack, place, upper, cause }: RootWish,
+  { stack, place, upper, cause, mapper }: RootWish,
 ): ReturnType<OpenedImage['root']> {
   const namespaces = spec.linux?.namespaces ?? [];
   if (!namespaces.some(({ type }) => type === 'mount')) {
@@ -224,35 +239,52 @@ function rootOf(
       provenance: ['/linux/namespaces'],
     });
   }
-  const own = namespaces.some(({ type }) => type === 'user');
-  if (own) refuseOtherMap(port, spec);
+  const own = ownUserNamespace(spec);
+  if (own !== undefined) refuseOtherMap(port, spec);
   const directory = upper ?? place;
   if (upper !== undefined) port.makeDirectory(upper);
   const label = spec.linux?.mountLabel ?? '';
-  return ({ kernel, initialUserNamespace }: HostFacts) =>
-    imageRoot({
+  const mapped = port.uid === 0 && own !== undefined;
+  if (mapped && own.path === undefined) noteIds(port, place, idsOfSpec(spec));
+  return ({ kernel, initialUserNamespace }: HostFacts) => {
+    const image = {
       stack,
       directory,
       fresh: port.stat(`${directory}/upper`) === undefined,
       kept: upper !== undefined,
       kernel,
-      userNamespace: own || !initialUserNamespace,
+      userNamespace: (own !== undefined && !mapped) || !initialUserNamespace,
       label,
       cause: upper === undefined ? cause : `--upper ${upper}`,
-    });
+    };
+    if (!mapped) return imageRoot(image);
+    return mappedRoot(image, own.path ?? `/proc/${mapper ?? port.pid}/ns/user`);
+  };
 }
 
-/** The files of the layers belong to the ids that they were unpacked with: the user, and subordinate ids after that. */
+function idsOfSpec({ linux: { uidMappings = [], gidMappings = [] } = {} }: Spec): ContainerIds {
+  const lines = (mappings: readonly LinuxIDMapping[]) =>
+    mappings.map(({ containerID, hostID, size }) => ({ containerId: containerID, hostId: hostID, size }));
+  return { uids: lines(uidMappings), gids: lines(gidMappings) };
+}
+
+/**
+ * The files of a user's layers belong to the ids that they were unpacked with: the user, and subordinate ids after that.
+ * Only root of the first user namespace may map those of a mount (mount_setattr(2)).
+ */
 function refuseOtherMap(port: Port, spec: Spec): void {
   const [first] = spec.linux?.uidMappings ?? [];
-  if (port.uid !== 0 && (first === undefined || (first.containerID === 0 && first.hostID === port.uid)))
-    return;
-  const who = port.uid === 0 ? 'a user namespace for a container of root' : 'another map of ids';
+  const provenance = ['/linux/uidMappings'];
+  if (port.uid === 0) {
+    if (!inUserNamespace(port)) return;
+    throw new CaissonError('root of a user namespace cannot map the ids of an image for another one', {
+      code: 'EUNSUPPORTED',
+      provenance,
+    });
+  }
+  if (first === undefined || (first.containerID === 0 && first.hostID === port.uid)) return;
   throw new CaissonError(
-    `${who} comes with id-mapped layers of images, not there yet: the image's files have other owners there`,
-    {
-      code: 'ELATER',
-      provenance: ['/linux/uidMappings'],
-    },
+    "another map of ids comes with layers of that map, not there yet: the image's files have other owners there",
+    { code: 'ELATER', provenance },
   );
 }

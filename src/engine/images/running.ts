@@ -1,9 +1,11 @@
 // Containers as commands about their files see them: an attached one, while its command runs.
 import type { Port } from '../../host/port.ts';
 import type { Bytes } from '../../linux/bytes.ts';
+import { parseIdMap } from '../../linux/idmap.ts';
 import { type ContainerRecord, identify, type ProcessIdentity } from '../../runtime/state.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { findContainer } from '../cgroup-target.ts';
+import type { ContainerIds } from './changes-view.ts';
 import { type PlaceOwner, placesInUse } from './container-place.ts';
 
 /** The record of the container with that id, the beginning of one, or name. Throws CaissonError `ENOTFOUND`. */
@@ -30,6 +32,20 @@ export function changesOf(port: Port, root: Bytes, { id }: ContainerRecord): Pla
       exitCode: 1,
     },
   );
+}
+
+/**
+ * The maps of root's container in a user namespace, whose changes belong to other ids than the container sees; undefined
+ * for one without, and for a user's, which sees the ids that the user's layers have. Throws CaissonError `ENOTRUNNING`.
+ */
+export function idsOf(port: Port, { ids }: PlaceOwner, record: ContainerRecord): ContainerIds | undefined {
+  if (ids !== undefined || port.uid !== 0) return ids;
+  // One that joined a user namespace: its maps are nowhere but with its processes.
+  const { pid } = firstProcess(port, record);
+  const [uids, gids] = ['uid_map', 'gid_map'].map((name) => port.readFile(`/proc/${pid}/${name}`));
+  if (uids === undefined || gids === undefined || uids === port.readFile('/proc/self/uid_map'))
+    return undefined;
+  return { uids: parseIdMap(uids), gids: parseIdMap(gids) };
 }
 
 /** The container's first process: the one child of its launcher. Throws CaissonError `ENOTRUNNING`. */

@@ -36,6 +36,8 @@ export interface ApplyOptions {
   readonly ratioFrom?: number;
   readonly memberLimit?: number;
   readonly nameLimit?: number;
+  /** Opens the launcher that makes the files; default: one with the caller's ids. */
+  readonly launcher?: () => Promise<FileLauncher>;
 }
 
 export interface AppliedLayer {
@@ -75,7 +77,7 @@ export async function applyLayer(
   options: ApplyOptions,
 ): Promise<AppliedLayer> {
   const { createHash } = await import('node:crypto');
-  const launcher = await openFileLauncher(port, options.cause);
+  const launcher = await (options.launcher?.() ?? openFileLauncher(port, options.cause));
   try {
     const conversation = new Conversation(launcher.channel, options.cause, options.check);
     const hash = createHash('sha256');

@@ -3,7 +3,7 @@ import type { Port } from '../../host/port.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Pointer } from '../../spec/error.ts';
 import { openTarget } from '../extract-target.ts';
-import { openFileLauncher } from '../user-namespace.ts';
+import { type FileLauncher, openFileLauncher } from '../user-namespace.ts';
 import { isOpaque, isWhiteoutFile } from './archive.ts';
 import { Conversation } from './conversation.ts';
 import { TreeCalls } from './tree-calls.ts';
@@ -20,6 +20,8 @@ export interface Change {
 export interface ChangesOptions {
   readonly cause: Pointer;
   readonly exclude?: (path: Bytes) => boolean;
+  /** Opens the launcher that reads the files; default: one with the caller's ids. */
+  readonly launcher?: () => Promise<FileLauncher>;
 }
 
 /**
@@ -30,9 +32,9 @@ export async function treeChanges(
   port: Port,
   upper: Bytes,
   lowers: readonly Bytes[],
-  { cause, exclude }: ChangesOptions,
+  { cause, exclude, launcher: open }: ChangesOptions,
 ): Promise<Change[]> {
-  const launcher = await openFileLauncher(port, cause);
+  const launcher = await (open?.() ?? openFileLauncher(port, cause));
   try {
     const conversation = new Conversation(launcher.channel, cause);
     const readerOf = async (path: Bytes): Promise<TreeReader> => {

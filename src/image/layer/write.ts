@@ -4,7 +4,7 @@ import type { Bytes } from '../../linux/bytes.ts';
 import { type Digest, digestOf } from '../../spec/digest.ts';
 import type { Pointer } from '../../spec/error.ts';
 import { openTarget } from '../extract-target.ts';
-import { openFileLauncher } from '../user-namespace.ts';
+import { type FileLauncher, openFileLauncher } from '../user-namespace.ts';
 import { type ArchiveOptions, TreeArchive } from './archive.ts';
 import { type CompressOptions, compress, inPieces, layerMediaType } from './compress.ts';
 import { Conversation } from './conversation.ts';
@@ -15,6 +15,8 @@ export interface WriteOptions extends ArchiveOptions, CompressOptions {
   readonly cause: Pointer;
   /** Called before each batch; may throw to end the work (signals). */
   readonly check?: () => void | Promise<void>;
+  /** Opens the launcher that reads the files; default: one with the caller's ids. */
+  readonly launcher?: () => Promise<FileLauncher>;
 }
 
 export interface WrittenLayer {
@@ -43,7 +45,7 @@ export async function writeLayer(
   sink: (chunk: Uint8Array) => void | Promise<void>,
 ): Promise<WrittenLayer> {
   const { createHash } = await import('node:crypto');
-  const launcher = await openFileLauncher(port, options.cause);
+  const launcher = await (options.launcher?.() ?? openFileLauncher(port, options.cause));
   try {
     const conversation = new Conversation(launcher.channel, options.cause, options.check);
     const calls = new TreeCalls(port.arch);

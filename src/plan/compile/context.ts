@@ -26,6 +26,10 @@ export interface CgroupPlan {
 
 /** How the root comes about (src/snapshot): child steps that end with an attached mount behind `root`. */
 export interface RootPlan {
+  /** Steps of the launcher before the fork, for what the child of a user namespace may not do. */
+  readonly before?: readonly Step[];
+  /** Steps of the launcher after the fork, which let go what the child has inherited. */
+  readonly after?: readonly Step[];
   readonly steps: readonly Step[];
   readonly root: Slot;
 }

@@ -1,0 +1,217 @@
+// Images in user namespaces: files show the container's ids inside and the mapped ones on the host; diff, commit, export.
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { lstatSync, readdirSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { listing, treeProgram } from '../layers/harness.ts';
+import { CALLERS } from './callers.ts';
+import { busyboxLayer, layer, oldArchive } from './image.ts';
+import { World } from './world.ts';
+
+const skip = CALLERS[0]?.skip ?? false;
+const world = skip === false ? new World(CALLERS[0]?.caller) : undefined;
+
+/** VFS_CAP_REVISION_2, effective, cap_net_raw (capabilities(7)). */
+const CAPABILITY = '\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0';
+const SEED = layer(
+  ['etc/keep', 'keep\n'],
+  ['etc/change', 'old\n'],
+  [{ name: 'srv/', type: '5', mode: 0o751, uid: 1000, gid: 1001 }],
+  [{ name: 'srv/file', uid: 1000, gid: 1001 }, 'from the image\n'],
+  ['opt/dir/file', 'x\n'],
+  [{ name: 'null', type: '3', mode: 0o666, device: [1, 3] }],
+  [{ name: 'far', uid: 70_000, gid: 70_000 }, 'far\n'],
+);
+const MAP = ['--uidmap', '0:700000:65536'];
+
+if (world !== undefined) {
+  after(() => {
+    world.close();
+  });
+  const many = Array.from({ length: 30 }, (_, at) => layer([`many/${at}`, `${at}\n`]));
+  const base = busyboxLayer(world.directory);
+  const archive = oldArchive(
+    { name: 'base:1', layers: [base, SEED] },
+    { name: 'many:1', layers: [base, ...many] },
+    { name: 'nothing:1', layers: [], config: { Cmd: ['/none'] } },
+    { name: 'root:1', layers: [base, layer([{ name: './', type: '5', mode: 0o551, uid: 12, gid: 13 }])] },
+  );
+  world.output(['load', '-q', '-i', world.file('images.tar', archive)]);
+}
+
+/** A test with the world that there is. */
+function inWorld(name: string, body: (world: World) => void | Promise<void>): void {
+  test(name, { skip }, async () => {
+    if (world !== undefined) await body(world);
+  });
+}
+
+/** Owner of a file on the host. */
+function ownerOf(path: string): string {
+  const { uid, gid } = lstatSync(path);
+  return `${uid}:${gid}`;
+}
+
+inWorld('ids of the container inside, the mapped ones on the host', (world) => {
+  const upper = world.harness.makeDirectory('upper');
+  const script = [
+    'cat /proc/self/uid_map | tr -s " "; id -u; stat -c "%u:%g %a %n" / /srv /srv/file /far',
+    'echo more >> /srv/file; echo new > /etc/new; chown 7:8 /etc/new; mkdir /made; rm /etc/change; cat /srv/file',
+    'cat /null 2>&1; mknod /device c 1 3 2>&1 || true',
+  ].join('\n');
+  const run = world.call(['run', '--upper', upper, ...MAP, 'base:1', 'sh', '-c', script]);
+  assert.equal(run.code, 0, run.stderr);
+  assert.deepEqual(run.stdout.split('\n').slice(0, 7), [
+    ' 0 700000 65536',
+    '0',
+    '0:0 755 /',
+    '1000:1001 751 /srv',
+    '1000:1001 644 /srv/file',
+    '65534:65534 644 /far',
+    'from the image',
+  ]);
+  assert.match(run.stdout, /\/null': Permission denied/, 'device nodes of the image do not open');
+  assert.match(run.stdout, /\/device: Operation not permitted/);
+  const changed = `${upper}/upper`;
+  assert.equal(ownerOf(changed), '700000:700000');
+  assert.equal(ownerOf(`${changed}/srv/file`), '701000:701001');
+  assert.equal(ownerOf(`${changed}/etc/new`), '700007:700008');
+  assert.equal(ownerOf(`${changed}/made`), '700000:700000');
+  const again = [
+    'run',
+    '--upper',
+    upper,
+    ...MAP,
+    'base:1',
+    'sh',
+    '-c',
+    'cat /srv/file; stat -c %u /etc/new /made',
+  ];
+  assert.equal(world.output(again), 'from the image\nmore\n7\n0');
+  assert.equal(
+    world.output(['run', 'base:1', 'cat', '/srv/file']),
+    'from the image',
+    'the layer is as it was',
+  );
+});
+
+inWorld('two maps at once share the layers', (world) => {
+  const stat = ['base:1', 'stat', '-c', '%u:%g', '/srv/file'];
+  for (const at of [800_000, 900_000])
+    assert.equal(world.output(['run', '--uidmap', `0:${at}:65536`, ...stat]), '1000:1001');
+  const pieces = ['--uidmap', '0:5000:1', '--uidmap', '1:100000:65535', '--gidmap', '0:6000:65536'];
+  assert.equal(world.output(['run', ...pieces, ...stat]), '1000:1001');
+  assert.equal(world.output(['run', '--uidmap', '0:700000:10', ...stat]), '65534:65534');
+});
+
+inWorld('many layers, none, and a root directory of its own', (world) => {
+  assert.equal(world.output(['run', ...MAP, 'many:1', 'sh', '-c', 'ls /many | wc -l']), '30');
+  assert.equal(world.call(['run', ...MAP, 'nothing:1']).code, 127);
+  assert.equal(world.output(['run', ...MAP, 'root:1', 'stat', '-c', '%u:%g %a', '/']), '12:13 551');
+});
+
+inWorld('volumes of a read-only root, a bind and a user who is not root', (world) => {
+  const directory = world.harness.makeDirectory('bound');
+  const flags = [
+    '--read-only',
+    '-v',
+    `${directory}:/bound:ro`,
+    '-u',
+    '1000:1001',
+    '--tmpfs',
+    '/tmp:mode=1777',
+  ];
+  const script = 'id -u; cat /srv/file; touch /x 2>/dev/null || echo read-only; touch /tmp/x && ls -d /bound';
+  assert.equal(
+    world.output(['run', ...flags, ...MAP, 'base:1', 'sh', '-c', script]),
+    '1000\nfrom the image\nread-only\n/bound',
+  );
+});
+
+const CHANGES = [
+  'echo new > /etc/new; chown 1000:1001 /etc/new; chmod 4755 /etc/new; echo new > /etc/change; rm /etc/keep',
+  'rm -r /opt/dir; mkdir /opt/dir; echo other > /opt/dir/other; chown 5 /srv; mkdir /made; ln -s x /made/link',
+  'echo ready; sleep 100',
+].join('\n');
+
+inWorld('diff, commit and export have the ids that the container sees', async (world) => {
+  const started = world.start(['run', '--name', 'mapped', ...MAP, 'base:1', 'sh', '-c', CHANGES]);
+  await started.untilPrinted('ready');
+  assert.deepEqual(world.output(['diff', 'mapped']).split('\n'), [
+    'C /etc',
+    'C /etc/change',
+    'D /etc/keep',
+    'A /etc/new',
+    'A /made',
+    'A /made/link',
+    'C /opt',
+    'C /opt/dir',
+    'A /opt/dir/other',
+    'C /srv',
+  ]);
+  // A file capability that root of the container has given, as the kernel keeps it: with the root's id on the host.
+  const [place = ''] = readdirSync(`${world.dataRoot}/containers`);
+  const file = `${world.dataRoot}/containers/${place}/upper/etc/new`;
+  assert.equal(ownerOf(file), '701000:701001');
+  execFileSync(treeProgram(), ['--set', file, 'security.capability', namespaced(700_000)]);
+  execFileSync(treeProgram(), ['--set', file, 'system.posix_acl_access', accessList(700_042)]);
+  world.output(['commit', 'mapped', 'committed:1']);
+  const listed = spawnSync('tar', ['-tv', '--numeric-owner'], {
+    input: world.bytes(['export', 'mapped']),
+    encoding: 'utf8',
+  });
+  assert.match(listed.stdout.split('\n').find((line) => line.endsWith(' etc/new')) ?? '', / 1000\/1001 +4 /);
+  started.kill('SIGKILL');
+  await started.end();
+  world.output(['system', 'repair']);
+  world.harness.lookAgain();
+  const stat = 'stat -c "%u:%g %a" /etc/new /srv /made /opt/dir/other; ls /etc/keep /opt/dir 2>/dev/null';
+  const expected = '1000:1001 4755\n5:1001 751\n0:0 755\n0:0 644\n/opt/dir:\nother';
+  for (const flags of [[], MAP, ['--uidmap', '0:800000:65536']])
+    assert.equal(world.call(['run', ...flags, 'committed:1', 'sh', '-c', stat]).stdout.trim(), expected);
+  const layers = readdirSync(`${world.dataRoot}/layers`).map(
+    (name) => `${world.dataRoot}/layers/${name}/tree`,
+  );
+  const committed = layers.find((path) => readdirSync(path).includes('made')) ?? '';
+  const line = listing(committed).find((each) => each.includes('etc/new ')) ?? '';
+  assert.match(line, new RegExp(`security.capability=${hex(CAPABILITY)}`));
+  assert.match(line, new RegExp(`system.posix_acl_access=${accessList(42)}`));
+});
+
+function hex(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('hex');
+}
+
+/** VFS_CAP_REVISION_3: the same for the root of one user namespace. */
+function namespaced(root: number): string {
+  const bytes = Buffer.concat([Buffer.from(CAPABILITY, 'latin1'), Buffer.alloc(4)]);
+  bytes.writeUInt8(3, 3);
+  bytes.writeUInt32LE(root, 20);
+  return bytes.toString('hex');
+}
+
+inWorld('the plan says what the launcher does, and starts nothing', (world) => {
+  const plan = world.output(['plan', ...MAP, 'base:1']);
+  assert.match(plan, /open a user namespace of the ids of the container/);
+  assert.match(plan, /overlay 2 layers of the image, their ids mapped/);
+  world.assertNoPlaces();
+});
+
+/** An access list that lets one more user read (struct posix_acl_xattr_header and its entries). */
+function accessList(uid: number): string {
+  const entries: readonly (readonly [tag: number, permissions: number, id: number])[] = [
+    [1, 7, 0xffffffff],
+    [2, 4, uid],
+    [4, 5, 0xffffffff],
+    [0x10, 5, 0xffffffff],
+    [0x20, 5, 0xffffffff],
+  ];
+  const bytes = Buffer.alloc(4 + entries.length * 8);
+  bytes.writeUInt32LE(2, 0);
+  entries.forEach(([tag, permissions, id], index) => {
+    bytes.writeUInt16LE(tag, 4 + index * 8);
+    bytes.writeUInt16LE(permissions, 6 + index * 8);
+    bytes.writeUInt32LE(id, 8 + index * 8);
+  });
+  return bytes.toString('hex');
+}
