@@ -12,7 +12,17 @@ const RUN_PACKAGES = [
 
 /** What the tests need beside that: observers, peers, other kernels, and what builds other programs. */
 const TEST_PACKAGES = [
-  ...['strace', 'busybox-static', 'libcap2-bin', 'util-linux', 'git', 'ca-certificates', 'procps'],
+  ...[
+    'strace',
+    'busybox-static',
+    'libcap2-bin',
+    'util-linux',
+    'git',
+    'ca-certificates',
+    'procps',
+    'bzip2',
+    'zstd',
+  ],
   ...['bubblewrap', 'runc', 'crun'],
   ...['user-mode-linux', 'kmod'],
   ...['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross', 'linux-libc-dev-armhf-cross'],

@@ -223,11 +223,12 @@ RUN ls /run /ctx /d /c 2>&1 | sort; cat /file /own 2>&1 | wc -c`;
   test(`ADD: archives are unpacked, other files copied (${who})`, () => {
     const context = site.context({
       'plain.txt': 'p\n',
-      Dockerfile: 'FROM bb\nADD a.tar a.tgz plain.txt b.gz /x/\nADD --unpack=false a.tar /raw',
+      Dockerfile:
+        'FROM bb\nADD a.tar a.tgz a.txz a.tbz a.tzst plain.txt b.gz b.xz /x/\nADD --unpack=false a.tar /raw',
     });
     spawnSync('sh', [
       '-c',
-      `cd ${context} && mkdir s && echo in > s/f && ln s/f s/hard && ln -s /etc/passwd s/link && tar cf a.tar -C s f hard link && mkdir t && echo t > t/g && tar czf a.tgz -C t g && echo gz | gzip > b.gz && chmod 644 a.tar a.tgz b.gz`,
+      `cd ${context} && mkdir s && echo in > s/f && ln s/f s/hard && ln -s /etc/passwd s/link && tar cf a.tar -C s f hard link && mkdir t && echo t > t/g && tar czf a.tgz -C t g && for n in x b z; do echo $n > t/$n; done && tar cJf a.txz -C t x && tar cjf a.tbz -C t b && tar c --zstd -f a.tzst -C t z && echo gz | gzip > b.gz && echo xz | xz > b.xz && chmod 644 a.* b.gz b.xz`,
     ]);
     assert.equal(site.call(['build', '-q', '-t', 'shown', context]).code, 0);
     const shown = site.output([
@@ -237,9 +238,12 @@ RUN ls /run /ctx /d /c 2>&1 | sort; cat /file /own 2>&1 | wc -c`;
       'shown',
       'sh',
       '-c',
-      'cd /x; ls; cat f g; readlink link; stat -c %h f; tar tf /raw',
+      'cd /x; ls; cat f g x b z; readlink link; stat -c %h f; tar tf /raw',
     ]);
-    assert.equal(shown, 'b.gz\nf\ng\nhard\nlink\nplain.txt\nin\nt\n/etc/passwd\n2\nf\nhard\nlink');
+    assert.equal(
+      shown,
+      'b\nb.gz\nb.xz\nf\ng\nhard\nlink\nplain.txt\nx\nz\nin\nt\nx\nb\nz\n/etc/passwd\n2\nf\nhard\nlink',
+    );
   });
 
   test(`a command that fails: place, line, last output, exit code (${who})`, () => {

@@ -108,12 +108,14 @@ test('a Dockerfile or an archive from standard input', { skip }, () => {
   piped("printf 'FROM bb\\nRUN echo in > /in' | BUILD -t in1 -");
   assert.equal(site.output(['run', '--rm', '-q', 'in1', 'cat', '/in']), 'in');
   piped(`tar c -C ${context} . | BUILD -t in2 -`);
+  piped(`tar cJ -C ${context} . | BUILD -t in5 -`);
   piped(`tar cz -C ${context} . | BUILD -t in3 -f sub/Other -`);
   piped(`printf 'FROM bb\\nCOPY f /g' | BUILD -t in4 -f - ${context}`);
   for (const [name, path] of [
     ['in2', '/f'],
     ['in3', '/other'],
     ['in4', '/g'],
+    ['in5', '/f'],
   ] as const)
     assert.equal(site.output(['run', '--rm', '-q', name, 'cat', path]), 'from an archive');
 });

@@ -1,18 +1,16 @@
 // Archives that ADD unpacks: recognised by their content, unpacked by the layer extractor into a directory of their own.
-import type { Port } from '../../host/port.ts';
 import { compressionOf } from '../../image/compression.ts';
 import { applyLayer } from '../../image/layer/apply.ts';
 import { decompress } from '../../image/layer/decompress.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
-import { OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from '../../spec/media-types.ts';
+import { OCI_LAYER } from '../../spec/media-types.ts';
 import { filePieces } from '../tree/content.ts';
 import type { TreeEntry } from '../tree/entry.ts';
 import type { TreeWorker } from '../tree/worker.ts';
+import type { BuildEnvironment } from './environment.ts';
 
 const HEADER = 512;
-
-const MEDIA_TYPES: Readonly<Record<string, string>> = { gzip: OCI_LAYER_GZIP, zstd: OCI_LAYER_ZSTD };
 
 /** Enough to see what a file is. */
 async function beginningOf(worker: TreeWorker, directory: number, entry: TreeEntry): Promise<Uint8Array> {
@@ -20,40 +18,39 @@ async function beginningOf(worker: TreeWorker, directory: number, entry: TreeEnt
   return new Uint8Array(0);
 }
 
-/**
- * Whether a file is a tar archive, compressed or not. Throws CaissonError `EARCHIVE` for a compression that is not known
- * here: nobody could say what is inside.
- */
-export async function isArchive(worker: TreeWorker, directory: number, entry: TreeEntry): Promise<boolean> {
-  const beginning = await beginningOf(worker, directory, entry);
-  const compression = compressionOf(beginning);
-  if (compression === undefined) return isTarHeader(beginning);
-  const mediaType = MEDIA_TYPES[compression.name];
-  if (mediaType === undefined)
-    throw new CaissonError(`${entry.path} is a ${compression.name} file, and ADD unpacks gzip and zstd`, {
-      code: 'EARCHIVE',
-      details: [`unpack it before the build (${compression.program}), or use COPY or ADD --unpack=false`],
-    });
-  return isTarHeader(await unpackedBeginning(worker, directory, entry, mediaType));
+/** What is behind the compression. */
+function plainPieces(
+  { decompress: byProgram }: Pick<BuildEnvironment, 'decompress'>,
+  pieces: AsyncIterable<Uint8Array>,
+  compression: ReturnType<typeof compressionOf>,
+): AsyncIterable<Uint8Array> {
+  if (compression === undefined) return pieces;
+  return compression.name === 'gzip' || compression.name === 'zstd'
+    ? decompress(pieces, OCI_LAYER)
+    : byProgram(compression.name, pieces);
 }
 
-async function unpackedBeginning(
+/** Whether a file is a tar archive, compressed or not. Throws CaissonError `ENOTFOUND` where nobody can look into it. */
+export async function isArchive(
+  environment: Pick<BuildEnvironment, 'decompress'>,
   worker: TreeWorker,
   directory: number,
   entry: TreeEntry,
-  mediaType: string,
-): Promise<Uint8Array> {
-  let beginning = new Uint8Array(0);
+): Promise<boolean> {
+  let beginning = await beginningOf(worker, directory, entry);
+  const compression = compressionOf(beginning);
+  if (compression === undefined) return isTarHeader(beginning);
+  beginning = new Uint8Array(0);
   try {
-    for await (const piece of decompress(filePieces(worker, directory, entry), mediaType)) {
+    for await (const piece of plainPieces(environment, filePieces(worker, directory, entry), compression)) {
       beginning = Uint8Array.from([...beginning, ...piece.subarray(0, HEADER)]);
       if (beginning.length >= HEADER) break;
     }
   } catch (error) {
     // Something that only begins like a compressed file is no archive.
-    if (!(error instanceof CaissonError)) throw error;
+    if (!(error instanceof CaissonError && error.code === 'EARCHIVE')) throw error;
   }
-  return beginning.subarray(0, HEADER);
+  return isTarHeader(beginning.subarray(0, HEADER));
 }
 
 /** The checksum of the header is right (tar(5)): the sum of its bytes, with blanks in place of itself. */
@@ -68,14 +65,32 @@ export function isTarHeader(header: Uint8Array): boolean {
 
 /** Unpacks into `target`, an empty directory. Throws CaissonError `EARCHIVE`. */
 export async function unpackArchive(
-  port: Port,
+  environment: Pick<BuildEnvironment, 'decompress' | 'port'>,
   worker: TreeWorker,
   directory: number,
   entry: TreeEntry,
   target: Bytes,
 ): Promise<void> {
   const compression = compressionOf(await beginningOf(worker, directory, entry));
-  const mediaType = (compression && MEDIA_TYPES[compression.name]) ?? OCI_LAYER;
-  const cause = `ADD ${entry.path}`;
-  await applyLayer(port, filePieces(worker, directory, entry), mediaType, target, { cause, form: 'merged' });
+  await applyPlain(
+    environment,
+    filePieces(worker, directory, entry),
+    compression,
+    target,
+    `ADD ${entry.path}`,
+  );
+}
+
+/** Unpacks an archive whose compression is known. */
+export async function applyPlain(
+  environment: Pick<BuildEnvironment, 'decompress' | 'port'>,
+  pieces: AsyncIterable<Uint8Array>,
+  compression: ReturnType<typeof compressionOf>,
+  target: Bytes,
+  cause: Bytes,
+): Promise<void> {
+  const byNode = compression?.name === 'gzip' || compression?.name === 'zstd';
+  // Bombs are measured by what is compressed, which unpacking has to see.
+  const content = byNode ? pieces : plainPieces(environment, pieces, compression);
+  await applyLayer(environment.port, content, OCI_LAYER, target, { cause, form: 'merged' });
 }

@@ -61,9 +61,9 @@ async function unpackedOf(
   if (!wanted || !operation.add || selected?.kind !== 'file' || more !== undefined) return ready;
   const [entry] = selected.entries;
   if (entry?.type !== 'file') return ready;
-  if (!(await isArchive(worker, selected.directory, entry))) return ready;
+  if (!(await isArchive(environment, worker, selected.directory, entry))) return ready;
   const room = environment.session.room('archive');
-  await unpackArchive(environment.port, worker, selected.directory, entry, room);
+  await unpackArchive(environment, worker, selected.directory, entry, room);
   return await unpackedSource(worker, ready.source, room);
 }
 

@@ -97,6 +97,8 @@ export interface BuildEnvironment {
     url: string,
     options: { readonly keepGitDirectory: boolean; readonly checksum: string },
   ): Promise<Cloned>;
+  /** Content behind a compression that Node does not have (compressionOf gives its name). Throws CaissonError. */
+  decompress(name: string, content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
   /** Waits until one of the machine's processors is free for work. */
   slot<T>(work: () => Promise<T>): Promise<T>;
 }

@@ -27,6 +27,7 @@ import type { Shop } from '../images/shop.ts';
 import { baseImage } from './base-image.ts';
 import type { CachePlace } from './cache-flag.ts';
 import { buildInput } from './context.ts';
+import { decompressor } from './decompress.ts';
 import { fileFetcher } from './fetch.ts';
 import { repositoryCloner } from './git.ts';
 import { stageOnHost } from './host-base.ts';
@@ -82,7 +83,8 @@ export async function build(
   const worker = await TreeWorker.open(port, 'the build');
   try {
     const clone = repositoryCloner(port, session);
-    const input = await buildInput({ port, session, worker, clone }, request);
+    const decompress = decompressor(port);
+    const input = await buildInput({ port, session, worker, clone, decompress }, request);
     const plan = planOf(shop, request, input, progress);
     checkTarget(plan, request);
     const environment: BuildEnvironment = {
@@ -114,6 +116,7 @@ export async function build(
       blob: (descriptor) => store.blobs.stream(descriptor),
       fetch: fileFetcher(disk, session),
       clone,
+      decompress,
       slot: slots(parallelism(port)),
     };
     const builder = new Builder(environment, plan, worker);

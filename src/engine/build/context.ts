@@ -1,7 +1,7 @@
 // The context of a build and its Dockerfile: a directory, standard input, an archive, a repository, an address.
 import type { Session } from '../../build/cache/session.ts';
-import { isTarHeader } from '../../build/execute/archive.ts';
-import type { BuildContext } from '../../build/execute/environment.ts';
+import { applyPlain, isTarHeader } from '../../build/execute/archive.ts';
+import type { BuildContext, BuildEnvironment } from '../../build/execute/environment.ts';
 import { isGitSource } from '../../build/graph/remote.ts';
 import { IgnoreMatcher, readIgnoreFile } from '../../build/ignore/matcher.ts';
 import { readSmall } from '../../build/tree/content.ts';
@@ -11,7 +11,6 @@ import type { Port } from '../../host/port.ts';
 import { compressionOf } from '../../image/compression.ts';
 import { type Bytes, bytesToUtf8, fromArray, utf8ToBytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
-import { OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from '../../spec/media-types.ts';
 import type { CloneRepository } from './git.ts';
 
 /** What a build reads. */
@@ -35,6 +34,7 @@ export interface InputTools {
   readonly session: Session;
   readonly worker: TreeWorker;
   readonly clone: CloneRepository;
+  readonly decompress: BuildEnvironment['decompress'];
 }
 
 const DOCKERFILE_LIMIT = 16 << 20;
@@ -118,18 +118,7 @@ async function fromContent(
     return { context, dockerfileName: 'Dockerfile', dockerfile };
   }
   const room = tools.session.room('context');
-  const mediaTypes: Readonly<Record<string, string>> = { gzip: OCI_LAYER_GZIP, zstd: OCI_LAYER_ZSTD };
-  const mediaType = compression === undefined ? OCI_LAYER : mediaTypes[compression.name];
-  if (mediaType === undefined)
-    throw new CaissonError(
-      `the context is a ${compression?.name} file: unpack it first (${compression?.program})`,
-      {
-        code: 'EARCHIVE',
-      },
-    );
-  const { applyLayer } = await import('../../image/layer/apply.ts');
-  const options = { cause: utf8ToBytes(`context of ${name}`), form: 'merged' } as const;
-  await applyLayer(tools.port, rejoined(beginning, chunks), mediaType, room, options);
+  await applyPlain(tools, rejoined(beginning, chunks), compression, room, utf8ToBytes(`context of ${name}`));
   return await fromDirectory(tools, room, file, false);
 }
 
