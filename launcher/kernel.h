@@ -45,5 +45,13 @@ __asm__(".globl _start\n_start: mov x29, #0\n mov x30, #0\n mov x0, sp\n bl begi
 #ifndef CALL
 #define CALL(nr, ...) kernel((nr), (const uint64_t[6]){__VA_ARGS__})
 #endif
+// gcc calls it for large initializers, with -ffreestanding too.
+__attribute__((unused)) void *memset(void *to, int value, __SIZE_TYPE__ length);
+#ifdef CAISSON_MEMSET
+void *memset(void *to, int value, __SIZE_TYPE__ length) {
+    for (__SIZE_TYPE__ i = 0; i < length; i++) ((uint8_t *)to)[i] = (uint8_t)value;
+    return to;
+}
+#endif
 #define ADDRESS(pointer) ((uint64_t)(uintptr_t)(pointer))
 #endif

@@ -12,7 +12,12 @@ const SOURCE = /\.(ts|mjs|c|h)$/;
 const MOST_LINES = 400;
 
 /** Programs that run with a container's or root's power are short enough to be read in one sitting. */
-const LINE_BUDGETS = { 'launcher/launcher.c': 250, 'launcher/init.c': 200, 'quickjs/engine.c': 300 };
+const LINE_BUDGETS = {
+  'launcher/launcher.c': 250,
+  'launcher/init.c': 200,
+  'launcher/monitor.c': 400,
+  'quickjs/engine.c': 300,
+};
 
 /** Tables that a script writes may be long. */
 const GENERATED = /^src\/linux\/abi\//;

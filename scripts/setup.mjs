@@ -26,7 +26,7 @@ const SOURCE_FOLDERS = ['src', 'test', 'bench', 'scripts'];
 const ENTRY = 'src/cli/main.ts';
 
 /** C programs: source below launcher/ and what it becomes. */
-const PROGRAMS = ['launcher', 'init'];
+const PROGRAMS = ['launcher', 'init', 'monitor'];
 // They bring their own _start and use no library, so that gcc and musl-gcc make the same program.
 const WARNINGS = ['-Os', '-std=c11', '-Wall', '-Wextra', '-Werror', '-ffreestanding', '-fno-stack-protector'];
 const LINKING = [
@@ -172,7 +172,10 @@ function compileExecutable() {
   ];
   stage({
     name: 'dist-caisson',
-    inputs: [...args, ...asInputs(sources, ['package-lock.json', 'build/launcher', 'build/init'])],
+    inputs: [
+      ...args,
+      ...asInputs(sources, ['package-lock.json', 'build/launcher', 'build/init', 'build/monitor']),
+    ],
     outputs: ['dist/caisson'],
     action: () => {
       for (const name of PROGRAMS) {

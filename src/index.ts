@@ -20,11 +20,17 @@ async function open(): Promise<Port> {
     import('./host/programs.ts'),
     import('./host/present.ts'),
   ]);
-  const { launcher, init } = builtPrograms();
+  const { launcher, init, monitor } = builtPrograms();
   if (process.versions.bun === undefined)
-    return presentPort((await import('./host/node.ts')).nodePort({ launcher, init }));
+    return presentPort((await import('./host/node.ts')).nodePort({ launcher, init, monitor }));
   const { bunPort } = await import('./host/bun.ts');
-  return presentPort(bunPort({ launcher: () => readProgram(launcher), init: () => readProgram(init) }));
+  return presentPort(
+    bunPort({
+      launcher: () => readProgram(launcher),
+      init: () => readProgram(init),
+      monitor: () => readProgram(monitor),
+    }),
+  );
 }
 
 /**

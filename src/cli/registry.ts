@@ -2,6 +2,7 @@
 
 import { boolean, type Flag, value } from '../frontends/flag.ts';
 import type { Catalogue, CommandGroup, RootEntry } from './command.ts';
+import { CONTAINER, CONTAINER_COMMANDS } from './container-registry.ts';
 import { BUILDER, IMAGE, IMAGE_COMMANDS, MANIFEST, SYSTEM_COMMANDS } from './image-registry.ts';
 import { OCI } from './oci.ts';
 
@@ -58,6 +59,11 @@ const SYSTEM: CommandGroup = {
       summary: 'Take away what interrupted runs have left',
       load: () => import('./commands/system-repair.ts'),
     },
+    {
+      name: 'system event',
+      summary: 'What the monitor of a container runs at an event',
+      load: () => import('./commands/system-event.ts'),
+    },
   ],
 };
 
@@ -68,6 +74,7 @@ export const COMMANDS: readonly RootEntry[] = [
     summary: 'Create and run a new container from an image',
     load: () => import('./commands/run.ts'),
   },
+  ...CONTAINER_COMMANDS,
   ...IMAGE_COMMANDS,
   {
     name: 'plan',
@@ -92,6 +99,7 @@ export const COMMANDS: readonly RootEntry[] = [
   { name: 'help', summary: 'Show help for a command', load: () => import('./commands/help.ts') },
   { name: 'builder', summary: BUILDER.summary, group: BUILDER },
   { name: 'cgroup', summary: CGROUP.summary, group: CGROUP },
+  { name: 'container', summary: CONTAINER.summary, group: CONTAINER },
   { name: 'image', summary: IMAGE.summary, group: IMAGE },
   { name: 'manifest', summary: MANIFEST.summary, group: MANIFEST },
   { name: 'oci', summary: OCI.summary, group: OCI },
@@ -103,10 +111,7 @@ export const CATALOGUE: Catalogue = { summary: SUMMARY, flags: GLOBAL_FLAGS, ent
 
 /** docker's commands that a later issue brings: refused by name. */
 export const LATER_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ...names(
-    'the engine (issue 5)',
-    'create start stop kill restart pause unpause wait rm ps logs attach exec top stats rename update cp events prune container volume',
-  ),
+  ...names('the engine (issue 5)', 'ps logs top stats rename update cp events volume'),
   ...names('networks (issue 6)', 'network port'),
   ...names('the other front ends (issue 7)', 'xray jail lxc ecs convert'),
 ]);

@@ -141,6 +141,8 @@ export interface CompileRunOptions {
   /** The plan is to be played, beside others of this state directory. */
   readonly stateRoot?: Bytes;
   readonly warn?: (message: string) => void;
+  /** The container outlives its command. */
+  readonly monitor?: (settings: CompiledRun['settings']) => PrepareOptions['monitor'];
 }
 
 /** Compiles a run. Files that it refers to (hosts, resolv.conf) are not written yet. */
@@ -153,7 +155,7 @@ export async function compileDockerRun(
 ): Promise<CompiledDockerRun> {
   const found = await findRoot(port, channel, run, stateDirectory, options);
   try {
-    return await compileInRoot(port, channel, run, found, stateDirectory, options.stateRoot);
+    return await compileInRoot(port, channel, run, found, stateDirectory, options);
   } catch (error) {
     await found.image?.close();
     throw error;
@@ -166,7 +168,7 @@ async function compileInRoot(
   run: DockerRun,
   { facts, root, image }: FoundRoot,
   stateDirectory: Bytes,
-  stateRoot: Bytes | undefined,
+  { stateRoot, monitor: monitorOf }: CompileRunOptions,
 ): Promise<CompiledDockerRun> {
   const compiled = run.compile(facts, stateDirectory);
   const { settings } = compiled;
@@ -178,13 +180,14 @@ async function compileInRoot(
     const path = { text: spec.linux?.cgroupsPath, asRunc: false };
     const guard =
       stateRoot === undefined ? undefined : await holdParents(new Player(port, channel), stateRoot, path);
+    const monitor = monitorOf?.(settings);
     const prepared = prepare(port, spec, {
       id: run.id,
       ...(guard === undefined ? {} : { guard }),
       idmapped: idMaps.pids,
       ...affinityOf(spec),
       root: root(settings, spec, idMaps.root),
-      dieWithParent: true,
+      ...(monitor === undefined ? { dieWithParent: true } : { monitor }),
       init: settings.init,
       trace: settings.trace,
       showSecrets: settings.showSecrets,

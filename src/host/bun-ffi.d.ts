@@ -42,3 +42,8 @@ interface Buffer {
   latin1Slice(this: Uint8Array, start: number, end: number): string;
   latin1Write(this: Uint8Array, text: string, offset: number, length: number): number;
 }
+
+declare module '*/build/monitor.base64' {
+  const text: string;
+  export default text;
+}

@@ -11,6 +11,7 @@ import { AnswerReader } from './answers.ts';
 import * as files from './bun-files.ts';
 import * as nodeFiles from './files.ts';
 import { cstring, spawnWith, syscall, writeBytes } from './libc.ts';
+import { commandLineOf } from './own-command.ts';
 import type { Channel, ChannelOptions, Ended, Port, RawAnswer, SpawnOptions } from './port.ts';
 import { onSignals } from './signals.ts';
 import { spawnProgram } from './spawn.ts';
@@ -141,6 +142,12 @@ class BunChannel implements Channel {
     syscall('wait4', this.pid);
     syscall('close', this.fd);
   }
+
+  release(): void {
+    if (!this.open) return;
+    this.open = false;
+    syscall('close', this.fd);
+  }
 }
 
 /** Everything that comes out of a pipe. */
@@ -219,8 +226,13 @@ function leaveOutput(): void {
 export interface Programs {
   readonly launcher: () => Uint8Array;
   readonly init: () => Uint8Array;
+  readonly monitor?: () => Uint8Array;
   /** Milliseconds for which the process may block, deaf to signals, before the event loop waits (default 0). */
   readonly patience?: number;
+}
+
+function noMonitor(): never {
+  throw new Error('this program was built without the monitor');
 }
 
 /** Makes the port of this process. */
@@ -241,6 +253,10 @@ export function bunPort(programs: Programs): Port {
     },
     findProgram: nodeFiles.findProgram,
     initProgram: () => Buffer.from(programs.init()).toString('latin1'),
+    monitorProgram: () => Buffer.from((programs.monitor ?? noMonitor)()).toString('latin1'),
+    get ownCommand() {
+      return commandLineOf(process.execPath);
+    },
     openChannel: (options) => openChannel(programs, options),
     readFile: files.readFile,
     readInput: nodeFiles.readInput,

@@ -3,6 +3,7 @@
 // As base64 text: an embedded file is read by way of `node:fs`, which takes 0.9 ms to load (measured).
 import init from '../../build/init.base64' with { type: 'text' };
 import launcher from '../../build/launcher.base64' with { type: 'text' };
+import monitor from '../../build/monitor.base64' with { type: 'text' };
 import { bunPort } from './bun.ts';
 import type { Port } from './port.ts';
 
@@ -14,6 +15,7 @@ export function embeddedPort(): Port {
   return bunPort({
     launcher: () => Uint8Array.fromBase64(launcher),
     init: () => Uint8Array.fromBase64(init),
+    monitor: () => Uint8Array.fromBase64(monitor),
     patience: PATIENCE,
   });
 }

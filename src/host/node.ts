@@ -5,6 +5,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type { Bytes } from '../linux/bytes.ts';
 import { AnswerReader } from './answers.ts';
 import * as files from './files.ts';
+import { commandLineOf } from './own-command.ts';
 import type { Channel, ChannelOptions, Port, RawAnswer } from './port.ts';
 import { builtPrograms, type ProgramPaths } from './programs.ts';
 import { onSignals } from './signals.ts';
@@ -79,6 +80,13 @@ class NodeChannel implements Channel {
     return this.output;
   }
 
+  release(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.stream.destroy();
+    this.child.unref();
+  }
+
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
@@ -132,6 +140,10 @@ export function nodePort(programs: ProgramPaths = builtPrograms()): Port {
     cwd: files.workingDirectory(),
     findProgram: files.findProgram,
     initProgram: () => fs.readFileSync(programs.init).toString('latin1'),
+    monitorProgram: () => fs.readFileSync(programs.monitor ?? builtPrograms().monitor).toString('latin1'),
+    get ownCommand() {
+      return commandLineOf(process.execPath);
+    },
     openChannel: (options) => openChannel(programs.launcher, options),
     readFile: files.readFile,
     readInput: files.readInput,

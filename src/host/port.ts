@@ -42,6 +42,8 @@ export interface Channel {
   receive(brief: boolean): Awaitable<RawAnswer | undefined>;
   /** Ends the launcher (it sees the end of its channel) and reaps it. */
   close(): Awaitable<void>;
+  /** Leaves the process to itself: it has become a program that lives on. A host may leave this out. */
+  release?(): void;
   /** After `close`: what was written, where the channel was opened with `capture`; both empty otherwise. */
   captured(): Promise<{ readonly stdout: Bytes; readonly stderr: Bytes }>;
 }
@@ -55,6 +57,8 @@ export interface RawAnswer {
 export interface CallerTerminal {
   /** Rows and columns of characters. */
   size(): { readonly rows: number; readonly columns: number };
+  /** Raw mode alone: somebody else reads it. The result puts everything back. A host may leave this out. */
+  raw?(): () => void;
   /** Raw mode, and every byte of input to `handler`; the result puts everything back. */
   capture(handler: (bytes: Bytes) => void): () => void;
 }
@@ -105,6 +109,10 @@ export interface Port {
   findProgram(name: Bytes): Bytes | undefined;
   /** PID 1 for `--init`: the bytes of a static program. */
   initProgram(): Bytes;
+  /** The monitor of a container that outlives its command: the bytes of a static program. A host may leave this out. */
+  monitorProgram?(): Bytes;
+  /** How caisson's command line is run again, by an absolute path and first arguments. A host may leave this out. */
+  readonly ownCommand?: readonly Bytes[];
 
   openChannel(options?: ChannelOptions): Awaitable<Channel>;
   /** The content of a host file, at most `limit` bytes (default 16 MiB); undefined when there is none (ENOENT, ENOTDIR). */

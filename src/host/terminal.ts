@@ -20,6 +20,14 @@ export function callerTerminal(leaveOutput: () => void = () => undefined): Calle
   const { stdin, stdout } = process;
   return {
     size: () => ({ rows: stdout.rows ?? 24, columns: stdout.columns ?? 80 }),
+    raw() {
+      stdin.setRawMode(true);
+      leaveOutput();
+      return () => {
+        stdin.setRawMode(false);
+        stdin.pause();
+      };
+    },
     capture(handler: (bytes: Bytes) => void) {
       const listener = (chunk: Buffer): void => {
         handler(chunk.toString('latin1'));

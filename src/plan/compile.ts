@@ -17,7 +17,7 @@ import {
   startSocket,
   waitForStart,
 } from './compile/barrier.ts';
-import { type CompileOptions, Context, unsupported } from './compile/context.ts';
+import { type BecomeMonitor, type CompileOptions, Context, unsupported } from './compile/context.ts';
 import { receiveDescriptor, sendDescriptor } from './compile/descriptor.ts';
 import { devices, terminal, terminalOwner } from './compile/devices.ts';
 import {
@@ -92,6 +92,7 @@ interface Sockets {
   readonly terminal: { readonly parent: Slot | undefined; readonly child: Slot } | undefined;
   readonly pidfd: Slot | undefined;
   readonly listener: Slot | undefined;
+  readonly monitor: BecomeMonitor | undefined;
 }
 
 type ParentPart = Pick<StartPlan, 'terminal' | 'watch' | 'created'>;
@@ -119,7 +120,8 @@ export function begin(spec: Spec, facts: HostFacts, options: CompileOptions): Be
   c.steps.push(...(options.cgroup?.create ?? []));
   const terminalSocket = terminalSockets(c);
   const pidfd = engineSocket(c, c.options.pidfdSocket, 'pidfd_socket');
-  const sockets = { terminal: terminalSocket, pidfd, listener: startSocket(c) };
+  const monitor = options.monitor?.open(c);
+  const sockets = { terminal: terminalSocket, pidfd, listener: startSocket(c), monitor };
   connectAgent(c);
   joinBeforeFork(c);
   beginCreation(c);
@@ -270,25 +272,31 @@ function buildRoot(c: Context, terminalSocket: Slot | undefined): Slot {
 
 /** What the launcher does beside the child: it helps, waits for the program or the barrier, and then for the end. */
 function parentAfterFork(c: Context, forked: ForkSlots, sockets: Sockets): ParentPart {
-  const { terminal: pair, pidfd, listener } = sockets;
+  const { terminal: pair, pidfd, listener, monitor } = sockets;
   moveNetDevices(c, forked.pid);
   const terminal = pair?.parent && receiveTerminal(c, { parent: pair.parent, child: pair.child });
   openSourcesOutside(c, forked.pidfd);
   if (pidfd !== undefined) sendPidfd(c, pidfd, forked.pidfd);
   const watch = watchFor(terminal);
   if (listener !== undefined) return { terminal, watch, created: awaitCreated(c, forked, listener) };
-  awaitExecution(c, forked, watch);
+  awaitExecution(c, forked);
+  if (monitor === undefined) awaitEnd(c, forked, watch);
+  else monitor(forked.pidfd, terminal);
   return { terminal, watch, created: undefined };
 }
 
-/** The launcher waits for the execve, says so, then waits for the end or for the next batch. */
-function awaitExecution(c: Context, { executed, pidfd }: ForkSlots, watch: Watch): void {
+/** The launcher waits for the execve and says so. */
+function awaitExecution(c: Context, { executed }: ForkSlots): void {
   const byte = outBuffer('executed_byte', 1, false);
   c.parent('executed', 'wait until the program has been executed', 'default: synchronisation', [
     sys.read(executed, byte),
     ...reapNotifier(c),
     sys.pause(PAUSE_STARTED),
   ]);
+}
+
+/** It then waits for the end or for the next batch. */
+function awaitEnd(c: Context, { pidfd }: ForkSlots, watch: Watch): void {
   c.parent(
     'wait',
     'wait for the end of the container',

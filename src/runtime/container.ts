@@ -24,6 +24,7 @@ import { CaissonError } from '../spec/error.ts';
 import type { Spec, State } from '../spec/runtime-spec.ts';
 import { parseBundleConfiguration } from './bundle.ts';
 import { type Played, Player } from './player.ts';
+import { sleep } from './removal.ts';
 import {
   type ContainerRecord,
   checkId,
@@ -63,6 +64,9 @@ export interface Held {
   /** The batch that took the lock, and its answer: what `also` asked for is in it. */
   readonly played: Played;
 }
+
+/** How long output is waited for when its process has ended, in milliseconds. */
+const LAST_OUTPUT = 500;
 
 export interface HeldOptions extends ChannelOptions {
   /** Steps of the same batch, played once the lock is held, from the record as it was before. They may fail. */
@@ -112,11 +116,11 @@ export function listContainers(port: Port, stateRoot: Bytes): Container[] {
   });
 }
 
-function isOciRecord(record: ContainerRecord): record is OciContainerRecord {
+export function isOciRecord(record: ContainerRecord): record is OciContainerRecord {
   return record.oci !== undefined && record.bundle !== undefined;
 }
 
-function statusOf(port: Port, record: OciContainerRecord): Status {
+export function statusOf(port: Port, record: OciContainerRecord): Status {
   const { init, phase } = record.oci;
   if (init === undefined) return isKept(port, record) ? 'creating' : 'stopped';
   // Its command is gone, and it dies with that: it may be a moment away.
@@ -181,6 +185,8 @@ export async function withContainer<T>(
     return await work({ player, channel, ...held, container: readContainer(port, target) });
   } finally {
     await channel.close();
+    // All of it has been delivered; a process that lives on may keep a pipe open.
+    if (options.capture) await Promise.race([channel.captured(), sleep(port, LAST_OUTPUT)]);
   }
 }
 

@@ -1,5 +1,5 @@
 // What a process of `exec` is compiled from, found out while the lock is taken: process, facts, namespaces, cgroups.
-import type { Port } from '../host/port.ts';
+import type { ChannelOptions, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import type { StartPlan } from '../plan/compile.ts';
 import type { ExecOptions as PlanOptions } from '../plan/compile-exec.ts';
@@ -9,6 +9,7 @@ import type { LinuxNamespaceType, Process, Spec } from '../spec/runtime-spec.ts'
 import { type Container, containerSpec, type Target } from './container.ts';
 import { execCgroups, foreignStdio, maySetGroups, otherNamespaces } from './exec-target.ts';
 import { processFacts } from './facts.ts';
+import type { Running } from './start.ts';
 import { withConsoleSize } from './terminal.ts';
 
 export interface ExecOptions {
@@ -27,6 +28,12 @@ export interface ExecOptions {
   readonly cgroup?: readonly Bytes[];
   readonly ignorePaused?: boolean;
   readonly noNewKeyring?: boolean;
+  /** Where its input and output go; default: they are the caller's own. */
+  readonly stdio?: Pick<ChannelOptions, 'capture' | 'output' | 'noInput' | 'stdio'>;
+  /** Called once the program runs, and not where it is detached. */
+  readonly started?: (running: Running) => void;
+  /** Signals to this process are its own. */
+  readonly keepsSignals?: boolean;
   /** Called with the plan before it is played. */
   readonly compiled?: (plan: StartPlan) => void;
 }

@@ -32,7 +32,7 @@ export async function execProcess(port: Port, target: Target, options: ExecOptio
   let signals: HeldSignals | undefined;
   try {
     checkPreserved(port, options.preserveFds ?? 0);
-    signals = options.detach ? undefined : holdSignals(port);
+    signals = options.detach || options.keepsSignals ? undefined : holdSignals(port);
     return await inContainer(port, target, options, signals);
   } catch (error) {
     throw error instanceof CaissonError ? withExitCode(error) : error;
@@ -73,8 +73,9 @@ async function inContainer(
       const { running, process } = await begin(port, player, found, options);
       await noteProcess(port, player, running, options);
       if (options.detach) return 0;
+      options.started?.(running);
       const detach = attach(port, running, signals, {
-        forwardSignals: true,
+        forwardSignals: options.keepsSignals !== true,
         interactive: process.terminal === true,
       });
       try {
@@ -85,6 +86,7 @@ async function inContainer(
     },
     {
       keep,
+      ...options.stdio,
       also: (container, lock) => {
         first = beginning(port, target, container, options, lock);
         return first?.approach.steps ?? [];

@@ -45,6 +45,7 @@ export interface PrepareOptions {
   readonly netDevices?: CompileOptions['netDevices'];
   readonly preserveFds?: number;
   readonly lock?: number;
+  readonly monitor?: CompileOptions['monitor'];
 }
 
 /** A start that is ready to be played or printed. */

@@ -44,6 +44,8 @@ export interface PlaceOwner {
   readonly created: Bytes;
   /** The maps of its user namespace, where its changes belong to the ids of that. */
   readonly ids?: ContainerIds;
+  /** It stays until it is removed, whether it runs or not. */
+  readonly kept?: boolean;
 }
 
 const CAUSE = 'default: the root of the container';
@@ -60,6 +62,8 @@ export function placeOf(root: Bytes, id: Bytes): Bytes {
 
 /** What the name of a directory begins with that has no owner yet. */
 const UNNAMED = '.new-';
+/** And of one that somebody was removing. */
+const GONE = '.gone-';
 /** Milliseconds after which a directory that still has none has been left. */
 const GRACE = 60_000;
 
@@ -72,10 +76,9 @@ export function makePlace(
 ): Bytes {
   const place = placeOf(root, owner.id);
   const fresh = placeOf(root, `${UNNAMED}${owner.id}`);
-  const whole: PlaceOwner = { ...owner, bootId: bootId(port), keeper: identify(port, port.pid) };
   disk.makeDirectory(containers(root), 0o700);
   disk.makeDirectory(fresh, 0o700);
-  port.replaceFile(`${fresh}/owner`, stringifyJson(whole), 0o600);
+  writeOwner(port, fresh, owner);
   disk.rename(fresh, place);
   return place;
 }
@@ -84,6 +87,12 @@ export function makePlace(
 export function noteIds(port: Port, place: Bytes, ids: ContainerIds): void {
   const owner = readOwner(port, place, place.slice(place.lastIndexOf('/') + 1));
   if (owner !== undefined) port.replaceFile(`${place}/owner`, stringifyJson({ ...owner, ids }), 0o600);
+}
+
+/** Writes whose directory it is. */
+export function writeOwner(port: Port, place: Bytes, owner: Omit<PlaceOwner, 'bootId' | 'keeper'>): void {
+  const whole: PlaceOwner = { ...owner, bootId: bootId(port), keeper: identify(port, port.pid) };
+  port.replaceFile(`${place}/owner`, stringifyJson(whole), 0o600);
 }
 
 /** Removes it with all that the container has left there. */
@@ -121,15 +130,19 @@ export function placesInUse(port: Port, root: Bytes): PlaceOwner[] {
 
 /** Directories whose keepers have died, or that are damaged. */
 export function abandonedPlaces(port: Port, disk: Disk, root: Bytes): Bytes[] {
-  const unnamed = port.list(containers(root)).filter((name) => name.startsWith(UNNAMED));
+  const names = port.list(containers(root));
+  const unnamed = names.filter((name) => name.startsWith(UNNAMED));
+  const gone = names.filter((name) => name.startsWith(GONE)).map((name) => placeOf(root, name));
   const left = unnamed
     .map((name) => placeOf(root, name))
     .filter((path) => {
       const modified = disk.stat(path)?.modified;
       return modified !== undefined && Date.now() - modified > GRACE;
     });
-  const dead = allPlaces(port, root).filter(({ owner }) => owner === undefined || !isKept(port, owner));
-  return [...left, ...dead.map(({ path }) => path)];
+  const dead = allPlaces(port, root).filter(({ path, owner }) =>
+    owner === undefined ? port.stat(`${path}/container.json`) === undefined : !isKept(port, owner),
+  );
+  return [...left, ...gone, ...dead.map(({ path }) => path)];
 }
 
 /** What a garbage collection must leave for running containers. */
@@ -141,7 +154,7 @@ function allPlaces(
   port: Port,
   root: Bytes,
 ): { readonly path: Bytes; readonly owner: PlaceOwner | undefined }[] {
-  const ids = port.list(containers(root)).filter((name) => !name.startsWith(UNNAMED));
+  const ids = port.list(containers(root)).filter((name) => !name.startsWith('.'));
   return ids.map((id) => {
     const path = placeOf(root, id);
     return { path, owner: readOwner(port, path, id) };
@@ -149,7 +162,7 @@ function allPlaces(
 }
 
 function isKept(port: Port, owner: PlaceOwner): boolean {
-  return owner.bootId === bootId(port) && isAlive(port, owner.keeper);
+  return owner.kept === true || (owner.bootId === bootId(port) && isAlive(port, owner.keeper));
 }
 
 /** undefined for what is no file of ours, or not written yet. */
@@ -190,6 +203,7 @@ function parseOwner(value: unknown, id: Bytes): PlaceOwner | undefined {
     volumes: volumes.filter((each): each is Bytes => typeof each === 'string'),
     created,
     ...(ids === undefined ? {} : { ids }),
+    ...(value.kept === true ? { kept: true } : {}),
   };
 }
 

@@ -1,6 +1,6 @@
 // `caisson run IMAGE`: finds the image, or pulls it, unpacks it, and makes the root of one container of it.
 
-import type { UserDatabase } from '../../frontends/docker/facts.ts';
+import type { ImageConfig, UserDatabase } from '../../frontends/docker/facts.ts';
 import { imageConfigOf } from '../../frontends/docker/image-config.ts';
 import { nodeDisk } from '../../host/node-disk.ts';
 import type { Port } from '../../host/port.ts';
@@ -22,7 +22,7 @@ import type { LinuxIDMapping, Spec } from '../../spec/runtime-spec.ts';
 import type { ImageUse, OpenedImage, OpenImage } from '../opened-image.ts';
 import { readUsers } from '../user-database.ts';
 import type { ContainerIds } from './changes-view.ts';
-import { makePlace, noteIds, removePlace } from './container-place.ts';
+import { makePlace, noteIds, type PlaceOwner, removePlace } from './container-place.ts';
 import { explainOverlay } from './overlay-place.ts';
 import { checkRunnable, explainForeignImage } from './platform.ts';
 import { pullImage } from './pull.ts';
@@ -86,24 +86,74 @@ function ofRun(error: unknown): unknown {
   });
 }
 
-async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): Promise<OpenedImage> {
+/** What a container that stays needs of its image; the rest is read when it starts. */
+export interface ImageForContainer {
+  readonly config: ImageConfig;
+  readonly stack: LayerStack;
+  readonly owner: Omit<PlaceOwner, 'bootId' | 'keeper' | 'id' | 'name' | 'changes' | 'created' | 'volumes'>;
+}
+
+/** Finds, pulls and unpacks the image, and calls `keep` while a garbage collection is kept out. Throws CaissonError. */
+export async function withImageForContainer<T>(
+  port: Port,
+  options: RunImageOptions,
+  warn: (message: string) => void,
+  keep: (found: ImageForContainer) => Promise<T>,
+): Promise<T> {
+  const shop = await openShop(port, options);
+  try {
+    const { image, layers } = await ready(shop, options, warn);
+    return await keep({
+      config: imageConfigOf(image.config.config),
+      stack: stackOf(shop.store.root, layers),
+      owner: ownerOf(image, layers, options),
+    });
+  } catch (error) {
+    throw ofRun(error);
+  } finally {
+    await shop.store.close();
+  }
+}
+
+/** The image that was asked for, with its layers unpacked. */
+async function ready(
+  shop: Shop,
+  options: RunImageOptions,
+  warn: (message: string) => void,
+): Promise<{ readonly image: StoredImage; readonly layers: readonly LayerPath[] }> {
   const { port } = shop;
   const platform = wantedPlatform(port, options.platform);
   const image = await obtain(shop, options, platform);
   const warning = checkRunnable(port, image, shop.host, options.platform !== undefined);
-  if (warning !== undefined) use.warn(warning);
+  if (warning !== undefined) warn(warning);
   const { manifest, config, chains } = image;
-  const layers = visibleLayers(await unpackAll(shop, layersOf(manifest.layers, config.diffIds, chains)));
-  const runConfig = imageConfigOf(config.config);
-  const volumes = (await use.volumes?.(runConfig)) ?? [];
-  const place = makePlace(port, nodeDisk(), shop.store.root, {
-    id: use.id,
-    name: options.name,
+  const layers = await unpackAll(shop, layersOf(manifest.layers, config.diffIds, chains));
+  return { image, layers: visibleLayers(layers) };
+}
+
+function ownerOf(
+  image: StoredImage,
+  layers: readonly LayerPath[],
+  options: RunImageOptions,
+): ImageForContainer['owner'] {
+  return {
     image: image.top,
     imageId: image.id,
     manifest: image.descriptor,
     imageName: nameOf(image, options.image),
     layers: layers.map(({ chain }) => chain),
+  };
+}
+
+async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): Promise<OpenedImage> {
+  const { port } = shop;
+  const { image, layers } = await ready(shop, options, use.warn);
+  const runConfig = imageConfigOf(image.config.config);
+  const volumes = (await use.volumes?.(runConfig)) ?? [];
+  const place = makePlace(port, nodeDisk(), shop.store.root, {
+    id: use.id,
+    name: options.name,
+    ...ownerOf(image, layers, options),
     changes: use.upper ?? `${shop.store.root}/containers/${use.id}`,
     volumes,
     created: new Date().toISOString(),
@@ -181,7 +231,7 @@ function stackOf(root: Bytes, layers: readonly LayerPath[]): LayerStack {
 const CAUSE = '/process/user';
 
 /** passwd and group as the container will see them, by a launcher of its own. */
-async function usersOf(port: Port, stack: LayerStack, directory: Bytes): Promise<UserDatabase> {
+export async function usersOf(port: Port, stack: LayerStack, directory: Bytes): Promise<UserDatabase> {
   if (stack.layers.length === 0) return { passwd: '', group: '' };
   const channel = await port.openChannel({ noInput: true });
   try {
@@ -196,7 +246,12 @@ async function usersOf(port: Port, stack: LayerStack, directory: Bytes): Promise
 }
 
 /** The launcher's descriptor of what the layers show together. */
-async function viewOf(player: Player, port: Port, stack: LayerStack, directory: Bytes): Promise<number> {
+export async function viewOf(
+  player: Player,
+  port: Port,
+  stack: LayerStack,
+  directory: Bytes,
+): Promise<number> {
   const kernel = kernelVersion(port);
   const userNamespace = port.uid !== 0 || inUserNamespace(port);
   const view = imageView({ stack, directory, kernel, userNamespace, cause: CAUSE });
@@ -209,17 +264,19 @@ function kernelVersion(port: Port): readonly [number, number] {
   return [major, minor];
 }
 
-interface RootWish {
+export interface RootWish {
   readonly stack: LayerStack;
   readonly place: Bytes;
   readonly upper: Bytes | undefined;
   readonly cause: string;
   /** A process in a user namespace with the container's maps. */
   readonly mapper: number | undefined;
+  /** The changes outlive the container; default: with `upper`. */
+  readonly kept?: boolean;
 }
 
 /** Whether root starts it in a new user namespace: the files of the layers then have other owners. */
-function isMapped(port: Port, spec: Spec): boolean {
+export function isMapped(port: Port, spec: Spec): boolean {
   return port.uid === 0 && ownUserNamespace(spec)?.path === undefined && ownUserNamespace(spec) !== undefined;
 }
 
@@ -227,10 +284,10 @@ function ownUserNamespace(spec: Spec) {
   return (spec.linux?.namespaces ?? []).find(({ type }) => type === 'user');
 }
 
-function rootOf(
+export function rootOf(
   port: Port,
   spec: Spec,
-  { stack, place, upper, cause, mapper }: RootWish,
+  { stack, place, upper, cause, mapper, kept = upper !== undefined }: RootWish,
 ): ReturnType<OpenedImage['root']> {
   const namespaces = spec.linux?.namespaces ?? [];
   if (!namespaces.some(({ type }) => type === 'mount')) {
@@ -251,7 +308,7 @@ function rootOf(
       stack,
       directory,
       fresh: port.stat(`${directory}/upper`) === undefined,
-      kept: upper !== undefined,
+      kept,
       kernel,
       userNamespace: (own !== undefined && !mapped) || !initialUserNamespace,
       label,

@@ -14,6 +14,20 @@ export interface ImageConfig {
   readonly StopSignal?: Bytes;
   readonly Labels?: Readonly<Record<Bytes, Bytes>>;
   readonly Volumes?: Readonly<Record<Bytes, unknown>>;
+  readonly ExposedPorts?: readonly Bytes[];
+  /** Seconds; -1 waits for ever. */
+  readonly StopTimeout?: number;
+  readonly Healthcheck?: ImageHealthCheck;
+}
+
+/** Docker's health check; times in nanoseconds, 0 for the default. */
+export interface ImageHealthCheck {
+  readonly test: readonly Bytes[];
+  readonly interval: number;
+  readonly timeout: number;
+  readonly startPeriod: number;
+  readonly startInterval: number;
+  readonly retries: number;
 }
 
 /** A device file of the host, links followed. */

@@ -15,6 +15,7 @@ import type { RequestedMount } from './volume-flag.ts';
 /** The part of an image's configuration that a run reads. */
 export function imageConfigOf(process: ImageProcess): ImageConfig {
   const { env, cmd, entrypoint, workingDir, user, stopSignal, labels, volumes } = process;
+  const { stopTimeout, healthcheck, exposedPorts } = process;
   return {
     Env: env,
     ...(cmd === undefined ? {} : { Cmd: cmd }),
@@ -24,6 +25,9 @@ export function imageConfigOf(process: ImageProcess): ImageConfig {
     ...(stopSignal === '' ? {} : { StopSignal: stopSignal }),
     Labels: labels,
     Volumes: Object.fromEntries(volumes.map((path) => [path, {}])),
+    ...(exposedPorts.length === 0 ? {} : { ExposedPorts: exposedPorts }),
+    ...(stopTimeout === undefined ? {} : { StopTimeout: stopTimeout }),
+    ...(healthcheck === undefined ? {} : { Healthcheck: healthcheck }),
   };
 }
 

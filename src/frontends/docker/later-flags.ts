@@ -10,19 +10,6 @@ const NOT_PLANNED = { later: 'no issue yet' };
 
 /** The flags of `run` that are known and refused. */
 export const LATER_RUN_FLAGS: readonly Flag[] = [
-  list('attach', 'Attach to STDIN, STDOUT or STDERR', { short: 'a', ...ENGINE }),
-  boolean('detach', 'Run container in background and print container ID', { short: 'd', ...ENGINE }),
-  value('restart', 'Restart policy to apply when a container exits', ENGINE),
-  value('stop-timeout', 'Timeout (in seconds) to stop a container', ENGINE),
-  value('log-driver', 'Logging driver for the container', ENGINE),
-  list('log-opt', 'Log driver options', ENGINE),
-  value('health-cmd', 'Command to run to check health', ENGINE),
-  value('health-interval', 'Time between running the check', ENGINE),
-  value('health-retries', 'Consecutive failures needed to report unhealthy', ENGINE),
-  value('health-start-interval', 'Time between running the check during the start period', ENGINE),
-  value('health-start-period', 'Start period for the container to initialize', ENGINE),
-  value('health-timeout', 'Maximum time to allow one check to run', ENGINE),
-  boolean('no-healthcheck', 'Disable any container-specified HEALTHCHECK', ENGINE),
   list('secret', 'Give the container a secret file', ENGINE),
   value('cpu-units', 'Reserve CPU units (1024 per core)', ENGINE),
   list('storage-opt', 'Storage driver options for the container', VOLUMES),

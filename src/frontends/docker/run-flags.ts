@@ -44,6 +44,32 @@ const CONTAINER = [
   value('cidfile', 'Write the container ID to the file', { completes: 'file' }),
 ] as const;
 
+const ENGINE = [
+  list('attach', 'Attach to STDIN, STDOUT or STDERR', {
+    short: 'a',
+    completes: ['stdin', 'stdout', 'stderr'],
+  }),
+  boolean('detach', 'Run container in background and print container ID', { short: 'd' }),
+  value('restart', 'Restart policy to apply when a container exits', {
+    fallback: 'no',
+    completes: ['no', 'always', 'unless-stopped', 'on-failure'],
+  }),
+  value('stop-timeout', 'Timeout (in seconds) to stop a container', { takes: 'int' }),
+  value('log-driver', 'Logging driver for the container', { completes: ['json-file', 'k8s-file', 'none'] }),
+  list('log-opt', 'Log driver options'),
+  value('health-cmd', 'Command to run to check health'),
+  value('health-interval', 'Time between running the check (ms|s|m|h)', { takes: 'duration' }),
+  value('health-retries', 'Consecutive failures needed to report unhealthy', { takes: 'int' }),
+  value('health-start-interval', 'Time between running the check during the start period (ms|s|m|h)', {
+    takes: 'duration',
+  }),
+  value('health-start-period', 'Start period for the container to initialize (ms|s|m|h)', {
+    takes: 'duration',
+  }),
+  value('health-timeout', 'Maximum time to allow one check to run (ms|s|m|h)', { takes: 'duration' }),
+  boolean('no-healthcheck', 'Disable any container-specified HEALTHCHECK'),
+] as const;
+
 const FILES = [
   list('volume', 'Bind mount a directory or file (/host:/container[:ro,z,Z,U,...])', {
     short: 'v',
@@ -191,6 +217,7 @@ const SEEING = [
 /** Every flag that holds today. */
 export const RUN_FLAGS = [
   ...CONTAINER,
+  ...ENGINE,
   ...IMAGE,
   ...PROCESS,
   ...FILES,

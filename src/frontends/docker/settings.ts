@@ -4,6 +4,7 @@ import type { Bytes } from '../../linux/bytes.ts';
 import { parseSignal } from '../../linux/signals.ts';
 import { parseDuration } from '../number.ts';
 import type { HostAction } from './bind-options.ts';
+import { type EngineSettings, engineSettings } from './engine-settings.ts';
 import { keyValueLines } from './environment.ts';
 import type { FrontendFacts, ImageConfig } from './facts.ts';
 import { conflictingFlags, flagRefused, flagSource, invalidArgument } from './flag-error.ts';
@@ -11,7 +12,7 @@ import { absoluteHostPath } from './mount-paths.ts';
 import type { RunFlags } from './run-flags.ts';
 
 /** For the engine. */
-export interface RunSettings {
+export interface RunSettings extends EngineSettings {
   readonly name: Bytes | undefined;
   readonly remove: boolean;
   readonly labels: Readonly<Record<Bytes, Bytes>>;
@@ -55,6 +56,7 @@ export function compileSettings(
     throw conflictingFlags(flagSource('rootfs', flags.rootfs), flagSource('rootfs-tar', flags.rootfsTar));
   }
   return {
+    ...engineSettings(flags, image),
     name: containerName(flags),
     remove: flags.rm === true,
     labels: labels(flags, image, facts),

@@ -39,6 +39,15 @@ export interface Barrier {
   readonly socket: Bytes;
 }
 
+/** Adds the launcher's last steps: it becomes the monitor. Takes the pidfd of the container, and its terminal. */
+export type BecomeMonitor = (pidfd: Slot, terminal: Slot | undefined) => void;
+
+/** How a launcher becomes a monitor (monitor.ts); the OCI runtime has none. */
+export interface MonitorPart {
+  /** Adds the steps before the fork. */
+  open(c: Context): BecomeMonitor;
+}
+
 /** What a caller of the compiler decides, beside the specification. */
 export interface CompileOptions {
   readonly id: Bytes;
@@ -76,6 +85,8 @@ export interface CompileOptions {
   readonly netDevices?: ReadonlyMap<Bytes, HostNetDevice> | undefined;
   /** What an agent of SCMP_ACT_NOTIFY is told. */
   readonly agent?: AgentState;
+  /** The container outlives its command: the launcher becomes its monitor. */
+  readonly monitor?: MonitorPart;
   /** A descriptor of the launcher that the child must not keep: the lock of the command. */
   readonly lock?: number;
   /** Stamped trace: the child answers once more before it executes. */

@@ -1,0 +1,21 @@
+// `caisson unpause`.
+import { unpauseByName } from '../../engine/containers/freeze.ts';
+import type { Command } from '../command.ts';
+import { containerEngine, eachContainer } from '../container-engine.ts';
+
+export const command: Command = {
+  name: 'unpause',
+  summary: 'Unpause all processes within one or more containers',
+  usage: 'CONTAINER [CONTAINER...]',
+  description: '',
+  examples: ['caisson unpause web'],
+  flags: [],
+  arguments: [1, Number.POSITIVE_INFINITY],
+  run: async (parsed, context) => {
+    const engine = await containerEngine(context);
+    return await eachContainer(context, parsed.positionals, async (name) => {
+      await unpauseByName(engine, name);
+      return name;
+    });
+  },
+};

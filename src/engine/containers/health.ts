@@ -1,0 +1,121 @@
+// Health checks: one command in the container at each interval, and what the last ones said (`containers/<id>/health.json`).
+import type { Port } from '../../host/port.ts';
+import type { Bytes } from '../../linux/bytes.ts';
+import { isObject } from '../../spec/check.ts';
+import { CaissonError } from '../../spec/error.ts';
+import { parseJson, stringifyJson } from '../../spec/json.ts';
+import type { ContainerFile } from './container-file.ts';
+import { type Engine, placeOf } from './engine.ts';
+import { execCaptured } from './exec.ts';
+import { viewContainer } from './find.ts';
+import type { RunRecord } from './run-record.ts';
+
+export type HealthStatus = 'starting' | 'healthy' | 'unhealthy';
+
+/** One check, as `inspect` shows it. */
+export interface HealthLog {
+  /** RFC 3339. */
+  readonly Start: Bytes;
+  readonly End: Bytes;
+  /** -1 where it took too long. */
+  readonly ExitCode: number;
+  readonly Output: Bytes;
+}
+
+export interface Health {
+  /** The number of the run that it is about. */
+  readonly run: number;
+  readonly status: HealthStatus;
+  readonly failingStreak: number;
+  /** The last five. */
+  readonly log: readonly HealthLog[];
+}
+
+/** How many checks are kept, and how much of what each wrote (docker's). */
+const KEPT = 5;
+const OUTPUT = 4096;
+/** The exit code of the command of a check while the container is still starting: it has another interval. */
+const STILL_STARTING = 1;
+
+/** The health of a run; a container that has just been started is starting. undefined without a check. */
+export function healthOf(
+  port: Pick<Port, 'readFile'>,
+  place: Bytes,
+  file: Pick<ContainerFile, 'health'>,
+  run: RunRecord | undefined,
+): Health | undefined {
+  if (file.health === undefined || run === undefined) return undefined;
+  const found = readHealth(port, place);
+  return found?.run === run.number
+    ? found
+    : { run: run.number, status: 'starting', failingStreak: 0, log: [] };
+}
+
+function readHealth(port: Pick<Port, 'readFile'>, place: Bytes): Health | undefined {
+  const text = port.readFile(`${place}/health.json`, 1 << 20);
+  if (text === undefined) return undefined;
+  try {
+    const value = parseJson(text);
+    return isHealth(value) ? value : undefined;
+  } catch (error) {
+    if (error instanceof CaissonError) return undefined;
+    throw error;
+  }
+}
+
+function isHealth(value: unknown): value is Health {
+  if (!isObject(value) || !Array.isArray(value.log)) return false;
+  return (
+    typeof value.run === 'number' &&
+    typeof value.status === 'string' &&
+    typeof value.failingStreak === 'number'
+  );
+}
+
+/** Looks at the health of a container once. The result is the exit code of the command of the check. */
+export async function checkHealth(engine: Engine, id: Bytes): Promise<number> {
+  const view = viewContainer(engine, id);
+  if (view?.file.health === undefined || view.run === undefined || view.status !== 'running') return 0;
+  const { file, run } = view;
+  const { health } = view.file;
+  const place = placeOf(engine, id);
+  const start = new Date().toISOString();
+  const [kind, ...words] = health.test;
+  const args = kind === 'CMD-SHELL' ? [...shellOf(file), ...words] : words;
+  const done = await execCaptured(engine, view, args, { timeout: health.timeout, limit: OUTPUT });
+  const log: HealthLog = {
+    Start: start,
+    End: new Date().toISOString(),
+    ExitCode: done.timedOut ? -1 : done.code,
+    Output: done.timedOut ? `Health check exceeded timeout (${health.timeout / 1000}s)` : done.output,
+  };
+  const before = healthOf(engine.port, place, file, run) ?? {
+    run: run.number,
+    status: 'starting',
+    failingStreak: 0,
+    log: [],
+  };
+  const next = judged(before, log, file, run);
+  engine.port.replaceFile(`${place}/health.json`, stringifyJson(next), 0o600);
+  return next.status === 'starting' && inStartPeriod(file, run, log) ? STILL_STARTING : 0;
+}
+
+/** The image's own shell is not kept: docker's default. */
+function shellOf(_file: ContainerFile): Bytes[] {
+  return ['/bin/sh', '-c'];
+}
+
+function inStartPeriod({ health }: ContainerFile, run: RunRecord, { Start }: HealthLog): boolean {
+  return health !== undefined && Date.parse(Start) - Date.parse(run.startedAt) < health.startPeriod;
+}
+
+function judged(before: Health, log: HealthLog, file: ContainerFile, run: RunRecord): Health {
+  const kept = [...before.log, log].slice(-KEPT);
+  if (log.ExitCode === 0) return { run: run.number, status: 'healthy', failingStreak: 0, log: kept };
+  // A failure while it starts does not count, unless it has been healthy before.
+  if (before.status === 'starting' && inStartPeriod(file, run, log))
+    return { run: run.number, status: 'starting', failingStreak: 0, log: kept };
+  const failingStreak = before.failingStreak + 1;
+  const status = failingStreak >= (file.health?.retries ?? 3) ? 'unhealthy' : before.status;
+  return { run: run.number, status, failingStreak, log: kept };
+}

@@ -1,0 +1,57 @@
+// After the end of a run: takes its cgroups and its record away, and notes how it ended. Whoever comes first does it.
+
+import { removeParents } from '../../runtime/parents.ts';
+import { byLiving, removeCgroups } from '../../runtime/removal.ts';
+import { explained } from '../../runtime/run.ts';
+import { isAlive } from '../../runtime/state.ts';
+import { CaissonError } from '../../spec/error.ts';
+import { type Engine, placeOf, stateOf } from './engine.ts';
+import { type ContainerView, viewContainer } from './find.ts';
+import type { HeldPlace } from './place-lock.ts';
+import { type ExitRecord, readExited, writeExited } from './run-record.ts';
+
+/**
+ * Settles a run that has ended; the caller holds the lock of the container. The result is how it ended, undefined where
+ * it runs or never ran. Throws CaissonError ECGROUPBUSY where a process does not go; the record then stays.
+ */
+export async function settle(
+  engine: Engine,
+  { player }: Pick<HeldPlace, 'player'>,
+  view: ContainerView,
+): Promise<ExitRecord | undefined> {
+  const { port, stateRoot } = engine;
+  const { file, record, run } = view;
+  const place = placeOf(engine, file.id);
+  if (run === undefined || view.exit === undefined) return undefined;
+  let exit: ExitRecord = view.exit;
+  if (view.unsettled) {
+    if (record !== undefined && record.cgroups.length > 0) {
+      const told = await explained(player, record.cgroups, { code: exit.code, signal: exit.signal });
+      exit = { ...exit, oom: told.oom !== undefined };
+    }
+    // First: a container without its record has ended in this way.
+    writeExited(port, place, exit);
+  }
+  if (record !== undefined) {
+    await byLiving(port, player, async (living) => {
+      await removeCgroups(port, living, record.cgroups);
+      await removeParents(port, living, stateRoot, record);
+    });
+  }
+  port.remove(stateOf(engine, file.id));
+  return readExited(port, place) ?? exit;
+}
+
+/**
+ * What is true of a container, after its end has been settled where nobody else is about to: a monitor that lives does it
+ * itself, by the command of its exit.
+ */
+export async function settledView(engine: Engine, held: HeldPlace, id: string): Promise<ContainerView> {
+  const view = viewContainer(engine, id);
+  if (view === undefined)
+    throw new CaissonError(`No such container: ${id}`, { code: 'ENOTFOUND', exitCode: 1 });
+  if (!view.unsettled || view.exit === undefined) return view;
+  if (view.record !== undefined && isAlive(engine.port, view.record.keeper)) return view;
+  await settle(engine, held, view);
+  return viewContainer(engine, id) ?? view;
+}

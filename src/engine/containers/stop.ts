@@ -1,0 +1,181 @@
+// `stop`, `kill` and `wait`: signals to a container, and its end.
+import type { Bytes } from '../../linux/bytes.ts';
+import { SIGNALS } from '../../linux/signals.ts';
+import { killContainer } from '../../runtime/kill.ts';
+import { resumeContainer } from '../../runtime/pause.ts';
+import { sleep } from '../../runtime/removal.ts';
+import { isAlive } from '../../runtime/state.ts';
+import { CaissonError } from '../../spec/error.ts';
+import { type Engine, placeOf, stateOf } from './engine.ts';
+import { type ContainerView, findContainer, noSuchContainer, viewContainer } from './find.ts';
+import { withPlace } from './place-lock.ts';
+import { type ExitRecord, readRun, writeRun } from './run-record.ts';
+import { settledView } from './settle.ts';
+
+export interface StopOptions {
+  /** Milliseconds before SIGKILL, negative: never; undefined: the container's own. */
+  readonly timeout: number | undefined;
+  /** Signal number; undefined: the container's own. */
+  readonly signal: number | undefined;
+}
+
+/** The first look for the end of a container, and the longest pause between two, in milliseconds. */
+const FIRST_PAUSE = 1;
+const LONGEST_PAUSE = 20;
+/** How long the end of a killed container is waited for, in milliseconds. */
+const PATIENCE = 20_000;
+
+/** docker's error for a command that needs a running container. */
+export function notRunning(id: Bytes): CaissonError {
+  return new CaissonError(`container ${id} is not running`, { code: 'ENOTRUNNING', exitCode: 1 });
+}
+
+/** Stops a container: its stop signal, then SIGKILL. Nothing happens where it does not run. Throws CaissonError. */
+export async function stopContainer(engine: Engine, text: Bytes, options: StopOptions): Promise<void> {
+  const view = findContainer(engine, text);
+  markStopped(engine, view);
+  await stopView(engine, view, options);
+}
+
+/** The restart policy is told: somebody wants it to end. */
+export function markStopped(engine: Engine, { file, run }: Pick<ContainerView, 'file' | 'run'>): void {
+  if (run === undefined || run.stopped === true) return;
+  const place = placeOf(engine, file.id);
+  const now = readRun(engine.port, place);
+  if (now?.number === run.number) writeRun(engine.port, place, { ...now, stopped: true });
+}
+
+export async function stopView(engine: Engine, view: ContainerView, options: StopOptions): Promise<void> {
+  const { file } = view;
+  if (view.status === 'restarting') {
+    await cancelRestart(engine, view);
+    return;
+  }
+  if (view.pid === 0 || view.exit !== undefined) return;
+  await signalView(engine, view, options.signal ?? file.stopSignal);
+  // A frozen process gets its signal when it goes on.
+  if (view.status === 'paused') await resume(engine, file.id);
+  const timeout = options.timeout ?? file.stopTimeout;
+  if (await ended(engine, view, timeout < 0 ? Number.POSITIVE_INFINITY : timeout)) return;
+  await signalView(engine, view, SIGNALS.SIGKILL);
+  if (await ended(engine, view, PATIENCE)) return;
+  throw new CaissonError(`container ${file.id} does not end: a process of it sleeps uninterruptibly`, {
+    code: 'EBUSY',
+    exitCode: 1,
+  });
+}
+
+async function resume({ port, stateRoot }: Engine, id: Bytes): Promise<void> {
+  try {
+    await resumeContainer(port, { stateRoot, id });
+  } catch (error) {
+    if (!(error instanceof CaissonError)) throw error;
+  }
+}
+
+/** A container between two runs ends where its monitor would start it again. */
+async function cancelRestart(engine: Engine, { file, record }: ContainerView): Promise<void> {
+  for (let waited = 0, pause = FIRST_PAUSE; waited < PATIENCE; waited += pause) {
+    const now = viewContainer(engine, file.id);
+    if (now === undefined || now.record?.keeper.pid !== record?.keeper.pid) return;
+    if (now.status !== 'restarting') return;
+    pause = Math.min(2 * pause, LONGEST_PAUSE);
+    await sleep(engine.port, pause);
+  }
+}
+
+/** Whether this run of the container has ended, and has been settled, within so many milliseconds. */
+async function ended(engine: Engine, { file, run }: ContainerView, patience: number): Promise<boolean> {
+  for (let waited = 0, pause = FIRST_PAUSE; waited <= patience; waited += pause) {
+    const now = viewContainer(engine, file.id);
+    if (now === undefined || now.run?.number !== run?.number) return true;
+    if (now.exit !== undefined) {
+      await settled(engine, file.id);
+      return true;
+    }
+    pause = Math.min(2 * pause, LONGEST_PAUSE);
+    await sleep(engine.port, pause);
+  }
+  return false;
+}
+
+/** Waits until what is left of a run that has ended is away: by its monitor's command, or by this one. */
+async function settled(engine: Engine, id: Bytes): Promise<void> {
+  for (let waited = 0, pause = FIRST_PAUSE; waited < PATIENCE; waited += pause) {
+    const view = viewContainer(engine, id);
+    if (view === undefined || !view.unsettled) return;
+    if (view.status === 'restarting') return;
+    if (view.record === undefined || !isAlive(engine.port, view.record.keeper)) {
+      await withPlace(engine, id, (held) => settledView(engine, held, id)).catch(ignoreGone);
+      return;
+    }
+    pause = Math.min(2 * pause, LONGEST_PAUSE);
+    await sleep(engine.port, pause);
+  }
+}
+
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof CaissonError && error.code === 'ENOTFOUND')) throw error;
+}
+
+/** `kill`. Throws CaissonError `ENOTRUNNING` in docker's words. */
+export async function killByName(engine: Engine, text: Bytes, signal: number): Promise<void> {
+  const view = findContainer(engine, text);
+  if (view.pid === 0 || view.exit !== undefined) {
+    throw new CaissonError(`cannot kill container: ${text}: container ${view.file.id} is not running`, {
+      code: 'ENOTRUNNING',
+      exitCode: 1,
+    });
+  }
+  if (signal === SIGNALS.SIGKILL || signal === view.file.stopSignal) markStopped(engine, view);
+  await signalView(engine, view, signal);
+  if (signal === SIGNALS.SIGKILL) await ended(engine, view, PATIENCE);
+}
+
+/** A signal to its first process; SIGKILL to all where they have no pid namespace of their own. */
+export async function signalView(engine: Engine, { file }: ContainerView, signal: number): Promise<void> {
+  const { port, stateRoot } = engine;
+  try {
+    await killContainer(port, { stateRoot, id: file.id }, signal, false);
+  } catch (error) {
+    const gone =
+      error instanceof CaissonError && (error.code === 'ENOTRUNNING' || error.code === 'ENOTFOUND');
+    if (!gone) throw error;
+  }
+}
+
+/** What `wait` waits for (docker's conditions). */
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
+
+/** Waits for the end of a container. The result is how it ended. Throws CaissonError `ENOTFOUND`. */
+export async function waitContainer(
+  engine: Engine,
+  text: Bytes,
+  condition: WaitCondition = 'not-running',
+): Promise<ExitRecord> {
+  const first = findContainer(engine, text);
+  let last = first.exit;
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, 5 * LONGEST_PAUSE)) {
+    const now = viewContainer(engine, first.file.id);
+    if (now === undefined) {
+      if (last === undefined) throw noSuchContainer(text);
+      return last;
+    }
+    last = now.exit ?? last;
+    const over = now.exit !== undefined && !now.unsettled && now.status !== 'restarting';
+    const fresh =
+      condition !== 'next-exit' || now.run?.number !== first.run?.number || first.exit === undefined;
+    if (condition !== 'removed' && over && fresh && now.exit !== undefined) return now.exit;
+    if (condition === 'not-running' && now.status === 'created') return NEVER_RAN;
+    if (now.unsettled && now.exit !== undefined && now.status !== 'restarting')
+      await settled(engine, first.file.id);
+    await sleep(engine.port, pause);
+  }
+}
+
+const NEVER_RAN: ExitRecord = { run: 0, code: 0, signal: 0, oom: false, time: '0001-01-01T00:00:00Z' };
+
+/** Whether a run has left a state directory. */
+export function hasState(engine: Engine, id: Bytes): boolean {
+  return engine.port.stat(stateOf(engine, id)) !== undefined;
+}
