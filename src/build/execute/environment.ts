@@ -32,6 +32,8 @@ export interface RunRequest {
   readonly cwd: Bytes;
   readonly user: Bytes;
   readonly network: 'none' | 'host';
+  /** As `--privileged` of a run. */
+  readonly insecure: boolean;
   readonly passwd: Bytes;
   readonly group: Bytes;
   /** After the container's own, in this order. */
@@ -56,8 +58,8 @@ export interface RunEnd {
 export interface Secrets {
   /** The content of a secret; undefined when it was not given. Throws CaissonError when it cannot be read. */
   secret(id: string): Bytes | undefined;
-  /** The path of an agent's socket. */
-  agent(id: string): Bytes | undefined;
+  /** The path of an agent's socket. Throws CaissonError when there can be none. */
+  agent(id: string): Promise<Bytes | undefined>;
 }
 
 export interface BuildEnvironment {

@@ -62,7 +62,7 @@ export async function readyMount(
     case 'secret':
       return secret(context, mount, index);
     case 'ssh':
-      return agent(context, mount, index);
+      return await agent(context, mount, index);
     case 'cache':
       return await cache(context, mount, origin);
     case 'bind':
@@ -148,9 +148,9 @@ function lastPart(path: string): string {
   );
 }
 
-function agent(context: MountContext, mount: RunMount, index: number): ReadyMount | undefined {
+async function agent(context: MountContext, mount: RunMount, index: number): Promise<ReadyMount | undefined> {
   const id = mount.id === '' ? 'default' : mount.id;
-  const path = context.environment.secrets.agent(id);
+  const path = await context.environment.secrets.agent(id);
   if (path === undefined) {
     if (!mount.required) return undefined;
     throw wrong(context, mount, `the agent ${id} was not given: caisson build --ssh ${id}`);

@@ -51,7 +51,10 @@ const FLAGS: readonly Flag[] = [
   boolean('quiet', 'Suppress the build output and print image ID on success', { short: 'q' }),
   list('secret', 'Secret to expose to the build (format: "id=token[,src=/local/secret]")'),
   value('shm-size', 'Shared memory size for build containers', { takes: 'bytes' }),
-  list('ssh', 'SSH agent socket to expose to the build (format: "default|<id>[=<socket>]")'),
+  list(
+    'ssh',
+    'SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")',
+  ),
   list('tag', 'Image identifier (format: "[registry/]repository[:tag]")', { short: 't' }),
   value('target', 'Set the target build stage to build'),
   list('ulimit', 'Ulimit options', { takes: 'ulimit' }),

@@ -24,6 +24,7 @@ import type { NamedPlatform } from '../../spec/platform-match.ts';
 import { canonical } from '../../spec/reference.ts';
 import type { PullPolicy } from '../images/run-image.ts';
 import type { Shop } from '../images/shop.ts';
+import { buildAgents } from './agents.ts';
 import { baseImage } from './base-image.ts';
 import type { CachePlace } from './cache-flag.ts';
 import { buildInput } from './context.ts';
@@ -80,6 +81,7 @@ export async function build(
   const disk = nodeDisk();
   const kernel = new LauncherKernel(port);
   const session = new Session(port, disk, kernel, new BuildPlaces(store.root));
+  const agents = buildAgents(port, session, request.agents);
   const worker = await TreeWorker.open(port, 'the build');
   try {
     const clone = repositoryCloner(port, session);
@@ -95,7 +97,7 @@ export async function build(
       root: store.root,
       release: processFacts(port, { ociVersion: '1.3.0' }).kernel,
       context: input.context,
-      secrets: buildSecrets(port, request.secrets, request.agents),
+      secrets: buildSecrets(port, request.secrets, agents.socket),
       progress,
       network: request.network,
       noCache: (stage) => request.noCache || (stage !== '' && request.noCacheFilter.includes(stage)),
@@ -127,6 +129,7 @@ export async function build(
     return built;
   } finally {
     await worker.close();
+    await agents.close();
     await session.commit();
     await session.close();
     await kernel.close();

@@ -25,10 +25,12 @@ const HOST_NAME = 'buildkitsandbox';
 /** Makes the `run` of a build environment. Facts about the host are gathered once. */
 export function containerRunner(port: Port, options: ContainerOptions): BuildEnvironment['run'] {
   const flags: RunFlags = { hostname: HOST_NAME, ...options.flags };
-  let facts: ReturnType<typeof hostPart> | undefined;
+  const known = new Map<boolean, ReturnType<typeof hostPart>>();
   return async (request) => {
-    facts ??= hostPart(port, flags);
-    return await runOne(port, request, { ...options, flags }, { ...facts, id: newId(port) });
+    const own: RunFlags = request.insecure ? { ...flags, privileged: true } : flags;
+    const facts = known.get(request.insecure) ?? hostPart(port, own);
+    known.set(request.insecure, facts);
+    return await runOne(port, request, { ...options, flags: own }, { ...facts, id: newId(port) });
   };
 }
 

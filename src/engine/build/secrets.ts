@@ -1,4 +1,4 @@
-// `--secret` and `--ssh`: where secrets and agents come from. Their content is read when a step asks for it.
+// `--secret`: where secrets come from. Their content is read when a step asks for it.
 import { csvFields } from '../../build/dockerfile/csv.ts';
 import type { Secrets } from '../../build/execute/environment.ts';
 import type { Port } from '../../host/port.ts';
@@ -10,15 +10,14 @@ type Source = { readonly kind: 'file' | 'env'; readonly name: string };
 const LIMIT = 500 << 10;
 
 /** Throws CaissonError `EUSAGE`. */
-export function buildSecrets(port: Port, secrets: readonly Bytes[], agents: readonly Bytes[]): Secrets {
+export function buildSecrets(port: Port, secrets: readonly Bytes[], agent: Secrets['agent']): Secrets {
   const sources = new Map(secrets.map((text) => secretOf(port, bytesToUtf8(text))));
-  const sockets = new Map(agents.map((text) => agentOf(port, bytesToUtf8(text))));
   return {
     secret: (id) => {
       const source = sources.get(id);
       return source === undefined ? undefined : contentOf(port, id, source);
     },
-    agent: (id) => sockets.get(id),
+    agent,
   };
 }
 
@@ -78,19 +77,4 @@ function contentOf(port: Port, id: string, { kind, name }: Source): Bytes {
   const content = port.readFile(absolute, LIMIT);
   if (content === undefined) throw absent(`${name}: no such file`);
   return content;
-}
-
-/** `default`, `id`, `id=SOCKET`. */
-function agentOf(port: Port, text: string): [string, Bytes] {
-  const equals = text.indexOf('=');
-  const id = equals < 0 ? text : text.slice(0, equals);
-  const given = equals < 0 ? variable(port, 'SSH_AUTH_SOCK') : utf8ToBytes(text.slice(equals + 1));
-  if (given === undefined || given === '')
-    throw wrong('ssh', text, 'there is no agent: SSH_AUTH_SOCK is not set');
-  const path = given.startsWith('/') ? given : `${port.cwd}/${given}`;
-  const type = port.stat(path)?.type;
-  if (type === 'socket') return [id, path];
-  const why =
-    type === 'file' ? 'is a key: start ssh-agent, and add it with ssh-add' : 'is not the socket of an agent';
-  throw wrong('ssh', text, `${bytesToUtf8(given)} ${why}`);
 }
