@@ -49,6 +49,7 @@ static uint8_t chunk[LOG_CHUNK], input[PIECE];
 static uint32_t chunk_used, chunk_stream, input_used, input_done;
 static int output_open[2], input_open, ended;
 static int64_t status_code, status_signal, ended_at;
+static long record; // of the exit, with room on the disk
 
 static _Noreturn void leave(long code) {
     CALL(__NR_exit_group, (uint64_t)code);
@@ -254,9 +255,8 @@ static void write_record(void) {
         length += log_decimal(line + length, field[i], 1);
         line[length++] = i < 4 ? ' ' : '\n';
     }
-    long fd = CALL(__NR_openat, MONITOR_FD_PLACE, ADDRESS("exit.new"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    CALL(__NR_write, (uint64_t)fd, ADDRESS(line), length);
-    if (config.durable) CALL(__NR_fsync, (uint64_t)fd);
+    CALL(__NR_pwrite64, (uint64_t)record, ADDRESS(line), length, 0);
+    if (config.durable) CALL(__NR_fsync, (uint64_t)record);
     CALL(__NR_renameat2, MONITOR_FD_PLACE, ADDRESS("exit.new"), MONITOR_FD_PLACE, ADDRESS("exit"), 0);
     if (config.durable) CALL(__NR_fsync, MONITOR_FD_PLACE);
 }
@@ -366,10 +366,17 @@ static void read_config(void) {
         if (list[i] >= entries) leave(EXIT_CONFIG);
 }
 
+// A log may fill the disk meanwhile: the room for the exit record is taken now.
+static void open_record(void) {
+    record = CALL(__NR_openat, MONITOR_FD_PLACE, ADDRESS("exit.new"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    CALL(__NR_fallocate, (uint64_t)record, 0, 0, PIECE);
+}
+
 _Noreturn __attribute__((used)) void begin(uint64_t *stack) {
     (void)stack;
     CALL(__NR_close_range, 3, UINT32_MAX, FROM_CLOSE_RANGE_CLOEXEC);
     read_config();
+    open_record();
     for (unsigned i = 0; i < CLIENTS; i++) client[i] = (struct client){.socket = -1, .fd = {-1, -1, -1}};
     if (config.attached & 1) { // the command that has started the container waits at the channel
         client[0].socket = MONITOR_FD_CLIENT;

@@ -30,6 +30,7 @@ const BUDGETS = {
   launcher: 120,
   golden: 30,
   images: 90,
+  engine: 120,
   layers: 120,
   'image-peers': 90,
   kernel: 300,

@@ -70,5 +70,9 @@ export const CONTAINER: CommandGroup = {
   name: 'container',
   summary: 'Manage containers',
   flags: [],
-  commands: [...BOTH, ...ELSEWHERE].map((entry) => ({ ...entry, name: `container ${entry.name}` })),
+  commands: [...BOTH, ...ELSEWHERE].map(({ name, summary, load }) => ({
+    name: `container ${name}`,
+    summary,
+    load: async () => ({ command: { ...(await load()).command, name: `container ${name}` } }),
+  })),
 };

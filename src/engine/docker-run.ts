@@ -131,7 +131,7 @@ async function findRoot(
   const users = await readUsers(port, channel, rootfs);
   return {
     facts: { rootfs, users, image: own ? HOST_IMAGE : BARE_IMAGE },
-    root: ({ upper }, spec) => directory ?? hostImageRoot(port, spec, upper),
+    root: ({ upper }, spec) => directory ?? hostImageRoot(port, spec, upper ?? run.upper),
     image: undefined,
   };
 }

@@ -74,6 +74,8 @@ export interface StartPlan extends Plan {
   readonly program: readonly Slot[] | undefined;
   /** The channel's descriptor in the launcher. */
   readonly channel: number;
+  /** The step after the program runs, where the launcher becomes a monitor; `of` is where a descriptor is by then. */
+  readonly monitor?: (of: (slot: Slot) => Slot | number) => readonly Step[];
   /** The process that hands a listener of seccomp to its agent, where there is one. */
   readonly notifier: Notified | undefined;
 }
@@ -95,7 +97,7 @@ interface Sockets {
   readonly monitor: BecomeMonitor | undefined;
 }
 
-type ParentPart = Pick<StartPlan, 'terminal' | 'watch' | 'created'>;
+type ParentPart = Pick<StartPlan, 'terminal' | 'watch' | 'created' | 'monitor'>;
 
 /** Compiles a start. Throws CaissonError where the host or the configuration cannot have it. */
 export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): StartPlan {
@@ -281,8 +283,12 @@ function parentAfterFork(c: Context, forked: ForkSlots, sockets: Sockets): Paren
   if (listener !== undefined) return { terminal, watch, created: awaitCreated(c, forked, listener) };
   awaitExecution(c, forked);
   if (monitor === undefined) awaitEnd(c, forked, watch);
-  else monitor(forked.pidfd, terminal);
-  return { terminal, watch, created: undefined };
+  return {
+    terminal,
+    watch,
+    created: undefined,
+    ...(monitor === undefined ? {} : { monitor: (of) => monitor(of, forked.pidfd, terminal) }),
+  };
 }
 
 /** The launcher waits for the execve and says so. */

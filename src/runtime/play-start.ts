@@ -144,7 +144,7 @@ async function playPlan(
       const failed = answer.data.length === own.replyLength ? own : batch;
       const there = await hasProgram(player, plan, failed, answer, spec);
       if (plan.notifier !== undefined) await endNotified(player, plan, failed, answer);
-      else if (isChild(failed, answer)) await endChild(player);
+      else if (isChild(failed, answer)) await endChild(player, plan.monitor !== undefined);
       else await killChild(player, batch, answer, plan.pid);
       if (unmapped !== undefined) throw unmapped;
       throw (
@@ -209,7 +209,7 @@ function isChild(batch: Batch, answer: Answer): boolean {
 }
 
 /** Ends a child that failed half-way (it waits for a batch), then waits until the launcher speaks again. */
-async function endChild(player: Player): Promise<void> {
+async function endChild(player: Player, unreaped = false): Promise<void> {
   await player.send([
     step('parent', 'exit', 'end the child', 'default: clean up', [call('exit_group', [number(1)])]),
   ]);
@@ -217,6 +217,10 @@ async function endChild(player: Player): Promise<void> {
   if (paused.kind !== 'paused') return;
   await player.continue();
   await player.receive(true);
+  // A launcher that would become a monitor does not wait for it, and must not leave it to nobody.
+  if (!unreaped) return;
+  const reap = call('wait4', [number(-1), NULL, number(0), NULL], { tolerate: [ERRNO.ECHILD] });
+  await player.play([step('parent', 'reap', 'reap the child', 'default: clean up', [reap])]);
 }
 
 /** The launcher itself failed, after the fork perhaps: its child waits for it and must not be left. */

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import {
+  boundFlags,
   type Caller,
   type CallOptions,
   type Ended,
@@ -114,7 +115,7 @@ export class Arena extends Harness {
   words(args: readonly string[]): string[] {
     const [first = '', ...rest] = args;
     const state = first === 'oci' ? ['oci', '--root', this.records] : ['--runtime-root', this.records, first];
-    return [this.program, ...state, ...rest];
+    return [this.program, ...state, ...(first === 'run' ? boundFlags(rest) : []), ...rest];
   }
 
   /** In mode U every container is in the user namespace. */

@@ -188,8 +188,9 @@ export class Harness {
     const [first, ...rest] = args;
     const state =
       first === 'oci' ? ['oci', '--root', this.state] : ['--runtime-root', this.state, first ?? ''];
-    const asRoot = caller.uid === 0 && first === 'run' && !rest.includes('--cgroup-parent');
-    const words = asRoot ? ['--cgroup-parent', `/${this.cgroup}`, ...rest] : rest;
+    const asRoot = caller.uid === 0 && (first === 'run' || first === 'create') && !rest.includes('--cgroup-parent');
+    const own = [...(first === 'run' ? boundFlags(rest) : []), ...rest];
+    const words = asRoot ? ['--cgroup-parent', `/${this.cgroup}`, ...own] : own;
     const ids = ['--reuid', String(caller.uid), '--regid', String(caller.gid), '--clear-groups'];
     const become = caller.uid === 0 ? [] : ['setpriv', ...ids];
     const program = [this.executable, ...state];
@@ -304,6 +305,11 @@ export class Harness {
       rmSync(this.directory, { recursive: true, force: true });
     }
   }
+}
+
+/** A container of these tests lives and dies with its command, unless the test says otherwise. */
+export function boundFlags(given: readonly string[]): string[] {
+  return given.some((word) => ['--rm', '--rm=false', '-d', '--detach'].includes(word)) ? [] : ['--rm'];
 }
 
 /** The output of a command that must have succeeded, without the last line break. */

@@ -109,9 +109,10 @@ export function viewContainer(
   if (run === undefined) return { ...common, status: 'created', pid: 0, exit: undefined, unsettled: false };
   const removing = port.stat(`${place}/removing`) !== undefined;
   if (record === undefined || last !== undefined) {
-    const exit = last ?? readExit(port, place, run.number) ?? lost(run);
+    const known = last ?? readExit(port, place, run.number);
     const status = removing ? 'removing' : 'exited';
-    return { ...common, status, pid: 0, exit, unsettled: last === undefined };
+    const unsettled = record !== undefined || known === undefined;
+    return { ...common, status, pid: 0, exit: known ?? lost(run), unsettled };
   }
   const state = statusOf(port, record);
   const pid = record.oci.init?.pid ?? 0;

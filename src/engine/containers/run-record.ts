@@ -69,7 +69,9 @@ export function writeExited(port: Port, place: Bytes, exited: ExitRecord): void 
 
 /** What the monitor wrote; undefined where it has not, or of another run. A torn record is none. */
 export function readExit(port: Pick<Port, 'readFile'>, place: Bytes, run: number): ExitRecord | undefined {
-  const words = (port.readFile(`${place}/exit`, 256) ?? '').trim().split(' ').map(Number);
+  // Its room on the disk was taken beforehand: zeros come after the line.
+  const [line = ''] = (port.readFile(`${place}/exit`, 4096) ?? '').split('\n');
+  const words = line.split(' ').map(Number);
   const [number, code, signal, seconds, nanoseconds] = words;
   if (words.length !== 5 || words.some((word) => !Number.isSafeInteger(word) || word < 0)) return undefined;
   if (number !== run || code === undefined || signal === undefined) return undefined;

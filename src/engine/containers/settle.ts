@@ -30,7 +30,7 @@ export async function settle(
       exit = { ...exit, oom: told.oom !== undefined };
     }
     // First: a container without its record has ended in this way.
-    writeExited(port, place, exit);
+    noteExit(engine, place, exit);
   }
   if (record !== undefined) {
     await byLiving(port, player, async (living) => {
@@ -40,6 +40,15 @@ export async function settle(
   }
   port.remove(stateOf(engine, file.id));
   return readExited(port, place) ?? exit;
+}
+
+/** On a full disk the monitor's own record, whose room was taken beforehand, has to do. */
+function noteExit({ port, warn }: Engine, place: string, exit: ExitRecord): void {
+  try {
+    writeExited(port, place, exit);
+  } catch (error) {
+    warn(`${place}/exited.json cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /**

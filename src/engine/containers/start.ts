@@ -176,6 +176,8 @@ async function playKept(
     write(port, stateRoot, { ...record, oci: { ...record.oci, phase: 'started', init } });
     writeRun(port, place, run);
     await player.continue();
+    await player.receive(true);
+    await player.send(plan.monitor?.((slot) => slotValue(batch, answer, slot)) ?? []);
     await becameMonitor(channel, attached, settings.detachKeys);
   } catch (error) {
     await undo(engine, player, record, prepared, init);

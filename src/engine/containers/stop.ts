@@ -42,7 +42,15 @@ export function markStopped(engine: Engine, { file, run }: Pick<ContainerView, '
   if (run === undefined || run.stopped === true) return;
   const place = placeOf(engine, file.id);
   const now = readRun(engine.port, place);
-  if (now?.number === run.number) writeRun(engine.port, place, { ...now, stopped: true });
+  if (now?.number !== run.number) return;
+  try {
+    writeRun(engine.port, place, { ...now, stopped: true });
+  } catch (error) {
+    // It can still be stopped, if not kept from its restart policy.
+    engine.warn(
+      `${place}/run.json cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
 }
 
 export async function stopView(engine: Engine, view: ContainerView, options: StopOptions): Promise<void> {

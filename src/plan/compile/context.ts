@@ -39,8 +39,15 @@ export interface Barrier {
   readonly socket: Bytes;
 }
 
-/** Adds the launcher's last steps: it becomes the monitor. Takes the pidfd of the container, and its terminal. */
-export type BecomeMonitor = (pidfd: Slot, terminal: Slot | undefined) => void;
+/**
+ * The launcher's last step: it becomes the monitor. A batch of its own, once the program runs: descriptors are known by
+ * then, `of` says which. Takes the pidfd of the container, and its terminal.
+ */
+export type BecomeMonitor = (
+  of: (slot: Slot) => Slot | number,
+  pidfd: Slot,
+  terminal: Slot | undefined,
+) => readonly Step[];
 
 /** How a launcher becomes a monitor (monitor.ts); the OCI runtime has none. */
 export interface MonitorPart {

@@ -20,6 +20,7 @@ import * as F from '../../linux/flags.ts';
 import { type Call, call, number, pointer, type Slot, slot, string, value } from '../call.ts';
 import { encodeMonitor, type MonitorConfiguration } from '../monitor-configuration.ts';
 import { MONITOR } from '../monitor-wire.ts';
+import { type Step, step } from '../step.ts';
 import * as sys from '../syscalls.ts';
 import type { Context, MonitorPart } from './context.ts';
 import { O_DIRECTORY } from './destination.ts';
@@ -61,19 +62,17 @@ export function monitorPart(options: MonitorOptions): MonitorPart {
   return {
     open: (c) => {
       const slots = openMonitor(c, options);
-      return (pidfd, terminal) => {
-        becomeMonitor(c, slots, pidfd, terminal);
-      };
+      return (of, pidfd, terminal) => [becomeMonitor(slots, of, pidfd, terminal)];
     },
   };
 }
 
 /** Before the fork: pipes become the launcher's own standard descriptors, which the child inherits. */
 function openMonitor(c: Context, options: MonitorOptions): MonitorSlots {
-  const place = slot('place');
-  const listener = slot('attach_socket');
+  const place = slot('place', { reply: true });
+  const listener = slot('attach_socket', { reply: true });
   const terminal = c.spec.process?.terminal === true;
-  const kept = (options.attached ?? []).map((fd) => ({ fd, aside: slot(`kept_${fd}`) }));
+  const kept = (options.attached ?? []).map((fd) => ({ fd, aside: slot(`kept_${fd}`, { reply: true }) }));
   c.parent('monitor-place', `open ${options.place} and a socket for clients`, MONITORED, [
     call('setsid', [], { tolerate: [1] }),
     ...kept.map(({ fd, aside }) => sys.fcntl(fd, F_DUPFD_CLOEXEC, ASIDE, { result: aside })),
@@ -96,9 +95,9 @@ function aside(to: Slot, open: (opened: Slot) => Call): Call[] {
 }
 
 function pipes(c: Context, options: MonitorOptions): Pick<MonitorSlots, 'output' | 'error' | 'input'> {
-  const output = slot('output');
-  const error = slot('error');
-  const input = options.input ? slot('input') : undefined;
+  const output = slot('output', { reply: true });
+  const error = slot('error', { reply: true });
+  const input = options.input ? slot('input', { reply: true }) : undefined;
   c.parent('monitor-pipes', 'pipes for what the program reads and writes', MONITORED, [
     ...(input === undefined ? devNull([0]) : pipe(input, 'input', 0)),
     ...pipe(output, 'output', 1),
@@ -161,7 +160,12 @@ const SEEK_SET = 0;
 const NAME = 'caisson-monitor';
 
 /** After the program has been executed: everything to its place, and the launcher is the monitor. */
-function becomeMonitor(c: Context, slots: MonitorSlots, pidfd: Slot, terminal: Slot | undefined): void {
+function becomeMonitor(
+  slots: MonitorSlots,
+  of: (slot: Slot) => Slot | number,
+  pidfd: Slot,
+  terminal: Slot | undefined,
+): Step {
   const { options, kept, place, listener } = slots;
   const stays = options.attached !== undefined;
   const program = memory('monitor', options.program, true);
@@ -176,18 +180,21 @@ function becomeMonitor(c: Context, slots: MonitorSlots, pidfd: Slot, terminal: S
   );
   const process = slot('pidfd_aside');
   const main = slot('terminal_aside');
-  const { output = main, error, input = terminal === undefined ? undefined : main } = slots;
-  c.parent('monitor', 'become the monitor of the container', MONITORED, [
+  const stream = (own: Slot | undefined) => (own === undefined ? undefined : of(own));
+  const output = stream(slots.output) ?? main;
+  const error = stream(slots.error);
+  const input = stream(slots.input) ?? (terminal === undefined ? undefined : main);
+  return step('parent', 'monitor', 'become the monitor of the container', MONITORED, [
     ...program.calls,
     ...configuration.calls,
     // The numbers of these may be among the fixed ones.
-    sys.fcntl(pidfd, F_DUPFD_CLOEXEC, ASIDE, { result: process }),
-    ...(terminal === undefined ? [] : [sys.fcntl(terminal, F_DUPFD_CLOEXEC, ASIDE, { result: main })]),
+    sys.fcntl(of(pidfd), F_DUPFD_CLOEXEC, ASIDE, { result: process }),
+    ...(terminal === undefined ? [] : [sys.fcntl(of(terminal), F_DUPFD_CLOEXEC, ASIDE, { result: main })]),
     ...(stays ? [sys.fcntl(MONITOR.FD_CLIENT, F_SETFD, 0)] : []),
-    ...kept.map(({ fd, aside: from }) => sys.dup3(from, MONITOR.FD_CLIENT + 1 + fd, 0)),
+    ...kept.map(({ fd, aside: from }) => sys.dup3(of(from), MONITOR.FD_CLIENT + 1 + fd, 0)),
     sys.dup3(configuration.file, MONITOR.FD_CONFIG, 0),
-    sys.dup3(place, MONITOR.FD_PLACE, 0),
-    sys.dup3(listener, MONITOR.FD_ATTACH, 0),
+    sys.dup3(of(place), MONITOR.FD_PLACE, 0),
+    sys.dup3(of(listener), MONITOR.FD_ATTACH, 0),
     sys.dup3(process, MONITOR.FD_PIDFD, 0),
     sys.dup3(output, MONITOR.FD_OUTPUT, 0),
     ...(error === undefined ? [] : [sys.dup3(error, MONITOR.FD_ERROR, 0)]),
