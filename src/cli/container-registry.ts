@@ -3,6 +3,7 @@ import type { CommandEntry, CommandGroup } from './command.ts';
 
 /** Commands that stand at the top, too. */
 const BOTH: readonly CommandEntry[] = [
+  { name: 'ps', summary: 'List containers', load: () => import('./commands/ps.ts') },
   { name: 'create', summary: 'Create a new container', load: () => import('./commands/create.ts') },
   {
     name: 'start',
@@ -66,13 +67,22 @@ const ELSEWHERE: readonly CommandEntry[] = [
   },
 ];
 
+/** docker's other names of `ps`, below `container` alone. */
+const ALIASES: readonly CommandEntry[] = ['ls', 'list'].map((name) => ({
+  name,
+  summary: 'List containers',
+  hidden: name === 'list',
+  load: () => import('./commands/ps.ts'),
+}));
+
 export const CONTAINER: CommandGroup = {
   name: 'container',
   summary: 'Manage containers',
   flags: [],
-  commands: [...BOTH, ...ELSEWHERE].map(({ name, summary, load }) => ({
-    name: `container ${name}`,
-    summary,
-    load: async () => ({ command: { ...(await load()).command, name: `container ${name}` } }),
+  commands: [...ALIASES, ...BOTH, ...ELSEWHERE].map((entry) => ({
+    ...entry,
+    name: `container ${entry.name}`,
+    // Help and errors say how it was called.
+    load: async () => ({ command: { ...(await entry.load()).command, name: `container ${entry.name}` } }),
   })),
 };

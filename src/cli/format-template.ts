@@ -160,6 +160,8 @@ class Execution {
 
   private command(command: readonly Operand[], dot: Value, piped: Value | undefined): Value {
     const [first, ...rest] = command as readonly [Operand, ...Operand[]];
+    if (first.kind === 'fields' && first.names.at(-1) === 'Label' && rest.length === 1 && piped === undefined)
+      return this.label(this.operand(first, dot), this.operand(rest[0] as Operand, dot));
     if (first.kind !== 'function') {
       if (rest.length > 0 || piped !== undefined)
         throw this.fail(first.at, "can't give an argument to what is no function");
@@ -168,6 +170,11 @@ class Execution {
     if (first.name === 'and' || first.name === 'or') return this.logical(first.name, rest, dot, piped);
     const args = rest.map((operand) => this.operand(operand, dot));
     return this.call(first, piped === undefined ? args : [...args, piped]);
+  }
+
+  /** docker's `.Label "key"`, the one method with an argument; in the head of a table it is the name of the column. */
+  private label(labels: Value, name: Value): Value {
+    return isMap(labels) && typeof name === 'string' ? (member(labels, name) ?? '') : labels;
   }
 
   private call({ name, at }: { readonly name: Bytes; readonly at: number }, args: readonly Value[]): Value {

@@ -35,6 +35,10 @@ export interface RootFacts {
 export interface DockerRun {
   readonly id: Bytes;
   readonly choice: RootChoice;
+  /** The name of its image as it was asked for; `host`; empty for a root of the host. */
+  readonly imageName?: Bytes;
+  /** `--network` */
+  readonly network?: Bytes | undefined;
   /** Where the root is an image of the store; absent for the built-in one, a directory and an archive. */
   readonly image?: OpenImage;
   readonly upper: Bytes | undefined;
@@ -364,6 +368,12 @@ async function runCompiled(
     ...(settings.name === undefined ? {} : { name: settings.name }),
     ...(Object.keys(settings.labels).length === 0 ? {} : { labels: settings.labels }),
     stopSignal: settings.stopSignal,
+    shown: {
+      image: run.imageName ?? '',
+      args: compiled.spec.process?.args ?? [],
+      created: new Date().toISOString(),
+      ...(run.network === undefined ? {} : { network: run.network }),
+    },
   };
   try {
     return await runAttached(port, channel, prepared, runOptions, {

@@ -63,6 +63,8 @@ async function dockerRunOf(port: Port, input: RunInput, find: ImageFinder): Prom
     throw new CaissonError('there is an image and a root: leave one of them out', { code: 'EUSAGE' });
   return {
     id: facts.id,
+    imageName: (flags.rootfs ?? flags.rootfsTar) === undefined ? utf8ToBytes(input.image ?? 'host') : '',
+    network: flags.network,
     ...(image === undefined ? {} : { image: await find(image, input, flags) }),
     choice: rootChoice(flags, modes, facts.cwd),
     upper: flags.upper,

@@ -16,6 +16,7 @@ import {
   claim,
   identify,
   refuseTakenName,
+  type ShownRun,
   STATE_VERSION,
   write,
 } from './state.ts';
@@ -34,6 +35,7 @@ export interface RunOptions {
   readonly labels?: Readonly<Record<Bytes, Bytes>>;
   readonly stopSignal?: number;
   readonly bundle?: Bytes;
+  readonly shown?: ShownRun;
   readonly trace?: boolean;
   /** Written into the state directory's place before the start: hosts, resolv.conf, hostname. */
   readonly files?: readonly { readonly path: Bytes; readonly content: Bytes }[];
@@ -60,6 +62,7 @@ export function recordOf(
     ...(options.labels === undefined ? {} : { labels: options.labels }),
     ...(options.stopSignal === undefined ? {} : { stopSignal: options.stopSignal }),
     ...(options.bundle === undefined ? {} : { bundle: options.bundle }),
+    ...(options.shown === undefined ? {} : { shown: options.shown }),
   };
 }
 

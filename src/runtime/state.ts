@@ -31,8 +31,21 @@ export interface ContainerRecord {
   /** The number of the signal that asks the program to end. */
   readonly stopSignal?: number;
   readonly bundle?: Bytes;
+  /** What lists show of a container that lives with its command; those that stay have a file of their own. */
+  readonly shown?: ShownRun;
   /** What the OCI runtime's commands need; absent for a container of `caisson run`. */
   readonly oci?: OciRecord;
+}
+
+/** How people see a container that lives with its command. */
+export interface ShownRun {
+  /** As it was asked for; `host`; empty for a root of the host. */
+  readonly image: Bytes;
+  readonly args: readonly Bytes[];
+  /** RFC 3339, UTC. */
+  readonly created: Bytes;
+  /** `--network` */
+  readonly network?: Bytes;
 }
 
 /** How far the life of a container of the OCI runtime has come (runtime-spec runtime.md, State). */
@@ -119,9 +132,17 @@ export function isStopped(port: Port, pid: number): boolean {
   return text !== undefined && parseProcessStat(text).state === 'T';
 }
 
+/** Read once: no process lives through another boot. A list of containers asks for each of them. */
 export function bootId(port: Port): Bytes {
-  return (port.readFile('/proc/sys/kernel/random/boot_id') ?? '').trim();
+  let known = bootIds.get(port);
+  if (known === undefined) {
+    known = (port.readFile('/proc/sys/kernel/random/boot_id') ?? '').trim();
+    bootIds.set(port, known);
+  }
+  return known;
 }
+
+const bootIds = new WeakMap<Port, Bytes>();
 
 /**
  * The directory of the records must be the caller's own: below /tmp another user may have made it first.
@@ -296,6 +317,7 @@ function isRecord(value: unknown): value is ContainerRecord {
   const { id, bootId: boot, keeper, launcher, cgroups, madeParents = [], oci } = value;
   if (typeof id !== 'string' || typeof boot !== 'string') return false;
   if (oci !== undefined && !isOci(oci)) return false;
+  if (value.shown !== undefined && !isShown(value.shown)) return false;
   if (!isList(madeParents)) return false;
   return isIdentity(keeper) && isIdentity(launcher) && Array.isArray(cgroups) && cgroups.every(isCgroup);
 }
@@ -309,6 +331,11 @@ function isOci(value: unknown): value is OciRecord {
   if (value.hooks !== undefined && typeof value.hooks !== 'boolean') return false;
   const texts = [value.ociVersion, value.rootfs, value.created];
   return texts.every((text) => typeof text === 'string') && typeof value.uid === 'number';
+}
+
+function isShown(value: unknown): value is ShownRun {
+  if (!isObject(value) || !isList(value.args)) return false;
+  return typeof value.image === 'string' && typeof value.created === 'string';
 }
 
 function isList(value: unknown): value is Bytes[] {

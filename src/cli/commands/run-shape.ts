@@ -46,6 +46,8 @@ export async function dockerRunOf(name: string, parsed: Parsed, context: Context
   const stored = withImage && image !== undefined && image !== HOST_IMAGE ? image : undefined;
   return {
     id: facts.id,
+    imageName: withImage ? (image ?? '') : '',
+    network: flags.network,
     ...(stored === undefined ? {} : { image: await storedImage(stored, flags, context) }),
     choice: rootChoice(flags, modes, facts.cwd),
     upper: flags.upper,

@@ -40,6 +40,7 @@ export function keptRun(port: Port, source: RunSource, facts: HostPart, place: B
   const unpacked = root === 'archive' && port.stat(`${place}/rootfs`) !== undefined;
   return {
     id: facts.id,
+    imageName: source.image,
     ...(source.stack === undefined ? {} : { image: storedRoot(source, source.stack, place) }),
     choice: unpacked ? { kind: 'directory', path: `${place}/rootfs` } : rootChoice(flags, modes, facts.cwd),
     upper: flags.upper ?? (root === 'host' ? `${place}/changes` : undefined),

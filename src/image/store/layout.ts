@@ -104,6 +104,7 @@ function readFormat(disk: Disk, paths: StorePaths, formats: Formats): number | u
 const BEGUN: readonly Bytes[] = [
   ...['oci-layout', 'index.json', 'blobs', 'ingest', 'layers', 'pins', 'quarantine', 'locks', 'reserve'],
   ...['oci-layout.tmp', 'index.json.tmp', 'format.tmp', 'manifests', 'containers', 'build', 'volumes'],
+  ...['names', 'events'],
 ];
 
 function isForeign(disk: Disk, paths: StorePaths): boolean {
