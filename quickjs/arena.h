@@ -27,9 +27,9 @@ __asm__(".pushsection .arena,\"aw\",%nobits\n.balign 4096\narena_start: .skip 0x
 extern uint8_t arena_start[ARENA_SIZE];
 #define ARENA ((struct arena *)arena_start)
 
-// The size of a class: multiples of 16 (in an image, which is packed, 8) up to 512, then four steps to its double.
+// The size of a class: multiples of 16 up to 512, then four steps to its double. An image is packed: multiples of 8.
 static inline size_t rounded(size_t size) {
-    size_t step = size > SMALL ? (size_t)1 << (61 - __builtin_clzl(size - 1)) : ARENA->loaded ? 16 : 8;
+    size_t step = !ARENA->loaded ? 8 : size > SMALL ? (size_t)1 << (61 - __builtin_clzl(size - 1)) : 16;
     return (size + step - 1) & ~(step - 1);
 }
 
@@ -70,7 +70,8 @@ static uint64_t *fresh(size_t total) {
 static void *take(JSMallocState *s, size_t size) {
     size_t total = rounded(size + WORD);
     uint64_t **list = &ARENA->free[class_of(total)], *block = *list;
-    if (block) *list = *(uint64_t **)block;
+    // Blocks of a packed image are of any size between their class and the next.
+    if (block && (ARENA->loaded || usable(block) + WORD >= total)) *list = *(uint64_t **)block;
     else block = fresh(total < 16 ? 16 : total);
     if (block) s->malloc_size += usable(block);
     return block;
