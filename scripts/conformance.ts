@@ -52,6 +52,17 @@ function bullets(list: readonly Unproven[]): string {
     .join('\n');
 }
 
+function notShown(): string {
+  if (OPEN.length === 0) return '';
+  return `## Not shown yet
+
+${OPEN.length} requirements have no row, because a test or a mutation is missing. Most are met; that is not proven here.
+
+${bullets(OPEN)}
+
+`;
+}
+
 function render(): string {
   const all = sorted(MATRIX, ({ id }) => id);
   const files = [...new Set(all.map(({ id }) => id.slice(0, id.indexOf('#'))))];
@@ -84,13 +95,7 @@ come later and are left out.
 |---|---|---|---|
 ${UNPASSED.map(({ suite, test, state, why }) => `| ${suite} | ${cell(test)} | ${state} | ${cell(why)} |`).join('\n')}
 
-## Not shown yet
-
-${OPEN.length} requirements have no row, because a test or a mutation is missing. Most are met; that is not proven here.
-
-${bullets(OPEN)}
-
-## Not for a runtime on Linux
+${notShown()}## Not for a runtime on Linux
 
 ${NOT_FOR_RUNTIMES.length} are about other platforms, or ask something of those who write specifications, configurations or programs.
 

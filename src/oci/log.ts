@@ -2,6 +2,7 @@
 
 import type { Port } from '../host/port.ts';
 import { type Bytes, isMadeOf } from '../linux/bytes.ts';
+import { isTerminal } from '../runtime/terminal.ts';
 import { goJson } from './go-json.ts';
 import { goQuote, printableBytes } from './go-quote.ts';
 
@@ -94,12 +95,4 @@ function append(port: Port, file: Bytes, text: Bytes): void {
   if (port.appendFile !== undefined) port.appendFile(file, text, LOG_MODE);
   else if ((port.stat(file)?.type ?? 'file') === 'file')
     port.replaceFile(file, `${port.readFile(file) ?? ''}${text}`, LOG_MODE);
-}
-
-/** Major numbers of terminals: consoles and serial lines 4, /dev/tty and /dev/console 5, pseudo-terminals from 136. */
-const TERMINAL_MAJORS = [4, 5, 136, 137, 138, 139, 140, 141, 142, 143];
-
-function isTerminal(port: Port, fd: number): boolean {
-  const stat = port.stat(`/proc/self/fd/${fd}`);
-  return stat?.type === 'character' && TERMINAL_MAJORS.includes((stat.rdev >>> 8) & 0xfff);
 }

@@ -26,6 +26,7 @@ import { type ForkSlots, PAUSE_STARTED } from './compile/namespaces.ts';
 import { type AgentState, connectAgent, notified, reapNotifier } from './compile/notify.ts';
 import * as process from './compile/process.ts';
 import { callersProcfs } from './compile/procfs.ts';
+import { resctrlJoin } from './compile/resctrl.ts';
 import { scheduling } from './compile/scheduling.ts';
 import { signalMask } from './compile/signal-mask.ts';
 import { engineSocket, receiveTerminal, type StartPlan, terminalSockets } from './compile.ts';
@@ -67,7 +68,8 @@ export function compileExec(spec: Spec, given: Process, facts: HostFacts, option
   ]);
   const sockets = terminalSockets(c);
   const pidfdSocket = engineSocket(c, options.pidfdSocket, 'pidfd_socket');
-  c.steps.push(...(options.cgroup?.create ?? []));
+  const rdt = resctrlJoin(c);
+  c.steps.push(...(options.cgroup?.create ?? []), ...rdt.create);
   const root = openContainerRoot(c, target);
   const affinity = affinityOf(c);
   affinity.initial();
@@ -75,13 +77,13 @@ export function compileExec(spec: Spec, given: Process, facts: HostFacts, option
   connectAgent(c);
   const forked = forkExec(c, joinForChild(c, spec, target));
   restoreOomScore();
-  c.steps.push(...(options.cgroup?.release ?? []));
+  c.steps.push(...(options.cgroup?.release ?? []), ...rdt.release);
   const execution = child(
     c,
     forked,
     () => {
       if (options.ownOomScore === undefined) process.oomScore(c);
-      c.steps.push(...(options.cgroup?.join ?? []));
+      c.steps.push(...(options.cgroup?.join ?? []), ...rdt.join);
       affinity.final();
       writeLabels(c);
       scheduling(c);

@@ -17,7 +17,7 @@ import {
   startSocket,
   waitForStart,
 } from './compile/barrier.ts';
-import { type BecomeMonitor, type CompileOptions, Context, unsupported } from './compile/context.ts';
+import { type BecomeMonitor, type CompileOptions, Context } from './compile/context.ts';
 import { receiveDescriptor, sendDescriptor } from './compile/descriptor.ts';
 import { devices, terminal, terminalOwner } from './compile/devices.ts';
 import {
@@ -47,6 +47,7 @@ import { connectAgent, type Notified, notified, notifies, reapNotifier } from '.
 import * as process from './compile/process.ts';
 import { openProcfsEarly, privateProcfs } from './compile/procfs.ts';
 import { findProgram } from './compile/program.ts';
+import { resctrlGroup } from './compile/resctrl.ts';
 import { attachRoot, chrootOnly, isolateMounts, pivotRoot, rootPropagation } from './compile/root.ts';
 import { scheduling } from './compile/scheduling.ts';
 import { signalMask } from './compile/signal-mask.ts';
@@ -110,7 +111,7 @@ export function compile(spec: Spec, facts: HostFacts, options: CompileOptions): 
  */
 export function begin(spec: Spec, facts: HostFacts, options: CompileOptions): Beginning {
   const c = new Context(spec, facts, options);
-  refuseResctrl(c);
+  const rdt = resctrlGroup(c);
   c.parent('launcher', 'close-on-exec everything, block signals', 'default: nothing leaks (CVE-2024-21626)', [
     sys.closeRange(3, 0xffffffff, CLOSE_RANGE_CLOEXEC),
     signalMask(-1n),
@@ -119,7 +120,7 @@ export function begin(spec: Spec, facts: HostFacts, options: CompileOptions): Be
   openIdMaps(c);
   c.steps.push(...(options.root.before ?? []));
   openNetDevices(c);
-  c.steps.push(...(options.cgroup?.create ?? []));
+  c.steps.push(...(options.cgroup?.create ?? []), ...rdt.create);
   const terminalSocket = terminalSockets(c);
   const pidfd = engineSocket(c, c.options.pidfdSocket, 'pidfd_socket');
   const monitor = options.monitor?.open(c);
@@ -128,21 +129,12 @@ export function begin(spec: Spec, facts: HostFacts, options: CompileOptions): Be
   joinBeforeFork(c);
   beginCreation(c);
   const forked = fork(c);
-  c.steps.push(...(options.root.after ?? []), ...(options.cgroup?.release ?? []));
-  enterContainer(c);
+  c.steps.push(...(options.root.after ?? []), ...(options.cgroup?.release ?? []), ...rdt.release);
+  enterContainer(c, rdt.join);
   if (c.inUserNamespace || options.trace || notifies(c))
     return { context: c, forked, sockets, early: undefined, parent: undefined };
   const parent = parentAfterFork(c, forked, sockets);
   return { context: c, forked, sockets, early: [...c.steps], parent };
-}
-
-/** config-linux.md, IntelRdt: an error where there is no resctrl; with one, nothing here writes to it. */
-function refuseResctrl(c: Context): void {
-  if (c.spec.linux?.intelRdt === undefined) return;
-  throw unsupported(
-    'intelRdt is specified in config, but Intel RDT is not enabled: nothing is done with resctrl',
-    '/linux/intelRdt',
-  );
 }
 
 /** The rest of the start. Throws CaissonError where the host or the configuration cannot have it. */
@@ -209,9 +201,9 @@ export function receiveTerminal(c: Context, sockets: { parent: Slot; child: Slot
 }
 
 /** The first things that the child does: it joins its cgroups and enters its namespaces. */
-function enterContainer(c: Context): void {
+function enterContainer(c: Context, joinGroup: readonly Step[]): void {
   process.oomScore(c);
-  c.steps.push(...(c.options.cgroup?.join ?? []));
+  c.steps.push(...(c.options.cgroup?.join ?? []), ...joinGroup);
   enterNamespaces(c);
   process.session(c);
   c.child('umask', 'modes are as given', 'default: umask 0 while files are made', [sys.umask(0)]);

@@ -31,6 +31,8 @@ export interface HostFacts {
   readonly selinux: boolean;
   /** Signals that the caller ignores, which its programs would inherit (signal(7)). */
   readonly ignoredSignals: readonly number[];
+  /** Of linux.intelRdt: where resctrl is mounted, and the `schemata` of the group that is asked for, if it is there. */
+  readonly resctrl?: { readonly mountPoint: Bytes; readonly schemata?: Bytes };
   /** Files of the host by path; absent keys do not exist. */
   readonly files: ReadonlyMap<Bytes, HostFile>;
 }

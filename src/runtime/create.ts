@@ -3,6 +3,7 @@
 // runtime-spec runtime.md, Create and Lifecycle steps 1 to 5.
 import type { Channel, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { ownGroups } from '../plan/compile/resctrl.ts';
 import { ALL_CPUS } from '../plan/compile/scheduling.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
@@ -134,9 +135,10 @@ export function ociRecord(
   port: Port,
   player: Player,
   spec: Spec,
-  { cgroups, madeParents }: Pick<Prepared, 'cgroups' | 'madeParents'>,
+  { cgroups, madeParents, facts }: Pick<Prepared, 'cgroups' | 'madeParents' | 'facts'>,
   { id, bundle }: Pick<CreateOptions, 'id' | 'bundle'>,
 ): OciContainerRecord {
+  const resctrl = ownGroups(spec, facts, id);
   return {
     version: STATE_VERSION,
     id,
@@ -153,6 +155,7 @@ export function ociRecord(
       created: new Date().toISOString(),
       uid: port.uid,
       hooks: spec.hooks !== undefined,
+      ...(resctrl.length === 0 ? {} : { resctrl }),
       ...(spec.annotations === undefined ? {} : { annotations: spec.annotations }),
     },
   };

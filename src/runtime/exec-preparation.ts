@@ -10,7 +10,7 @@ import { type Container, containerSpec, type Target } from './container.ts';
 import { execCgroups, foreignStdio, maySetGroups, otherNamespaces } from './exec-target.ts';
 import { processFacts } from './facts.ts';
 import type { Running } from './start.ts';
-import { withConsoleSize } from './terminal.ts';
+import { plainLineFeeds, withConsoleSize } from './terminal.ts';
 
 export interface ExecOptions {
   /** The process, or what makes it of the container's configuration (flags of a command line). */
@@ -63,7 +63,7 @@ export function prepareExec(
   checkProcess(process, options);
   const sized = options.consoleSocket === undefined ? withConsoleSize(port, { ...spec, process }) : undefined;
   const given = sized?.process ?? process;
-  const facts = processFacts(port, { ...spec, process });
+  const facts = processFacts(port, { ...spec, process }, target.id);
   const namespaces = otherNamespaces(port, spec, init);
   const cgroup = execCgroups(port, container.record.cgroups, init, {
     frozen: options.ignorePaused ?? false,
@@ -97,7 +97,7 @@ function planOptions(
     ownStdio: foreignStdio(port, process),
     ...(user === undefined ? {} : { mayCallSetgroups: maySetGroups(port, user) }),
     ...(lends ? { ownOomScore: Number(port.readFile('/proc/self/oom_score_adj')) } : {}),
-    ...(consoleSocket === undefined ? { plainLineFeeds: port.terminal === undefined } : { consoleSocket }),
+    ...(consoleSocket === undefined ? { plainLineFeeds: plainLineFeeds(port) } : { consoleSocket }),
     ...(pidfdSocket === undefined ? {} : { pidfdSocket }),
     ...(preserveFds === undefined ? {} : { preserveFds }),
     ...(noNewKeyring === undefined ? {} : { noNewKeyring }),

@@ -2,8 +2,10 @@
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { ALL_IDS } from '../linux/idmap.ts';
+import { parseMountinfo } from '../linux/mountinfo.ts';
 import { statusField } from '../linux/proc-status.ts';
 import { DEFAULT_DEVICES } from '../plan/compile/devices.ts';
+import { groupOf } from '../plan/compile/resctrl.ts';
 import type { HostFacts, HostFile } from '../plan/facts.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
@@ -47,11 +49,15 @@ function pathsOf(spec: Spec): Set<Bytes> {
 }
 
 /** `ownFiles` will exist by the time of the start. Throws CaissonError EUNSUPPORTED on kernels below 5.15. */
-export function gatherFacts(port: Port, spec: Spec, ownFiles: readonly Bytes[] = []): HostFacts {
+export function gatherFacts(
+  port: Port,
+  spec: Spec,
+  { ownFiles = [], id = '' }: { readonly ownFiles?: readonly Bytes[]; readonly id?: Bytes } = {},
+): HostFacts {
   refuseTimeNamespace(port, spec);
   let files: ReadonlyMap<Bytes, HostFile> | undefined;
   return {
-    ...processFacts(port, spec),
+    ...processFacts(port, spec, id),
     /** Looked at when the child's part is compiled, while the launcher plays the beginning. */
     get files() {
       files ??= hostFiles(port, spec, ownFiles);
@@ -71,7 +77,7 @@ function hostFiles(port: Port, spec: Spec, ownFiles: readonly Bytes[]): Readonly
 }
 
 /** The facts that a process depends on, without files of the host. Throws as gatherFacts. */
-export function processFacts(port: Port, spec: Spec): HostFacts {
+export function processFacts(port: Port, spec: Spec, id: Bytes = ''): HostFacts {
   const status = read(port, '/proc/self/status');
   const permitted = capabilityPair(status, 'CapPrm');
   return {
@@ -88,8 +94,19 @@ export function processFacts(port: Port, spec: Spec): HostFacts {
       read(port, '/sys/module/apparmor/parameters/enabled').startsWith('Y'),
     ignoredSignals: ignoredSignals(status),
     selinux: wantsSelinux(spec) && selinuxEnabled(port),
+    ...resctrlOf(port, spec, id),
     files: new Map(),
   };
+}
+
+/** Nothing of resctrl is looked at unless the configuration asks for it. */
+function resctrlOf(port: Port, { linux }: Spec, id: Bytes): Pick<HostFacts, 'resctrl'> {
+  if (linux?.intelRdt === undefined) return {};
+  const [mount] = parseMountinfo(read(port, '/proc/self/mountinfo'), 'resctrl');
+  if (mount === undefined) return {};
+  const { mountPoint } = mount;
+  const schemata = port.readFile(`${groupOf(linux.intelRdt, id, mountPoint)}/schemata`);
+  return { resctrl: schemata === undefined ? { mountPoint } : { mountPoint, schemata } };
 }
 
 /** Kernels may be built without them (CONFIG_TIME_NS), and before 5.6 none has them: unshare(2) says only EINVAL. */

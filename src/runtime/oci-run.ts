@@ -25,7 +25,7 @@ import { explained } from './run.ts';
 import { type Exit, type Running, start } from './start.ts';
 import { startContainer } from './start-created.ts';
 import { identify, write } from './state.ts';
-import { withConsoleSize } from './terminal.ts';
+import { plainLineFeeds, withConsoleSize } from './terminal.ts';
 
 export interface OciRunOptions extends CreateOptions {
   /** Leaves as soon as the program runs. */
@@ -58,7 +58,7 @@ export async function runAttachedOci(port: Port, options: OciRunOptions): Promis
     const bundle = { ...read, spec: withConsoleSize(port, read.spec) };
     const ready = await prepareOci(port, player, bundle, options, {
       dieWithParent: true,
-      plainLineFeeds: port.terminal === undefined,
+      plainLineFeeds: plainLineFeeds(port),
     });
     release = ready.release;
     const { spec, cgroups } = ready.prepared;

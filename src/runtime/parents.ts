@@ -1,4 +1,5 @@
-// The cgroups above a container's own that a start of ours had to make: taken away by whoever is the last to use them.
+// What a start of ours made beside the container's own cgroups: those above them, which whoever is the last to use
+// them takes away, and groups of resctrl.
 import type { Cgroup } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
@@ -18,6 +19,7 @@ export interface Placed {
   readonly cgroups: readonly Cgroup[];
   /** Those of the parents that were not there before. */
   readonly madeParents?: readonly Bytes[];
+  readonly oci?: { readonly resctrl?: readonly Bytes[] };
 }
 
 const CAUSE = 'default: cgroups of ours that nobody uses are removed';
@@ -107,9 +109,10 @@ async function tidy(
   port: Port,
   player: Player,
   stateRoot: Bytes,
-  { id, cgroups, madeParents = [] }: Placed,
+  { id, cgroups, madeParents = [], oci }: Placed,
   locked: boolean,
 ): Promise<void> {
+  for (const group of oci?.resctrl ?? []) port.removeEmpty?.(group);
   const notes = port.list(notesOf(stateRoot)).map((name) => `${notesOf(stateRoot)}/${name}`);
   const ours = new Set([...madeParents, ...notes.flatMap((file) => noted(port, file))]);
   const parents = cgroups.flatMap((cgroup) => [...cgroup.parents].reverse());

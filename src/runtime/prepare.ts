@@ -66,7 +66,7 @@ export interface Prepared {
 
 /** Throws CaissonError where this host cannot have what the specification asks for. */
 export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepared {
-  const facts = gatherFacts(port, given, options.ownFiles);
+  const facts = gatherFacts(port, given, options);
   const spec = withIdentityMap(given, facts);
   refuseWithoutPrivilege(spec, facts);
   // Hosts have hundreds of mounts; a root that is a directory needs to know of none.

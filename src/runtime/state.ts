@@ -67,6 +67,8 @@ export interface OciRecord {
   readonly attached?: boolean;
   /** The user who made it. */
   readonly uid: number;
+  /** Directories of resctrl that were made for it, in the order of their removal. */
+  readonly resctrl?: readonly Bytes[];
   /** Whether the configuration has hooks; absent where nobody has looked. */
   readonly hooks?: boolean;
 }
@@ -329,6 +331,7 @@ function isOci(value: unknown): value is OciRecord {
   if (value.init !== undefined && !isIdentity(value.init)) return false;
   if (value.annotations !== undefined && !isObject(value.annotations)) return false;
   if (value.hooks !== undefined && typeof value.hooks !== 'boolean') return false;
+  if (value.resctrl !== undefined && !isList(value.resctrl)) return false;
   const texts = [value.ociVersion, value.rootfs, value.created];
   return texts.every((text) => typeof text === 'string') && typeof value.uid === 'number';
 }

@@ -24,6 +24,19 @@ function resize(running: Running, { rows, columns }: { rows: number; columns: nu
   return sys.ioctl(running.terminal, TIOCSWINSZ, winsize);
 }
 
+/** Major numbers of terminals: consoles and serial lines 4, /dev/tty and /dev/console 5, pseudo-terminals from 136. */
+const TERMINAL_MAJORS = [4, 5, 136, 137, 138, 139, 140, 141, 142, 143];
+
+export function isTerminal(port: Port, fd: number): boolean {
+  const stat = port.stat(`/proc/self/fd/${fd}`);
+  return stat?.type === 'character' && TERMINAL_MAJORS.includes((stat.rdev >>> 8) & 0xfff);
+}
+
+/** What is copied into a file or a pipe, or shown by a terminal that is not raw, has its line feeds as they are. */
+export function plainLineFeeds(port: Port): boolean {
+  return port.terminal === undefined || !isTerminal(port, 1);
+}
+
 /** A terminal has the size of the caller's from the first moment, unless the specification says another. */
 export function withConsoleSize(port: Port, spec: Spec): Spec {
   const { process } = spec;

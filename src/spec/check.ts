@@ -70,18 +70,23 @@ export class Check {
     return undefined;
   }
 
-  /** Gives fields that are written in another case their names, as runc does; whatever else is unknown stays. */
+  /**
+   * Gives fields that are written in another case their names, as runc does; whatever else is unknown stays. Two parts
+   * of one object are put together; a field that has two values is refused.
+   */
   names(fields: Fields): void {
     for (const name in fields) {
       if (isFieldName(name)) continue;
       const known = inAnotherCase(name);
       if (known === undefined) continue;
-      if (fields[known] !== undefined) {
+      const before = fields[known];
+      const value = fields[name];
+      if (before !== undefined && !areApart(before, value)) {
         this.fail(name, `stands beside ${known}, and differs from it in case alone`);
         continue;
       }
       this.warn(name, `is taken for ${known}: names of fields are case-sensitive`);
-      fields[known] = fields[name];
+      fields[known] = before === undefined ? value : Object.assign({}, before, value);
       delete fields[name];
     }
   }
@@ -296,6 +301,11 @@ export class Check {
 /** Whether a value is a JSON object. */
 export function isObject(value: unknown): value is Fields & JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Two objects of which no field is in both. */
+function areApart(one: unknown, other: unknown): boolean {
+  return isObject(one) && isObject(other) && Object.keys(other).every((key) => one[key] === undefined);
 }
 
 /** A byte string for a person: text in quotes, cut at 80 characters. */

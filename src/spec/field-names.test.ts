@@ -48,6 +48,15 @@ test('field names: both cases beside each other are refused', () => {
   assert.throws(() => parseSpec(text), /\/process\/CWD: stands beside cwd/);
 });
 
+test('field names: parts of one object under both cases are put together, unless they have one field twice', () => {
+  const text = (cpu: string, CPU: string) =>
+    `{"ociVersion":"1.0.2","root":{"path":"r"},"linux":{"resources":{"cpu":${cpu},"CPU":${CPU}}}}`;
+  const { spec } = parseSpec(text('{"shares":2}', '{"Cpus":"0","mems":"0"}'));
+  assert.deepEqual(spec.linux?.resources?.cpu, { shares: 2, cpus: '0', mems: '0' });
+  assert.throws(() => parseSpec(text('{"cpus":"1"}', '{"cpus":"0"}')), /CPU: stands beside cpu/);
+  assert.throws(() => parseSpec(text('{"cpus":"1"}', '{"Cpus":"0"}')), /Cpus: stands beside cpus/);
+});
+
 test('field names: names that are data stay as they are, and so does what is unknown', () => {
   const annotations = { Name: 'a', name: 'b', PATH: 'c' };
   const { spec, warnings } = parseSpec(JSON.stringify({ ...exampleSpec(), annotations, Unheard: 1 }));

@@ -115,3 +115,11 @@ test('mount options: every name of the specification is known, none reaches the 
   }
   assert.deepEqual(mountOptionNames(), [...new Set(names.split(' '))].sort());
 });
+
+test('mount options: what mount(8) keeps to itself is no data of the file system', () => {
+  const options = ['auto', 'noauto', 'nofail', 'nouser', '_netdev', 'x-systemd.automount', 'X-mount.mkdir'];
+  assert.deepEqual(
+    parseMountOptions([...options, 'size=1m', 'xattr']),
+    parseMountOptions(['size=1m', 'xattr']),
+  );
+});

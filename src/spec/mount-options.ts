@@ -143,6 +143,13 @@ const PROPAGATIONS: readonly Row[] = [
 
 const SWITCHES = ['bind', 'rbind', 'remount', 'defaults', 'idmap', 'ridmap', 'tmpcopyup'] as const;
 
+/** Words for those who read fstab(5): mount(8) tells the kernel nothing of them, nor of what begins with `x-`. */
+const FOR_FSTAB: readonly Bytes[] = ['auto', 'noauto', 'nofail', 'nouser', '_netdev'];
+
+function isForFstab(option: Bytes): boolean {
+  return FOR_FSTAB.includes(option) || option.startsWith('x-') || option.startsWith('X-');
+}
+
 const MEANINGS: ReadonlyMap<Bytes, Meaning> = meanings();
 
 function meanings(): Map<Bytes, Meaning> {
@@ -181,7 +188,8 @@ const KNOWN = new WeakMap<readonly Bytes[], MountOptions>();
 const NO_OPTIONS: readonly Bytes[] = [];
 
 /**
- * Reads the `options` of a mount (config.md, Linux mount options); unknown ones are data for the file system.
+ * Reads the `options` of a mount (config.md, Linux mount options); unknown ones are data for the file system, but
+ * for what mount(8) keeps to itself.
  * Of contradicting options the last one holds. `type` is the mount's type: `bind` is a bind mount.
  */
 export function parseMountOptions(options: readonly Bytes[] = NO_OPTIONS, type: Bytes = ''): MountOptions {
@@ -220,7 +228,7 @@ class OptionReader {
     const option = this.options[index] as Bytes;
     const meaning = MEANINGS.get(option);
     if (meaning === undefined) {
-      this.data.push(option);
+      if (!isForFstab(option)) this.data.push(option);
       return;
     }
     const [what, bit, flag, set, recursive] = meaning;

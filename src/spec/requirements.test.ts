@@ -174,3 +174,17 @@ test('requirements: a capability that nobody knows is warned of', () => {
   assert.equal(warning?.pointer, '/process/capabilities/bounding');
   assert.match(warning?.message ?? '', /"CAP_NONE" is not a capability/);
 });
+
+/** What is required and taken for 0, because runc and crun do so, and configurations rely on it. */
+const ZERO: readonly string[] = ['/process/user/uid', '/process/user/gid', '/process/ioPriority/priority'];
+
+for (const pointer of ZERO) {
+  test(`requirements: no ${pointer} is 0, and another value stays`, () => {
+    const read = (value: unknown) => {
+      let at: unknown = validateSpec(change(completeSpec(), pointer, value)).spec;
+      for (const key of pointer.slice(1).split('/')) at = (at as Record<string, unknown>)[key];
+      return at;
+    };
+    assert.deepEqual([read(ABSENT), read(5)], [0, 5]);
+  });
+}

@@ -132,6 +132,17 @@ const PROCESS_ROWS: readonly Requirement[] = [
     ),
   ),
   ...rows(
+    {
+      'config.md#configLinuxProcess.8':
+        'with `initial` alone the affinity is not changed after the cgroups are joined',
+    },
+    unit(
+      'plan/compile/exec-process',
+      'affinity: with `initial` alone it is left to the kernel after the cgroups are joined',
+    ),
+    patch('src/plan/compile/exec-process.ts', `else if (initial === '') everyCpu(c);`, 'else everyCpu(c);'),
+  ),
+  ...rows(
     { 'config.md#configLinuxProcess.1': 'a capability that cannot be granted is warned of' },
     requirement('a capability that nobody knows is warned of'),
     patch(

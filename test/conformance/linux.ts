@@ -163,29 +163,6 @@ const OTHERS: readonly Requirement[] = [
     ),
   ),
   ...rows(
-    { [`${R}.3`]: 'nothing is written to resctrl without intelRdt' },
-    unit('plan/compile/intel-rdt', 'intelRdt: without it no call is about resctrl'),
-    patch(
-      'src/plan/compile.ts',
-      'if (c.spec.linux?.intelRdt === undefined) return;',
-      `if (c.spec.linux?.intelRdt === undefined) {
-    c.parent('resctrl', 'join the default class', '/linux/intelRdt', [sys.openat(sys.AT_FDCWD, '/sys/fs/resctrl/tasks', 1)]);
-    return;
-  }`,
-    ),
-  ),
-  ...rows(
-    {
-      [`${R}.2`]: 'without resctrl intelRdt is an error',
-    },
-    shown('an intelRdt that cannot be had is refused'),
-    patch(
-      'src/plan/compile.ts',
-      'if (c.spec.linux?.intelRdt === undefined) return;',
-      'if (c.spec.linux !== undefined) return;',
-    ),
-  ),
-  ...rows(
     { [`${R}.6`]: 'the cache schema is one line' },
     required('a cache in two lines'),
     patch(LINUX_CHECK, `c.textOrNothing(rdt, 'l3CacheSchema', lineRule);`, ''),

@@ -12,6 +12,7 @@ import { MOUNTS } from './mounts.ts';
 import { NOT_FOR_RUNTIMES, OPEN } from './open.ts';
 import { REQUIRED } from './required.ts';
 import type { Requirement } from './requirement.ts';
+import { RESCTRL } from './resctrl.ts';
 import { SECCOMP } from './seccomp.ts';
 import { LEVELS, SECTIONS } from './specification.ts';
 
@@ -22,6 +23,7 @@ export const MATRIX: readonly Requirement[] = [
   ...MOUNTS,
   ...REQUIRED,
   ...LINUX,
+  ...RESCTRL,
   ...CGROUPS,
   ...SECCOMP,
 ];

@@ -56,4 +56,20 @@ const OPTIONS: readonly Requirement[] = NAMES.flatMap((name, index) =>
   ),
 );
 
-export const MOUNTS: readonly Requirement[] = [...OPTIONS];
+const OTHERS: readonly Requirement[] = [
+  ...rows(
+    { [`${SECTION}.72`]: 'what mount(8) keeps to itself is no data of the file system either' },
+    unit('spec/mount-options', 'mount options: what mount(8) keeps to itself is no data of the file system'),
+    patch(FILE, 'if (!isForFstab(option)) this.data.push(option);', 'this.data.push(option);'),
+  ),
+  ...rows(
+    {
+      'config-linux.md#configLinuxDefaultFilesystems.1':
+        'a configuration that `spec` writes has /proc, /sys, /dev/pts and /dev/shm; others are as they say',
+    },
+    oci('conformance-linux', 'what spec writes has the default file systems'),
+    patch('src/spec/defaults.ts', `destination: '/dev/shm',`, `destination: '/dev/shm2',`),
+  ),
+];
+
+export const MOUNTS: readonly Requirement[] = [...OPTIONS, ...OTHERS];

@@ -2,54 +2,7 @@
 import type { Unproven } from './requirement.ts';
 
 /** A test or a mutation is missing. What is asked for, or what is there instead. */
-export const OPEN: readonly Unproven[] = [
-  ['config.md#configLinuxMountOptions.72', 'options of mount(8) beyond the table do what mount(8) does'],
-  ['config.md#configLinuxProcess.7', 'the priority of ioPriority: an absent one is taken for 0, as by runc'],
-  [
-    'config.md#configLinuxProcess.8',
-    'without execCPUAffinity the affinity of exec stays: as by runc, it is every CPU of the cpuset, whatever the caller has',
-  ],
-  ['config.md#configPOSIXUser.1', 'the user id: an absent one is taken for 0, as by runc'],
-  ['config.md#configPOSIXUser.2', 'the group id: an absent one is taken for 0, as by runc'],
-  [
-    'config-linux.md#configLinuxDefaultFilesystems.1',
-    '/proc, /sys, /dev/pts and /dev/shm: they are what the configuration mounts, and `spec` writes them',
-  ],
-  [
-    'config-linux.md#configLinuxIntelRdt.1',
-    'the process is written to the tasks of resctrl (intelRdt is refused)',
-  ],
-  ['config-linux.md#configLinuxIntelRdt.4', '/ is the default class (intelRdt is refused)'],
-  ['config-linux.md#configLinuxIntelRdt.10', 'the rules on the parameters are applied (intelRdt is refused)'],
-  ['config-linux.md#configLinuxIntelRdt.11', 'both schemata are written (intelRdt is refused)'],
-  [
-    'config-linux.md#configLinuxIntelRdt.12',
-    'the cache schema first, the bandwidth schema last (intelRdt is refused)',
-  ],
-  ['config-linux.md#configLinuxIntelRdt.13', 'either schema is written (intelRdt is refused)'],
-  ['config-linux.md#configLinuxIntelRdt.14', 'the list of schemata is written (intelRdt is refused)'],
-  ['config-linux.md#configLinuxIntelRdt.15', 'no schema, nothing written (intelRdt is refused)'],
-  [
-    'config-linux.md#configLinuxIntelRdt.16',
-    'without closID the directory has the id of the container (intelRdt is refused)',
-  ],
-  ['config-linux.md#configLinuxIntelRdt.17', 'a directory that is not there is made (intelRdt is refused)'],
-  [
-    'config-linux.md#configLinuxIntelRdt.18',
-    'a directory that is there has the same schemata (intelRdt is refused)',
-  ],
-  [
-    'config-linux.md#configLinuxIntelRdt.19',
-    'without schemata the directory of closID must be there (intelRdt is refused)',
-  ],
-  ['config-linux.md#configLinuxIntelRdt.20', 'the container is assigned to it (intelRdt is refused)'],
-  ['config-linux.md#configLinuxIntelRdt.21', 'a directory that was made is removed (intelRdt is refused)'],
-  ['config-linux.md#configLinuxIntelRdt.22', 'no other directory is removed (intelRdt is refused)'],
-  ['config-linux.md#configLinuxIntelRdt.23', 'a monitoring group is made (intelRdt is refused)'],
-  ['config-linux.md#configLinuxIntelRdt.24', 'it has the id of the container (intelRdt is refused)'],
-  ['config-linux.md#configLinuxIntelRdt.25', 'it lies in the directory of the class (intelRdt is refused)'],
-  ['config-linux.md#configLinuxIntelRdt.26', 'a failure of that is an error (intelRdt is refused)'],
-];
+export const OPEN: readonly Unproven[] = [];
 
 /** Other platforms, and authors of specifications, configurations and programs. */
 export const NOT_FOR_RUNTIMES: readonly Unproven[] = [

@@ -14,6 +14,15 @@ function field(ids: readonly string[], pointer: string, mutation: readonly Patch
   );
 }
 
+/** A field that must be there, and whose absence is taken for 0, as by runc and crun: nothing is refused for it. */
+function zero(id: string, pointer: string, mutation: readonly Patch[]): readonly Requirement[] {
+  return rows(
+    { [id]: `${pointer} is as the configuration says; an absent one is 0, as with runc, and not refused` },
+    unit(REQUIREMENTS, `requirements: no ${pointer} is 0, and another value stays`),
+    mutation,
+  );
+}
+
 /** Something that must be refused. */
 function refused(id: string, what: string, test: string, mutation: readonly Patch[]): readonly Requirement[] {
   return rows({ [id]: what }, unit(REQUIREMENTS, `requirements: ${test} is refused`), mutation);
@@ -78,6 +87,18 @@ const PROCESS: readonly Requirement[] = [
     ['config.md#configLinuxProcess.6'],
     '/process/ioPriority/class',
     without('process-check', 'priority', 'class'),
+  ),
+  ...(['uid', 'gid'] as const).flatMap((key, index) =>
+    zero(
+      `config.md#configPOSIXUser.${index + 1}`,
+      `/process/user/${key}`,
+      patch(spec('process-check'), 'user[id] = 0;', `user[id] = id === '${key}' ? 1 : 0;`),
+    ),
+  ),
+  ...zero(
+    'config.md#configLinuxProcess.7',
+    '/process/ioPriority/priority',
+    patch(spec('process-check'), 'priority.priority = 0;', 'priority.priority = 4;'),
   ),
   ...field(['config.md#configHooks.1'], '/hooks/prestart/0/path', without('hook-check', 'hook', 'path')),
   ...field(['config.md#configHooks.6'], '/hooks/createRuntime/0/path', without('hook-check', 'hook', 'path')),

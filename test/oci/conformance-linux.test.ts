@@ -1,7 +1,7 @@
 // Namespaces, device links and the window size, as config-linux.md and config.md require them, one test each.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { NAMESPACES } from '../harness/caisson.ts';
 import { OciHarness, RUNTIMES } from './runtime.ts';
@@ -54,6 +54,20 @@ for (const runtime of RUNTIMES) {
   test(`${name}: a size of the window without a terminal is ignored`, { skip }, () => {
     const parts = { process: { terminal: false, consoleSize: { height: 10, width: 20 } } };
     assert.equal(output(parts, 'test -t 0 || echo none'), 'none\n');
+  });
+
+  test(`${name}: what spec writes has the default file systems`, { skip }, () => {
+    const bundle = harness.bundle({});
+    rmSync(`${bundle}/config.json`);
+    harness.succeed(['spec', '--bundle', bundle]);
+    const spec = JSON.parse(readFileSync(`${bundle}/config.json`, 'utf8'));
+    const script = 'while read -r _ at type _; do echo "$at $type"; done < /proc/self/mounts';
+    spec.process = { ...spec.process, terminal: false, args: ['sh', '-c', script] };
+    spec.root = { path: harness.rootfs };
+    writeFileSync(`${bundle}/config.json`, JSON.stringify(spec));
+    const mounts = harness.succeed(['run', '-b', bundle, harness.newId()]).stdout.split('\n');
+    for (const mount of ['/proc proc', '/sys sysfs', '/dev/pts devpts', '/dev/shm tmpfs'])
+      assert.ok(mounts.includes(mount), mount);
   });
 
   test(`${name}: an intelRdt that cannot be had is refused`, { skip }, () => {

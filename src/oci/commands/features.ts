@@ -39,7 +39,7 @@ export function features(arch: 'x86_64' | 'aarch64'): object {
       seccomp: seccompFeatures(arch),
       apparmor: { enabled: true },
       selinux: { enabled: true },
-      intelRdt: { enabled: false },
+      intelRdt: { enabled: true, schemata: true, monitoring: true },
       memoryPolicy: {
         modes: [
           ...['MPOL_BIND', 'MPOL_DEFAULT', 'MPOL_INTERLEAVE', 'MPOL_LOCAL', 'MPOL_PREFERRED'],
