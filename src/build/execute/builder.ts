@@ -299,6 +299,8 @@ export class Builder implements Inputs {
     const inputs = await keys();
     const key = this.keyOf(site, operation, inputs);
     return await this.make(site, key, operation, async (worker, room) => {
+      const foreign = this.environment.foreign(site.planned.platform);
+      if (foreign !== undefined) throw foreign;
       const scene = { environment: this.environment, worker, inputs: this, vertex };
       await runStep(scene, operation, site.layers, room);
       const after = await keys().catch(() => undefined);

@@ -10,7 +10,7 @@ import { look } from '../tree/resolve.ts';
 import { type Selected, type Selection, select, selectParents } from '../tree/select.ts';
 import { walk } from '../tree/walk.ts';
 import type { TreeWorker } from '../tree/worker.ts';
-import type { BuildEnvironment } from './environment.ts';
+import { type BuildEnvironment, contextOf } from './environment.ts';
 import type { Inputs } from './inputs.ts';
 import { openOrigin } from './origin.ts';
 
@@ -123,14 +123,14 @@ async function fromTree(
 }
 
 async function selectFiles(
-  { context }: BuildEnvironment,
+  environment: BuildEnvironment,
   worker: TreeWorker,
   operation: CopyOperation,
   source: Extract<CopySource, { kind: 'files' }>,
   top: number,
 ): Promise<Selection> {
   const { exclude, line, origin, parents } = operation;
-  const ignore = origin.kind === 'context' ? context.ignore : undefined;
+  const ignore = origin.kind === 'context' ? contextOf(environment, origin.name).ignore : undefined;
   try {
     return await (parents ? selectParents : select)(worker, top, source.pattern, { ignore, exclude });
   } catch (error) {
@@ -140,13 +140,14 @@ async function selectFiles(
 }
 
 function absent(
-  { context }: BuildEnvironment,
+  environment: BuildEnvironment,
   { origin }: CopyOperation,
   pattern: string,
   ignored: boolean,
 ): string {
-  if (ignored) return `${pattern}: not found: ${context.ignoreName} excludes it from the build context`;
   if (origin.kind !== 'context') return `${pattern}: not found there`;
+  const context = contextOf(environment, origin.name);
+  if (ignored) return `${pattern}: not found: ${context.ignoreName} excludes it from the build context`;
   return context.directory === undefined
     ? `${pattern}: not found: this build has no context`
     : `${pattern}: not found in the build context`;

@@ -5,6 +5,7 @@ import type { StoreKernel } from '../../image/store/kernel.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { RootPlan } from '../../plan/compile/context.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
+import type { CaissonError } from '../../spec/error.ts';
 import type { NamedPlatform } from '../../spec/platform-match.ts';
 import type { Mount } from '../../spec/runtime-spec.ts';
 import type { RemoteCache } from '../cache/remote.ts';
@@ -21,6 +22,14 @@ export interface BuildContext {
   readonly ignore: IgnoreMatcher | undefined;
   /** The ignore file's name, for errors. */
   readonly ignoreName: string;
+}
+
+/** The context that an origin names. */
+export function contextOf(
+  { context, contexts }: Pick<BuildEnvironment, 'context' | 'contexts'>,
+  name: string | undefined,
+): BuildContext {
+  return (name === undefined ? undefined : contexts.get(name)) ?? context;
 }
 
 /** A command that is to run in a container. */
@@ -71,6 +80,8 @@ export interface BuildEnvironment {
   readonly root: Bytes;
   readonly release: readonly [number, number];
   readonly context: BuildContext;
+  /** `--build-context`: those that are directories, by name. */
+  readonly contexts: ReadonlyMap<string, BuildContext>;
   readonly secrets: Secrets;
   readonly progress: Progress;
   /** `--network`. */
@@ -84,6 +95,8 @@ export interface BuildEnvironment {
   /** Finds, pulls and unpacks an image. Throws CaissonError. */
   image(reference: string, platform: NamedPlatform): Promise<BaseImage>;
   run(request: RunRequest): Promise<RunEnd>;
+  /** Why commands for a platform cannot run here; undefined where they can. */
+  foreign(platform: NamedPlatform): CaissonError | undefined;
   /** `--allow`: whether a privilege was given that a Dockerfile has not by itself. */
   allowed(privilege: string): boolean;
   /** The root of a container on this machine's own files, whose changes are kept in `directory`. */

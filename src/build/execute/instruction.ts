@@ -54,7 +54,7 @@ export function originsOfOperation(operation: Operation): readonly Origin[] {
 }
 
 export function titleOf(
-  { title, stage }: PlannedStage,
+  { title, prefix, stage }: PlannedStage,
   { line }: Instruction,
   number: number,
   total: number,
@@ -62,5 +62,5 @@ export function titleOf(
   const text = line.text.trim().replace(/\s+/g, ' ');
   const shown = text.length > 160 ? `${text.slice(0, 157)}...` : text;
   const name = title === '' ? '' : `${stage.from.name === '' ? title : stage.from.name} `;
-  return `[${name}${number}/${total}] ${shown}`;
+  return `[${prefix}${name}${number}/${total}] ${shown}`;
 }

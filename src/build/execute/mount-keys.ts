@@ -5,7 +5,7 @@ import type { RunOperation } from '../graph/operations.ts';
 import { hashFiles } from '../tree/content.ts';
 import { select } from '../tree/select.ts';
 import type { TreeWorker } from '../tree/worker.ts';
-import type { BuildEnvironment } from './environment.ts';
+import { type BuildEnvironment, contextOf } from './environment.ts';
 import type { Inputs } from './inputs.ts';
 
 /** One key for each mount. Throws CaissonError EDOCKERFILE for a source that is not there. */
@@ -20,7 +20,7 @@ export async function mountKeys(
     if (mount.type !== 'bind') keys.push('');
     else if (origin.kind !== 'context') keys.push(`all of ${(await inputs.of(origin)).key}`);
     else {
-      const found = await contextKey(environment, await worker(), mount.source);
+      const found = await contextKey(environment, await worker(), origin.name, mount.source);
       if (found === undefined)
         throw errorIn(
           operation.line,
@@ -34,11 +34,13 @@ export async function mountKeys(
 }
 
 async function contextKey(
-  { context, session }: BuildEnvironment,
+  environment: BuildEnvironment,
   worker: TreeWorker,
+  name: string | undefined,
   source: string,
 ): Promise<string | undefined> {
-  const top = await worker.openDirectory(context.directory ?? session.room('empty'));
+  const context = contextOf(environment, name);
+  const top = await worker.openDirectory(context.directory ?? environment.session.room('empty'));
   try {
     const { found } = await select(worker, top, source.replace(/[*?[\\]/g, '\\$&'), {
       ignore: context.ignore,

@@ -2,7 +2,7 @@
 import type { CopyOperation } from '../graph/operations.ts';
 import type { View } from '../tree/view.ts';
 import type { TreeWorker } from '../tree/worker.ts';
-import type { BuildEnvironment } from './environment.ts';
+import { type BuildEnvironment, contextOf } from './environment.ts';
 import { openLayers } from './host-stage.ts';
 import type { Inputs } from './inputs.ts';
 
@@ -14,7 +14,7 @@ export async function openOrigin(
 ): Promise<View> {
   if (origin.kind !== 'context')
     return await openLayers(environment, worker, (await inputs.of(origin)).layers);
-  const { directory } = environment.context;
+  const { directory } = contextOf(environment, origin.name);
   // A build without context has an empty one.
   const root = await worker.openDirectory(directory ?? environment.session.room('empty'));
   return { root, close: () => worker.shut(root) };

@@ -17,7 +17,7 @@ import { follow } from '../tree/resolve.ts';
 import { select } from '../tree/select.ts';
 import type { TreeWorker } from '../tree/worker.ts';
 import { cacheDirectory } from './cache-mount.ts';
-import type { BuildEnvironment } from './environment.ts';
+import { type BuildEnvironment, contextOf } from './environment.ts';
 import { openLayers } from './host-stage.ts';
 import type { Inputs } from './inputs.ts';
 import { type LayerMount, layerMountSteps, secretSteps } from './prepared-mounts.ts';
@@ -67,7 +67,7 @@ export async function readyMount(
       return await cache(context, mount, origin);
     case 'bind':
       return origin.kind === 'context'
-        ? await fromContext(context, mount)
+        ? await fromContext(context, mount, origin.name)
         : await fromLayers(context, mount, (await context.inputs.of(origin)).layers, index);
   }
 }
@@ -172,9 +172,13 @@ async function cache(context: MountContext, mount: RunMount, origin: Origin): Pr
 }
 
 /** The files are copied, without what is ignored; one copy serves all that only read it. */
-async function fromContext(context: MountContext, mount: RunMount): Promise<ReadyMount> {
+async function fromContext(
+  context: MountContext,
+  mount: RunMount,
+  name: string | undefined,
+): Promise<ReadyMount> {
   const { environment, worker } = context;
-  const { directory, ignore } = environment.context;
+  const { directory, ignore } = contextOf(environment, name);
   const destination = targetOf(context, mount, mount.target);
   const top = await worker.openDirectory(directory ?? environment.session.room('empty'));
   try {

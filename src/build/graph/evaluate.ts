@@ -260,9 +260,7 @@ export class Evaluator {
     const { draft } = this.state;
     const { line, from } = instruction;
     const origin: Origin =
-      from === undefined
-        ? { kind: 'context' }
-        : originOf(this.plan.dockerfile.stages, this.index, line, from);
+      from === undefined ? { kind: 'context' } : originOf(this.plan, this.index, line, from);
     const { operation, text } = copyOperation(instruction, {
       title,
       origin,
@@ -308,7 +306,7 @@ export class Evaluator {
   private mountOrigin(line: LogicalLine, type: string, from: string, word: Word): Origin {
     if (type === 'tmpfs' || type === 'secret' || type === 'ssh') return { kind: 'nothing' };
     if (from === '') return { kind: type === 'cache' ? 'nothing' : 'context' };
-    return originOf(this.plan.dockerfile.stages, this.index, line, { text: from, offset: word.offset });
+    return originOf(this.plan, this.index, line, { text: from, offset: word.offset });
   }
 
   /**

@@ -7,7 +7,8 @@ import type { LogicalLine } from '../dockerfile/source.ts';
 
 /** Where files are copied or mounted from. */
 export type Origin =
-  | { readonly kind: 'context' }
+  /** That of the build, or one of `--build-context`, by its name in one spelling. */
+  | { readonly kind: 'context'; readonly name?: string }
   | { readonly kind: 'stage'; readonly stage: number }
   | { readonly kind: 'image'; readonly reference: string }
   /** The files of this machine. */

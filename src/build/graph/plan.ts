@@ -2,12 +2,13 @@
 
 import { utf8ToBytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
-import { type NamedPlatform, parsePlatformName } from '../../spec/platform-match.ts';
+import { type NamedPlatform, parsePlatformName, platformName } from '../../spec/platform-match.ts';
 import type { Instruction, Stage } from '../dockerfile/instructions.ts';
 import type { ParsedDockerfile } from '../dockerfile/parse.ts';
 import { mountOrigin } from '../dockerfile/run-mount.ts';
 import { errorAt, errorIn, type LogicalLine, suggestion, type Word } from '../dockerfile/source.ts';
 import { type BuildArguments, expandWord, globalArguments, type Platforms } from './arguments.ts';
+import { contextName, type NamedContexts, namedContext } from './named-contexts.ts';
 import type { Origin } from './operations.ts';
 
 /** What a stage begins with. */
@@ -25,6 +26,8 @@ export interface PlannedStage {
   readonly platform: NamedPlatform;
   /** For people: its name, or `stage-2`; empty in a file of one stage. */
   readonly title: string;
+  /** Of several platforms the one that it is built for, and a blank; else empty. */
+  readonly prefix: string;
 }
 
 export interface BuildPlan {
@@ -34,6 +37,7 @@ export interface BuildPlan {
   readonly globals: ReadonlyMap<string, string>;
   readonly given: BuildArguments;
   readonly platforms: Platforms;
+  readonly contexts: NamedContexts;
 }
 
 /** What a build was asked for. */
@@ -41,15 +45,20 @@ export interface PlanOptions {
   readonly target: string;
   readonly given: BuildArguments;
   readonly platforms: Platforms;
+  readonly contexts?: NamedContexts;
+  /** Whether steps are told by their platform. */
+  readonly titled?: boolean;
 }
 
 /** Throws CaissonError EDOCKERFILE; ENOTFOUND for a target that is not there. */
 export function planBuild(dockerfile: ParsedDockerfile, options: PlanOptions): BuildPlan {
-  const { given, platforms } = options;
+  const { given, platforms, contexts = new Map(), titled = false } = options;
   const { stages } = dockerfile;
   const named = options.target === '' ? (stages.at(-1)?.from.name ?? '') : options.target.toLowerCase();
   const globals = globalArguments(dockerfile, given, platforms, named);
-  const planned = stages.map((stage) => planStage(dockerfile, stage, globals, platforms));
+  const planned = stages.map((stage) =>
+    planStage(dockerfile, stage, globals, { platforms, contexts, titled }),
+  );
   return {
     dockerfile,
     stages: planned,
@@ -57,6 +66,7 @@ export function planBuild(dockerfile: ParsedDockerfile, options: PlanOptions): B
     globals,
     given,
     platforms,
+    contexts,
   };
 }
 
@@ -64,7 +74,7 @@ function planStage(
   dockerfile: ParsedDockerfile,
   stage: Stage,
   globals: ReadonlyMap<string, string>,
-  platforms: Platforms,
+  { platforms, contexts, titled }: Required<Pick<PlanOptions, 'platforms' | 'contexts' | 'titled'>>,
 ): PlannedStage {
   const { from } = stage;
   const lookup = (name: string) => globals.get(name);
@@ -76,13 +86,27 @@ function planStage(
   const single = dockerfile.stages.length === 1;
   return {
     stage,
-    base: baseOf(dockerfile, stage, name),
+    base: baseOf(dockerfile, stage, name, contexts),
     platform: platformOf(dockerfile, stage, lookup, platforms),
     title: single ? '' : from.name === '' ? `stage-${stage.index}` : from.name,
+    prefix: titled ? `${platformName(platforms.target)} ` : '',
   };
 }
 
-function baseOf(dockerfile: ParsedDockerfile, { index }: Stage, name: string): Base {
+function baseOf(
+  dockerfile: ParsedDockerfile,
+  { index, from }: Stage,
+  name: string,
+  contexts: NamedContexts,
+): Base {
+  const context = namedContext(contexts, name);
+  if (context?.kind === 'image') return context;
+  if (context !== undefined)
+    throw errorIn(
+      from.line,
+      from.base.offset,
+      `${name} is a directory (--build-context), and a stage is based on an image: COPY --from=${name}`,
+    );
   const lower = name.toLowerCase();
   const earlier = dockerfile.stages
     .slice(0, index)
@@ -126,14 +150,23 @@ function targetOf(stages: readonly Stage[], target: string): number {
   });
 }
 
+/** What a name after `--from` may mean. */
+interface OriginScope {
+  readonly dockerfile: { readonly stages: readonly { readonly from: { readonly name: string } }[] };
+  readonly contexts: NamedContexts;
+}
+
 /** Where `--from` of an instruction of stage `index` points. Throws CaissonError EDOCKERFILE. */
 export function originOf(
-  stages: readonly { readonly from: { readonly name: string } }[],
+  { dockerfile: { stages }, contexts }: OriginScope,
   index: number,
   line: LogicalLine,
   word: Word,
 ): Origin {
   const name = word.text;
+  const context = namedContext(contexts, name);
+  if (context !== undefined)
+    return context.kind === 'image' ? context : { kind: 'context', name: contextName(name) };
   const later = (stage: number): Origin => {
     if (stage < index) return { kind: 'stage', stage };
     const what = stage === index ? 'this stage itself' : 'a stage that is defined later';
@@ -158,14 +191,13 @@ export function originOf(
 
 /** The stages and images that an instruction reads files of. */
 export function originsOf(plan: BuildPlan, index: number, instruction: Instruction): Origin[] {
-  const stages = plan.dockerfile.stages;
   if (instruction.kind === 'copy' && instruction.from !== undefined)
-    return [originOf(stages, index, instruction.line, instruction.from)];
+    return [originOf(plan, index, instruction.line, instruction.from)];
   if (instruction.kind !== 'run') return [];
   return instruction.mounts.flatMap((mount) => {
     const from = mountOrigin(instruction.line, mount);
     if (from === '') return [];
-    return [originOf(stages, index, instruction.line, { text: from, offset: mount.offset })];
+    return [originOf(plan, index, instruction.line, { text: from, offset: mount.offset })];
   });
 }
 

@@ -2,12 +2,14 @@
 
 import type { BuildRequest } from '../../engine/build/build.ts';
 import { parseCachePlace } from '../../engine/build/cache-flag.ts';
+import { parseNamedContext } from '../../engine/build/named-contexts.ts';
 import { parseOutput } from '../../engine/build/output-flag.ts';
 import { wantedPlatform } from '../../engine/images/shop.ts';
 import type { RunFlags } from '../../frontends/docker/run-flags.ts';
 import { boolean, type Flag, list, value } from '../../frontends/flag.ts';
 import { type Bytes, bytesToUtf8, utf8ToBytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
+import { platformName } from '../../spec/platform-match.ts';
 import { buildProgress } from '../build-progress.ts';
 import { type Command, flagList, flagOn, flagText, type Parsed } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -18,6 +20,7 @@ const FLAGS: readonly Flag[] = [
   list('add-host', 'Add a custom host-to-IP mapping (format: "host:ip")'),
   list('allow', 'Allow extra privileged entitlement (e.g., "host.files", "security.insecure")'),
   list('build-arg', 'Set build-time variables'),
+  list('build-context', 'Additional build contexts (e.g., name=path)'),
   list('cache-from', 'External cache sources (e.g., "type=registry,ref=user/app:cache")'),
   list('cache-to', 'Cache export destinations (e.g., "type=registry,ref=user/app:cache,mode=max")'),
   value('cpu-period', 'Limit the CPU CFS (Completely Fair Scheduler) period', { takes: 'int' }),
@@ -42,7 +45,7 @@ const FLAGS: readonly Flag[] = [
     takes: 'int',
     fallback: '2048',
   }),
-  value('platform', 'Set target platform for build'),
+  value('platform', 'Set target platforms for build (e.g., "linux/amd64,linux/arm64")'),
   value('progress', 'Set type of progress output', {
     fallback: 'auto',
     completes: ['auto', 'plain', 'tty', 'quiet'],
@@ -127,10 +130,6 @@ function requestOf(parsed: Parsed, context: Context): BuildRequest {
   const { port } = context;
   const [source] = parsed.positionals as [Bytes];
   const platform = flagText(parsed, 'platform');
-  if (platform?.includes(','))
-    throw new CaissonError('several platforms in one build come later: build them one by one', {
-      code: 'ELATER',
-    });
   const outputs = flagList(parsed, 'output').map(parseOutput);
   return {
     source,
@@ -142,6 +141,7 @@ function requestOf(parsed: Parsed, context: Context): BuildRequest {
     secrets: flagList(parsed, 'secret'),
     agents: flagList(parsed, 'ssh'),
     noCache: flagOn(parsed, 'no-cache'),
+    contexts: flagList(parsed, 'build-context').map(parseNamedContext),
     cacheFrom: flagList(parsed, 'cache-from').map((text) => parseCachePlace('cache-from', text)),
     cacheTo: flagList(parsed, 'cache-to').map((text) => parseCachePlace('cache-to', text)),
     allow: new Set(flagList(parsed, 'allow').map(privilegeOf)),
@@ -150,7 +150,7 @@ function requestOf(parsed: Parsed, context: Context): BuildRequest {
     ),
     pull: flagOn(parsed, 'pull') ? 'always' : 'missing',
     network: networkOf(flagText(parsed, 'network') ?? 'host'),
-    platform: wantedPlatform(port, platform),
+    platforms: platformsOf(port, platform),
     platformGiven: platform !== undefined,
     outputs:
       outputs.length > 0
@@ -159,6 +159,12 @@ function requestOf(parsed: Parsed, context: Context): BuildRequest {
     flags: limitsOf(parsed),
     stateRoot: stateRoot(context),
   };
+}
+
+/** `linux/amd64,linux/arm64`, each once. */
+function platformsOf(port: Context['port'], text: Bytes | undefined): BuildRequest['platforms'] {
+  const wanted = (text ?? '').split(',').map((one) => wantedPlatform(port, one));
+  return [...new Map(wanted.map((one) => [platformName(one), one])).values()];
 }
 
 /** `NAME=value`, or `NAME` of the caller's environment; SOURCE_DATE_EPOCH of it always. */

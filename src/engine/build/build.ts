@@ -22,6 +22,7 @@ import { processFacts } from '../../runtime/facts.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { NamedPlatform } from '../../spec/platform-match.ts';
 import { canonical } from '../../spec/reference.ts';
+import { foreignRun } from '../images/platform.ts';
 import type { PullPolicy } from '../images/run-image.ts';
 import type { Shop } from '../images/shop.ts';
 import { buildAgents } from './agents.ts';
@@ -32,8 +33,9 @@ import { decompressor } from './decompress.ts';
 import { fileFetcher } from './fetch.ts';
 import { repositoryCloner } from './git.ts';
 import { stageOnHost } from './host-base.ts';
+import { type GivenContext, namedDirectories, namesOf } from './named-contexts.ts';
 import type { BuildOutput } from './output-flag.ts';
-import { type BuiltImage, giveOut } from './outputs.ts';
+import { type BuiltImage, checkOutputs, giveOut, type PlatformResult } from './outputs.ts';
 import { containerRunner } from './run-container.ts';
 import { buildSecrets } from './secrets.ts';
 
@@ -51,13 +53,16 @@ export interface BuildRequest {
   readonly noCache: boolean;
   readonly cacheFrom: readonly CachePlace[];
   readonly cacheTo: readonly CachePlace[];
+  /** `--build-context` */
+  readonly contexts: readonly GivenContext[];
   /** `--allow`: privileges that a Dockerfile has not by itself. */
   readonly allow: ReadonlySet<string>;
   /** Names of stages. */
   readonly noCacheFilter: readonly string[];
   readonly pull: PullPolicy;
   readonly network: 'none' | 'host';
-  readonly platform: NamedPlatform;
+  /** At least one; of several the result is an index. */
+  readonly platforms: readonly NamedPlatform[];
   readonly platformGiven: boolean;
   readonly outputs: readonly BuildOutput[];
   /** Limits of containers, as flags of `caisson run`. */
@@ -86,9 +91,11 @@ export async function build(
   try {
     const clone = repositoryCloner(port, session);
     const decompress = decompressor(port);
-    const input = await buildInput({ port, session, worker, clone, decompress }, request);
-    const plan = planOf(shop, request, input, progress);
-    checkTarget(plan, request);
+    const tools = { port, session, worker, clone, decompress };
+    const input = await buildInput(tools, request);
+    const plans = plansOf(shop, request, input, progress);
+    for (const plan of plans) checkTarget(plan, request);
+    checkOutputs(request.outputs, plans.length);
     const environment: BuildEnvironment = {
       port,
       disk,
@@ -97,6 +104,7 @@ export async function build(
       root: store.root,
       release: processFacts(port, { ociVersion: '1.3.0' }).kernel,
       context: input.context,
+      contexts: await namedDirectories(tools, request.contexts),
       secrets: buildSecrets(port, request.secrets, agents.socket),
       progress,
       network: request.network,
@@ -104,7 +112,7 @@ export async function build(
       image: (reference, platform) =>
         baseImage(shop, reference, platform, {
           pull: request.pull,
-          explicit: request.platformGiven || platform !== plan.platforms.target,
+          explicit: request.platformGiven || !request.platforms.includes(platform),
           warn: (message) => progress.warn(message),
         }),
       run: containerRunner(port, {
@@ -112,6 +120,7 @@ export async function build(
         flags: request.flags,
         warn: (message) => progress.warn(message),
       }),
+      foreign: (platform) => foreignRun(port, platform, shop.host),
       allowed: (privilege) => request.allow.has(privilege),
       hostRoot: stageOnHost(port),
       remote: await remoteCache(shop, request, progress),
@@ -121,11 +130,15 @@ export async function build(
       decompress,
       slot: slots(parallelism(port)),
     };
-    const builder = new Builder(environment, plan, worker);
-    const result = await builder.build();
-    warnUnused(request, builder.used, plan, progress);
-    const built = await giveOut(shop, environment, worker, result, optionsOf(request, plan, result));
-    await giveCaches(shop, environment, request, builder, result);
+    const results: (PlatformResult & { readonly builder: Builder })[] = [];
+    for (const plan of plans) {
+      const builder = new Builder(environment, plan, worker);
+      const result = await builder.build();
+      if (results.length === 0) warnUnused(request, builder.used, plan, progress);
+      results.push({ platform: plan.platforms.target, result, builder });
+    }
+    const built = await giveOut(shop, environment, worker, results, optionsOf(request, plans));
+    for (const { builder, result } of results) await giveCaches(shop, environment, request, builder, result);
     return built;
   } finally {
     await worker.close();
@@ -176,22 +189,28 @@ async function giveCaches(
   }
 }
 
-function planOf(
+/** One for each platform. */
+function plansOf(
   shop: Shop,
   request: BuildRequest,
   input: { readonly dockerfileName: string; readonly dockerfile: string },
   progress: Progress,
-): BuildPlan {
+): BuildPlan[] {
   const dockerfile = parseDockerfile(input.dockerfileName, input.dockerfile);
   for (const { position, message } of dockerfile.warnings) {
     const [line = ''] = shownLine(dockerfile.file, position);
     progress.warn(`${input.dockerfileName}:${position.line}: ${message}: ${bytesToUtf8(line).trim()}`);
   }
-  return planBuild(dockerfile, {
-    target: request.target,
-    given: request.buildArguments,
-    platforms: { build: shop.host, target: request.platform },
-  });
+  const { platforms } = request;
+  return platforms.map((target) =>
+    planBuild(dockerfile, {
+      target: request.target,
+      given: request.buildArguments,
+      platforms: { build: shop.host, target },
+      contexts: namesOf(request.contexts),
+      titled: platforms.length > 1,
+    }),
+  );
 }
 
 /** What has no image is told before anything is built. Throws CaissonError EBUILD. */
@@ -219,18 +238,12 @@ function warnUnused(
   if (unused.length > 0) progress.warn(`one or more build-args [${unused.join(' ')}] were not consumed`);
 }
 
-function optionsOf(request: BuildRequest, plan: BuildPlan, { state }: StageResult) {
+function optionsOf(request: BuildRequest, [plan]: readonly BuildPlan[]) {
   const { labels, tags, outputs, buildArguments } = request;
-  const text = buildArguments.get('SOURCE_DATE_EPOCH') ?? plan.globals.get('SOURCE_DATE_EPOCH') ?? '';
+  const text = buildArguments.get('SOURCE_DATE_EPOCH') ?? plan?.globals.get('SOURCE_DATE_EPOCH') ?? '';
   if (text !== '' && !/^\d{1,12}$/.test(text))
     throw new CaissonError('SOURCE_DATE_EPOCH is no number of seconds', { code: 'EUSAGE' });
-  return {
-    labels,
-    tags,
-    outputs,
-    draft: state.draft,
-    epoch: text === '' ? undefined : Number(text),
-  };
+  return { labels, tags, outputs, epoch: text === '' ? undefined : Number(text) };
 }
 
 /** At most so many pieces of work at the same time, the first that came first. */

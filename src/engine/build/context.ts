@@ -45,20 +45,8 @@ export async function buildInput(tools: InputTools, options: InputOptions): Prom
   const { source, file } = options;
   if (source === '-') return await fromInput(tools, file);
   const text = bytesToUtf8(source);
-  if (isGitSource(text) || text.startsWith('github.com/')) {
-    const url = text.startsWith('github.com/') ? `https://${text}` : text;
-    const cloned = await tools.clone(url, { keepGitDirectory: false, checksum: '' });
-    const top = await tools.worker.openDirectory(cloned.directory);
-    // Below the repository, whatever links it has (GHSA-hw3h: `#ref:subdir` led out of it).
-    const real = await realPath(tools.worker, top, cloned.subdirectory);
-    if (real === undefined) throw noFile(`${text}: ${bytesToUtf8(cloned.subdirectory)}`);
-    return await fromDirectory(
-      tools,
-      real === '' ? cloned.directory : `${cloned.directory}/${real}`,
-      file,
-      false,
-    );
-  }
+  const repository = await cloned(tools, text);
+  if (repository !== undefined) return await fromDirectory(tools, repository, file, false);
   if (/^https?:\/\//.test(text)) return await fromContent(tools, await contentOf(text), file, text);
   const directory = source.startsWith('/') ? source : `${tools.port.cwd}/${source}`;
   const type = tools.port.stat(directory)?.type;
@@ -72,6 +60,33 @@ export async function buildInput(tools: InputTools, options: InputOptions): Prom
         code: 'EUSAGE',
         exitCode: 1,
       });
+}
+
+/** The directory of a repository that a text names; undefined for another text. */
+async function cloned(tools: InputTools, text: string): Promise<Bytes | undefined> {
+  if (!isGitSource(text) && !text.startsWith('github.com/')) return undefined;
+  const url = text.startsWith('github.com/') ? `https://${text}` : text;
+  const { directory, subdirectory } = await tools.clone(url, { keepGitDirectory: false, checksum: '' });
+  const top = await tools.worker.openDirectory(directory);
+  // Below the repository, whatever links it has (GHSA-hw3h: `#ref:subdir` led out of it).
+  const real = await realPath(tools.worker, top, subdirectory);
+  await tools.worker.shut(top);
+  if (real === undefined) throw noFile(`${text}: ${bytesToUtf8(subdirectory)}`);
+  return real === '' ? directory : `${directory}/${real}`;
+}
+
+/** A context without Dockerfile: a directory of the caller's, or a repository; undefined where there is none. */
+export async function contextDirectory(tools: InputTools, source: Bytes): Promise<BuildContext | undefined> {
+  const own = source.startsWith('/') ? source : `${tools.port.cwd}/${source}`;
+  const directory = (await cloned(tools, bytesToUtf8(source))) ?? own;
+  if (tools.port.stat(directory)?.type !== 'directory') return undefined;
+  const top = await tools.worker.openDirectory(directory);
+  try {
+    const ignoreName = '.dockerignore';
+    return { directory, ignore: matcherOf(await ignoreFile(tools, top, ignoreName), ignoreName), ignoreName };
+  } finally {
+    await tools.worker.shut(top);
+  }
 }
 
 async function contentOf(url: string): Promise<AsyncIterable<Uint8Array>> {

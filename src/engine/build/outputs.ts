@@ -4,15 +4,17 @@ import { openLayers } from '../../build/execute/host-stage.ts';
 import type { StageResult } from '../../build/execute/result.ts';
 import { exportLayers, type LayerExport } from '../../build/export/layers.ts';
 import { settleTimes } from '../../build/export/times.ts';
-import { cloneDraft, configDocument, type ImageDraft } from '../../build/graph/image-draft.ts';
+import { cloneDraft, configDocument } from '../../build/graph/image-draft.ts';
 import { copyFiles } from '../../build/tree/copy.ts';
 import { walk } from '../../build/tree/walk.ts';
 import type { TreeWorker } from '../../build/tree/worker.ts';
 import { type Bytes, toArray } from '../../linux/bytes.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
+import { CaissonError } from '../../spec/error.ts';
 import { stringifyJson } from '../../spec/json.ts';
-import { OCI_CONFIG, OCI_MANIFEST } from '../../spec/media-types.ts';
+import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from '../../spec/media-types.ts';
+import { type NamedPlatform, platformName } from '../../spec/platform-match.ts';
 import { canonical, type Reference } from '../../spec/reference.ts';
 import { newName } from '../images/new-image.ts';
 import { storeContent } from '../images/scratch.ts';
@@ -24,38 +26,40 @@ export interface OutputOptions {
   readonly labels: ReadonlyMap<string, string>;
   readonly tags: readonly Bytes[];
   readonly outputs: readonly BuildOutput[];
-  readonly draft: ImageDraft;
   /** Seconds. */
   readonly epoch: number | undefined;
 }
 
+/** What was built for one platform. */
+export interface PlatformResult {
+  readonly platform: NamedPlatform;
+  readonly result: StageResult;
+}
+
 /** An image that was built. */
 export interface BuiltImage {
-  /** Of its configuration. */
+  /** Of its configuration; of an index its own. */
   readonly id: Digest;
   readonly descriptor: Descriptor;
   readonly names: readonly Reference[];
 }
 
-/** Throws CaissonError. The result is the image, where one was made. */
+/**
+ * Throws CaissonError. The result is the image, where one was made; of several platforms the index of their images, or a
+ * directory for each.
+ */
 export async function giveOut(
   shop: Shop,
   environment: BuildEnvironment,
   worker: TreeWorker,
-  result: StageResult,
+  results: readonly PlatformResult[],
   options: OutputOptions,
 ): Promise<BuiltImage | undefined> {
   let built: BuiltImage | undefined;
   for (const output of options.outputs) {
     const vertex = environment.progress.begin(titleOf(output));
     try {
-      if (output.type === 'local') await toDirectory(environment, worker, result, output);
-      else if (output.type === 'tar')
-        await toArchive(shop, environment, worker, result, output, options.epoch);
-      else if (output.type !== 'cacheonly') {
-        built = await makeImage(shop, environment, result, output, options);
-        if (output.type !== 'image') await saveImage(shop, built, output);
-      }
+      built = (await giveOne(shop, environment, worker, results, output, options)) ?? built;
       vertex.done();
     } catch (error) {
       vertex.failed();
@@ -65,20 +69,86 @@ export async function giveOut(
   return built;
 }
 
+async function giveOne(
+  shop: Shop,
+  environment: BuildEnvironment,
+  worker: TreeWorker,
+  results: readonly PlatformResult[],
+  output: BuildOutput,
+  options: OutputOptions,
+): Promise<BuiltImage | undefined> {
+  const [{ result }] = results as [PlatformResult];
+  const { type, destination } = output;
+  if (type === 'cacheonly') return undefined;
+  if (type === 'local') {
+    for (const one of results) {
+      const below = results.length === 1 ? '' : `/${platformName(one.platform).replaceAll('/', '_')}`;
+      await toDirectory(environment, worker, one.result, `${destination}${below}`);
+    }
+    return undefined;
+  }
+  if (type === 'tar') {
+    await toArchive(shop, environment, worker, result, output, options.epoch);
+    return undefined;
+  }
+  const built =
+    results.length === 1
+      ? await makeImage(shop, environment, result, output, options)
+      : await makeIndex(shop, environment, results, output, options);
+  const names = [...options.tags, ...output.names].flatMap((tag) => newName(tag) ?? []);
+  await name(shop, built.descriptor, names);
+  if (type !== 'image') await saveImage(shop, { ...built, names }, output);
+  return { ...built, names };
+}
+
+/** Throws CaissonError `EUSAGE` for what has no room for several platforms. */
+export function checkOutputs(outputs: readonly BuildOutput[], platforms: number): void {
+  const odd = outputs.find(({ type }) => !['image', 'local', 'cacheonly'].includes(type));
+  if (platforms < 2 || odd === undefined) return;
+  throw new CaissonError(
+    `--output type=${odd.type} has room for one platform: use type=image or type=local`,
+    {
+      code: 'EUSAGE',
+    },
+  );
+}
+
 function titleOf({ type, destination }: BuildOutput): string {
   if (type === 'image') return 'exporting to image';
   if (type === 'cacheonly') return 'keeping the result in the cache';
   return `exporting to ${type} ${destination}`;
 }
 
-/** Layers, configuration and manifest; the names last. */
+/** Images of several platforms, and the index of them (image-spec, image-index.md). */
+async function makeIndex(
+  shop: Shop,
+  environment: BuildEnvironment,
+  results: readonly PlatformResult[],
+  output: BuildOutput,
+  options: OutputOptions,
+): Promise<Omit<BuiltImage, 'names'>> {
+  const manifests: Descriptor[] = [];
+  for (const { platform, result } of results) {
+    const { descriptor } = await makeImage(shop, environment, result, output, options);
+    const { os, architecture, variant } = platform;
+    manifests.push({
+      ...descriptor,
+      platform: { architecture, os, ...(variant === undefined ? {} : { variant }) },
+    });
+  }
+  const document = stringifyJson({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
+  const descriptor = await shop.store.blobs.put(OCI_INDEX, toArray(document));
+  return { id: descriptor.digest, descriptor };
+}
+
+/** Layers, configuration and manifest. */
 async function makeImage(
   shop: Shop,
   environment: BuildEnvironment,
   result: StageResult,
   output: BuildOutput,
-  { labels, tags, draft: given, epoch }: OutputOptions,
-): Promise<BuiltImage> {
+  { labels, epoch }: OutputOptions,
+): Promise<Omit<BuiltImage, 'names'>> {
   const { store, port } = shop;
   const { compression, level } = output;
   const to: LayerExport = {
@@ -89,7 +159,7 @@ async function makeImage(
   };
   const layers = await exportLayers(to, result.layers, { compression, level, epoch });
   await keepLayers(shop, environment, result.layers, layers, epoch);
-  const draft = cloneDraft(given);
+  const draft = cloneDraft(result.state.draft);
   const inherited = result.inheritedHistory;
   const created = settleTimes(draft, inherited, epoch, new Date());
   const diffIds = layers.map(({ diffId }) => diffId);
@@ -104,9 +174,7 @@ async function makeImage(
     layers: layers.map(({ descriptor }) => descriptor),
   });
   const descriptor = await store.blobs.put(OCI_MANIFEST, toArray(manifest));
-  const names = [...tags, ...output.names].flatMap((tag) => newName(tag) ?? []);
-  await name(shop, descriptor, names);
-  return { id: config.digest, descriptor, names };
+  return { id: config.digest, descriptor };
 }
 
 /** Names that stand for it already need no write. */
@@ -128,7 +196,7 @@ async function toDirectory(
   environment: BuildEnvironment,
   worker: TreeWorker,
   result: StageResult,
-  { destination }: BuildOutput,
+  destination: Bytes,
 ): Promise<void> {
   const { port } = environment;
   const path = destination.startsWith('/') ? destination : `${port.cwd}/${destination}`;

@@ -96,6 +96,25 @@ export function checkRunnable(
   );
 }
 
+/** Why a command of a build for `platform` cannot run here; undefined where it can. */
+export function foreignRun(
+  port: Pick<Port, 'readFile'>,
+  platform: NamedPlatform,
+  host: NamedPlatform,
+): CaissonError | undefined {
+  if (platformRank(host, platform) !== undefined) return undefined;
+  const same = platform.os === host.os;
+  if (same && isEmulated(port, platform)) return undefined;
+  return new CaissonError(`the command is for ${platformName(platform)}, and ${sharesKernel(host)}`, {
+    code: 'EPLATFORM',
+    exitCode: 1,
+    details: [
+      ...(same ? [hintFor(platform)] : []),
+      'or let this machine make the files: FROM --platform=$BUILDPLATFORM, and COPY --from',
+    ],
+  });
+}
+
 /** A start that failed because the program is for another processor, with that as the reason. */
 export function explainForeignImage(
   port: Pick<Port, 'readFile'>,

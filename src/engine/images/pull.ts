@@ -68,6 +68,22 @@ export async function pullImage(
   return { reference, top: top.descriptor, isNewer };
 }
 
+/** An image that is in the store, without a name. */
+export type BroughtImage = Pick<FoundManifest, 'manifest'>;
+
+/** As `pullImage`, of a descriptor: nothing is named. `what` is for messages. Throws CaissonError. */
+export async function bringImage(
+  shop: Shop,
+  source: Pick<PullSource, 'manifest' | 'blob'>,
+  descriptor: Descriptor,
+  what: string,
+  options: PullOptions,
+): Promise<BroughtImage> {
+  const found = await findManifest(shop, source, await source.manifest(descriptor), options, what);
+  await fetchImage(shop, source, found, options);
+  return found;
+}
+
 interface Document {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
@@ -81,7 +97,7 @@ interface FoundManifest {
 /** Follows indexes to the manifest for the platform; the documents on the way are stored. */
 async function findManifest(
   shop: Shop,
-  source: PullSource,
+  source: Pick<PullSource, 'manifest'>,
   top: Document,
   { platform }: PullOptions,
   reference: string,
@@ -124,7 +140,7 @@ async function putExactly({ store }: Shop, descriptor: Descriptor, bytes: Uint8A
 
 async function fetchImage(
   shop: Shop,
-  source: PullSource,
+  source: Pick<PullSource, 'blob'>,
   { manifest, reference }: FoundManifest,
   options: PullOptions,
 ): Promise<void> {
@@ -158,7 +174,11 @@ function refuseOther(config: ImageConfig, wanted: NamedPlatform, reference: stri
   );
 }
 
-async function fetchLayer(shop: Shop, source: PullSource, descriptor: Descriptor): Promise<void> {
+async function fetchLayer(
+  shop: Shop,
+  source: Pick<PullSource, 'blob'>,
+  descriptor: Descriptor,
+): Promise<void> {
   await fetchBlob(shop, source, descriptor);
   shop.reporter.part({ id: shortId(descriptor.digest), status: 'Download complete' });
 }
@@ -167,7 +187,11 @@ async function fetchLayer(shop: Shop, source: PullSource, descriptor: Descriptor
  * Brings a blob into the store, going on where an earlier attempt ended; what does not verify after that is fetched
  * once more from the beginning.
  */
-async function fetchBlob(shop: Shop, source: PullSource, descriptor: Descriptor): Promise<void> {
+async function fetchBlob(
+  shop: Shop,
+  source: Pick<PullSource, 'blob'>,
+  descriptor: Descriptor,
+): Promise<void> {
   if (shop.store.blobs.has(descriptor.digest)) return;
   try {
     await fetchOnce(shop, source, descriptor, false);
@@ -182,7 +206,7 @@ class CameWrong extends Error {}
 
 async function fetchOnce(
   shop: Shop,
-  source: PullSource,
+  source: Pick<PullSource, 'blob'>,
   descriptor: Descriptor,
   anew: boolean,
 ): Promise<void> {
