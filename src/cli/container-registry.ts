@@ -4,6 +4,7 @@ import type { CommandEntry, CommandGroup } from './command.ts';
 /** Commands that stand at the top, too. */
 const BOTH: readonly CommandEntry[] = [
   { name: 'ps', summary: 'List containers', load: () => import('./commands/ps.ts') },
+  { name: 'logs', summary: 'Fetch the logs of a container', load: () => import('./commands/logs.ts') },
   { name: 'create', summary: 'Create a new container', load: () => import('./commands/create.ts') },
   {
     name: 'start',

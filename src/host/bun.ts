@@ -276,6 +276,7 @@ export function bunPort(programs: Programs): Port {
     monotonic: () => Number(process.hrtime.bigint()),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     write: files.write,
+    readerGone: nodeFiles.readerGone,
     writeBytes,
     onSignals,
     after,

@@ -218,6 +218,13 @@ export function removeEmpty(path: Bytes): boolean {
   }
 }
 
+/** Descriptors whose reader has left. */
+const gone = new Set<number>();
+
+export function readerGone(fd: 1 | 2): boolean {
+  return gone.has(fd);
+}
+
 export function write(fd: 1 | 2, bytes: Bytes): void {
   const buffer = Buffer.from(bytes, 'latin1');
   for (let done = 0; done < buffer.length; ) {
@@ -225,7 +232,10 @@ export function write(fd: 1 | 2, bytes: Bytes): void {
       done += fs().writeSync(fd, buffer, done);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EPIPE') return;
+      if (code === 'EPIPE') {
+        gone.add(fd);
+        return;
+      }
       if (code !== 'EAGAIN') throw error;
     }
   }

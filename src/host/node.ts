@@ -162,6 +162,7 @@ export function nodePort(programs: ProgramPaths = builtPrograms()): Port {
     monotonic: () => Number(process.hrtime.bigint()),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     write: files.write,
+    readerGone: files.readerGone,
     onSignals,
     after,
     get terminal() {

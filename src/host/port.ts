@@ -146,6 +146,8 @@ export interface Port {
   monotonic(): number;
   random(length: number): Uint8Array;
   write(fd: 1 | 2, bytes: Bytes): void;
+  /** Whether a write has failed because nobody reads any more (EPIPE). A host may leave this out. */
+  readerGone?(fd: 1 | 2): boolean;
   /** Copies a byte string into memory by the engine's own means, where it has any. */
   writeBytes?(target: Uint8Array, offset: number, bytes: Bytes): void;
   /** Calls `handler` for the signals of this process that are meant for a container; returns what ends that. */
