@@ -1,7 +1,7 @@
 // A container from flags: prepares the root, lets the front end compile, starts, waits, cleans up.
 import type { Cgroup } from '../cgroups/path.ts';
 import type { CompiledRun } from '../frontends/docker/compile-run.ts';
-import type { ImageConfig, UserDatabase } from '../frontends/docker/facts.ts';
+import type { IdMaps, ImageConfig, UserDatabase } from '../frontends/docker/facts.ts';
 import type { RootChoice } from '../frontends/docker/filesystem.ts';
 import type { Channel, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
@@ -29,6 +29,8 @@ export interface RootFacts {
   readonly rootfs: Bytes;
   readonly users: UserDatabase | undefined;
   readonly image: ImageConfig;
+  /** What `--userns auto` has found. */
+  readonly autoIds?: IdMaps;
 }
 
 /** One container: the root is prepared first, then `compile` is called with what was found in it. */
@@ -122,9 +124,9 @@ async function findRoot(
     const { id, upper } = run;
     const use = { port, id, upper, stateRoot, warn: options.warn ?? (() => undefined) };
     const image = await interruptible(port, options.signals, run.image(use));
-    const { rootfs, users, config } = image;
+    const { rootfs, users, config, autoIds } = image;
     return {
-      facts: { rootfs, users, image: config },
+      facts: { rootfs, users, image: config, ...(autoIds === undefined ? {} : { autoIds }) },
       root: (_, spec, mapper) => image.root(spec, mapper),
       image,
     };

@@ -1,6 +1,8 @@
 // The library's `run`: one container in the foreground of a program, its output collected.
 import { compileRun } from '../frontends/docker/compile-run.ts';
+import type { IdMaps } from '../frontends/docker/facts.ts';
 import { rootChoice } from '../frontends/docker/filesystem.ts';
+import { unusualMaps } from '../frontends/docker/id-maps.ts';
 import { namespaceModes } from '../frontends/docker/namespaces.ts';
 import { Recorder } from '../frontends/docker/recorder.ts';
 import type { RunFlags } from '../frontends/docker/run-flags.ts';
@@ -56,7 +58,8 @@ async function dockerRunOf(port: Port, input: RunInput, find: ImageFinder): Prom
   // A library leaves the signals of its program alone unless it is asked.
   const flags = bytesOf({ sigProxy: false, ...input.flags });
   const facts = hostPart(port, flags);
-  const modes = namespaceModes(flags, { ...facts, rootfs: '', stateDirectory: '' }, new Recorder());
+  const given = { ...facts, rootfs: '', stateDirectory: '' };
+  const modes = namespaceModes(flags, given, new Recorder());
   const command = (input.command ?? []).map(utf8ToBytes);
   const image = input.image === undefined || input.image === 'host' ? undefined : input.image;
   if (image !== undefined && (flags.rootfs ?? flags.rootfsTar) !== undefined)
@@ -65,18 +68,31 @@ async function dockerRunOf(port: Port, input: RunInput, find: ImageFinder): Prom
     id: facts.id,
     imageName: (flags.rootfs ?? flags.rootfsTar) === undefined ? utf8ToBytes(input.image ?? 'host') : '',
     network: flags.network,
-    ...(image === undefined ? {} : { image: await find(image, input, flags) }),
+    ...(image === undefined
+      ? {}
+      : { image: await find(image, input, flags, unusualMaps(flags, modes, given)) }),
     choice: rootChoice(flags, modes, facts.cwd),
     upper: flags.upper,
-    compile: ({ rootfs, users, image }, stateDirectory) => {
-      const place = { rootfs, stateDirectory, ...(users === undefined ? {} : { users }) };
+    compile: ({ rootfs, users, image, autoIds }, stateDirectory) => {
+      const place = {
+        rootfs,
+        stateDirectory,
+        ...(autoIds === undefined ? {} : { autoIds }),
+        ...(users === undefined ? {} : { users }),
+      };
       return compileRun(flags, command, image, { ...facts, ...place });
     },
   };
 }
 
 /** Finds images of a store. Not known here, so that the core's hosts need nothing of images. */
-export type ImageFinder = (image: string, input: RunInput, flags: RunFlags) => Promise<OpenImage>;
+export type ImageFinder = (
+  image: string,
+  input: RunInput,
+  flags: RunFlags,
+  /** Those of a user's container where they are not the usual ones. */
+  maps: IdMaps | undefined,
+) => Promise<OpenImage>;
 
 /**
  * Runs a container until its end.

@@ -1,5 +1,5 @@
 // The root of an image for one container, as a run sees it. Types alone: a run of `host` loads nothing of images.
-import type { ImageConfig, UserDatabase } from '../frontends/docker/facts.ts';
+import type { IdMaps, ImageConfig, UserDatabase } from '../frontends/docker/facts.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import type { RootPlan } from '../plan/compile/context.ts';
@@ -26,6 +26,8 @@ export interface OpenedImage {
   /** What the specification names as root.path. */
   readonly rootfs: Bytes;
   readonly users: UserDatabase;
+  /** What `--userns auto` has found. */
+  readonly autoIds?: IdMaps;
   /** Whether the ids of its files must be mapped, for which a process of a user namespace with the container's maps is needed. */
   readonly needsIdMap?: (spec: Spec) => boolean;
   /**

@@ -4,7 +4,7 @@ import type { Bytes } from '../linux/bytes.ts';
 import { O_CLOEXEC, O_WRONLY } from '../linux/constants/open.ts';
 import { CLONE_NEWNS, CLONE_NEWUSER } from '../linux/constants/process.ts';
 import { errnoName, errnoText } from '../linux/errno.ts';
-import { parseIdMap, subordinateRanges } from '../linux/idmap.ts';
+import { type IdMapping, parseIdMap, subordinateRanges } from '../linux/idmap.ts';
 import { type Call, call, number, slot } from '../plan/call.ts';
 import { decodeAnswer, encode } from '../plan/encode.ts';
 import { type Step, step } from '../plan/step.ts';
@@ -27,13 +27,18 @@ const EVERY_ID = 0xffffffff;
 
 /**
  * Starts a launcher: as root as it is, for an ordinary user in a user namespace with all of their subordinate ids, or
- * with their own alone where they have none. Throws CaissonError EIDMAP where newuidmap(1) refuses.
+ * with their own alone where they have none. A user may ask for other maps, in which the id 0 is. Throws CaissonError EIDMAP
+ * where newuidmap(1) refuses.
  */
-export async function openFileLauncher(port: Port, cause: Pointer): Promise<FileLauncher> {
+export async function openFileLauncher(
+  port: Port,
+  cause: Pointer,
+  ids?: { readonly uids: readonly IdMapping[]; readonly gids: readonly IdMapping[] },
+): Promise<FileLauncher> {
   const channel = await port.openChannel({ noInput: true, concurrent: true });
   try {
     if (port.uid === 0) return { channel, ...rootsOwners(port) };
-    const maps = subordinateMaps(port);
+    const maps = subordinateMaps(port, ids);
     if (maps === undefined) {
       await play(port, channel, enterOwnUserNamespace(port.uid, port.gid, cause));
       return { channel, owners: { kind: 'squash' }, devices: false, userxattr: true };
@@ -46,8 +51,8 @@ export async function openFileLauncher(port: Port, cause: Pointer): Promise<File
     await writeMap(port, maps.newuidmap, channel.pid, maps.uids, cause);
     await writeMap(port, maps.newgidmap, channel.pid, maps.gids, cause);
     await play(port, channel, [step('parent', 'become-root', 'become root of it', cause, becomeRoot())]);
-    const ids = Math.min(countOf(maps.uids), countOf(maps.gids));
-    return { channel, owners: { kind: 'keep', ids }, devices: false, userxattr: true };
+    const known = Math.min(countOf(maps.uids), countOf(maps.gids));
+    return { channel, owners: { kind: 'keep', ids: known }, devices: false, userxattr: true };
   } catch (error) {
     await channel.close();
     throw error;
@@ -68,13 +73,16 @@ function rootsOwners(port: Port): Omit<FileLauncher, 'channel'> {
 /** Lines of a map: inside, outside, count. */
 type MapLines = readonly (readonly [number, number, number])[];
 
+/** Ids from 0 on that are mapped. */
 function countOf(lines: MapLines): number {
-  return lines.reduce((sum, [, , count]) => sum + count, 0);
+  const sorted = [...lines].sort(([a], [b]) => a - b);
+  return sorted.reduce((sum, [inside, , count]) => (inside === sum ? sum + count : sum), 0);
 }
 
 /** The map that `caisson run` gives a rootless container: the user as root, and their subordinate ids behind that. */
 function subordinateMaps(
   port: Port,
+  ids: Parameters<typeof openFileLauncher>[2],
 ): { uids: MapLines; gids: MapLines; newuidmap: Bytes; newgidmap: Bytes } | undefined {
   const [newuidmap, newgidmap] = [port.findProgram('newuidmap'), port.findProgram('newgidmap')];
   const name = userName(port);
@@ -86,10 +94,17 @@ function subordinateMaps(
     });
     return [[0, own, 1], ...ranges];
   };
-  const [uids, gids] = [linesOf('/etc/subuid', port.uid), linesOf('/etc/subgid', port.gid)];
+  const [uids, gids] = [
+    ids === undefined ? linesOf('/etc/subuid', port.uid) : ids.uids.map(asLine),
+    ids === undefined ? linesOf('/etc/subgid', port.gid) : ids.gids.map(asLine),
+  ];
   if (newuidmap === undefined || newgidmap === undefined || uids.length < 2 || gids.length < 2)
     return undefined;
   return { uids, gids, newuidmap, newgidmap };
+}
+
+function asLine({ containerId, hostId, size }: IdMapping): MapLines[number] {
+  return [containerId, hostId, size];
 }
 
 function userName(port: Port): Bytes {

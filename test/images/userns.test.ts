@@ -215,3 +215,104 @@ function accessList(uid: number): string {
   });
   return bytes.toString('hex');
 }
+
+inWorld('--userns auto: ids of the user containers that no other container has', (world) => {
+  const ids = world.file('subids', 'containers:2000000:4000\nroot:300000:65536\n');
+  const [program = '', ...before] = world.harness.commandLine([]);
+  const script = `mount --bind ${ids} /etc/subuid && mount --bind ${ids} /etc/subgid || exit 1
+    export CAISSON_DATA_ROOT=${world.dataRoot}
+    caisson() { ${[program, ...before].join(' ')} "$@"; }
+    map() { caisson run --userns "$@" base:1 sh -c 'tr -s " " < /proc/self/uid_map; stat -c %u:%g /srv/file'; }
+    map auto:size=2000
+    map auto:size=2000,uidmapping=7:5:1
+    ${[program, ...before].join(' ')} run --userns auto --name first base:1 sh -c 'echo up; sleep 100' > ${world.directory}/first & first=$!
+    for try in $(seq 100); do grep -q up ${world.directory}/first && break; sleep 0.05; done
+    map auto
+    map auto:size=3000 2>&1
+    kill -9 $first; wait $first
+    map auto
+    caisson system repair > /dev/null
+    caisson run --userns auto host true 2>&1
+    caisson run --userns nomap base:1 true 2>&1 | head -n 1
+    caisson run --userns keep-id:uid=5,gid=6 base:1 sh -c 'id -u; id -g; tr -s " " < /proc/self/uid_map'`;
+  const { stdout, stderr } = spawnSync('unshare', ['-m', 'sh', '-c', script], { encoding: 'utf8' });
+  world.harness.lookAgain();
+  assert.deepEqual(
+    stdout.trimEnd().split('\n'),
+    [
+      [' 0 2000000 2000', '1000:1001'],
+      [' 0 2000000 7', ' 8 2000007 1992', ' 7 5 1', '1000:1001'],
+      [' 0 2001024 1024', '1000:1001'],
+      [
+        'caisson: --userns auto:size=3000: not enough unused ids of the user containers in /etc/subuid for 3000 more',
+      ],
+      [' 0 2000000 1024', '1000:1001'],
+      ['caisson: --userns auto: auto is for images of the store, whose files tell how many ids they have'],
+      ['caisson: --userns nomap: nomap is only supported in rootless mode'],
+      ['5', '6', ' 0 0 4294967295'],
+    ].flat(),
+    stderr,
+  );
+});
+
+const ordinary = CALLERS[1];
+test('a user with keep-id', { skip: ordinary?.skip ?? true }, async () => {
+  if (ordinary === undefined) return;
+  const { uid, gid } = ordinary.caller;
+  const world = new World(ordinary.caller);
+  try {
+    const layers = [
+      busyboxLayer(world.directory),
+      layer([{ name: 'srv/file', uid: 1000, gid: 1001 }, 'x\n']),
+    ];
+    world.output(['load', '-q', '-i', world.file('images.tar', oldArchive({ name: 'base:1', layers }))]);
+    const count = () => readdirSync(`${world.dataRoot}/layers`).length;
+    assert.equal(count(), 2);
+    const stat =
+      'id -u; id -g; stat -c "%u:%g %n" / /bin /srv/file; touch /home/x 2>/dev/null || echo closed';
+    const run = (...flags: string[]) =>
+      world.output(['run', ...flags, 'base:1', 'sh', '-c', stat]).split('\n');
+    const files = ['0:0 /', '0:0 /bin', '1000:1001 /srv/file'];
+    assert.deepEqual(run('--userns', 'keep-id'), [`${uid}`, `${gid}`, ...files, 'closed']);
+    assert.equal(count(), 4, 'unpacked once more for this map');
+    assert.deepEqual(run('--userns', 'keep-id'), [`${uid}`, `${gid}`, ...files, 'closed']);
+    assert.equal(count(), 4);
+    assert.deepEqual(run('--userns', 'keep-id:uid=5,gid=6'), ['5', '6', ...files, 'closed']);
+    assert.deepEqual(run('--userns', 'keep-id', '-u', '0'), ['0', '0', ...files]);
+    assert.match(
+      world.call(['run', '--userns', 'nomap', 'base:1', 'true']).stderr,
+      /you, the user [0-9]+, .* are not mapped/,
+    );
+    assert.deepEqual(run(), ['0', '0', ...files]);
+    assert.match(world.call(['run', '--userns', 'auto', 'base:1', 'true']).stderr, /is for root: each run/);
+    await keepIdCommit(world);
+    world.output(['rmi', '-f', 'base:1', 'kept:1']);
+    world.output(['image', 'prune', '-f']);
+    assert.equal(count(), 0, 'no layer is left');
+  } finally {
+    world.close();
+  }
+});
+
+async function keepIdCommit(world: World): Promise<void> {
+  const script =
+    'echo x > /srv/new; chown 1000:1001 /srv/new; echo y > /made; rm /srv/file; echo ready; sleep 100';
+  const flags = ['--userns', 'keep-id', '-u', '0', '--name', 'kept'];
+  const started = world.start(['run', ...flags, 'base:1', 'sh', '-c', script]);
+  await started.untilPrinted('ready');
+  assert.deepEqual(world.output(['diff', 'kept']).split('\n'), [
+    'A /made',
+    'C /srv',
+    'D /srv/file',
+    'A /srv/new',
+  ]);
+  world.output(['image', 'prune', '-f']);
+  world.output(['commit', 'kept', 'kept:1']);
+  started.kill('SIGKILL');
+  await started.end();
+  world.output(['system', 'repair']);
+  world.harness.lookAgain();
+  const stat = 'stat -c %u:%g /srv/new /made; ls /srv';
+  for (const flag of [[], ['--userns', 'keep-id']])
+    assert.equal(world.output(['run', ...flag, 'kept:1', 'sh', '-c', stat]), '1000:1001\n0:0\nnew');
+}

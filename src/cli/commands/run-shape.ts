@@ -4,7 +4,9 @@ import type { DockerRun } from '../../engine/docker-run.ts';
 import { hostPart } from '../../engine/host-part.ts';
 import type { OpenImage } from '../../engine/opened-image.ts';
 import { compileRun } from '../../frontends/docker/compile-run.ts';
+import type { IdMaps } from '../../frontends/docker/facts.ts';
 import { rootChoice } from '../../frontends/docker/filesystem.ts';
+import { unusualMaps } from '../../frontends/docker/id-maps.ts';
 import { LATER_RUN_FLAGS } from '../../frontends/docker/later-flags.ts';
 import { namespaceModes } from '../../frontends/docker/namespaces.ts';
 import { Recorder } from '../../frontends/docker/recorder.ts';
@@ -41,27 +43,41 @@ export async function dockerRunOf(name: string, parsed: Parsed, context: Context
     );
   }
   const facts = hostPart(context.port, flags);
-  const modes = namespaceModes(flags, { ...facts, rootfs: '', stateDirectory: '' }, new Recorder());
+  const given = { ...facts, rootfs: '', stateDirectory: '' };
+  const modes = namespaceModes(flags, given, new Recorder());
   const command = withImage ? rest : parsed.positionals;
   const stored = withImage && image !== undefined && image !== HOST_IMAGE ? image : undefined;
   return {
     id: facts.id,
     imageName: withImage ? (image ?? '') : '',
     network: flags.network,
-    ...(stored === undefined ? {} : { image: await storedImage(stored, flags, context) }),
+    ...(stored === undefined
+      ? {}
+      : { image: await storedImage(stored, flags, context, unusualMaps(flags, modes, given)) }),
     choice: rootChoice(flags, modes, facts.cwd),
     upper: flags.upper,
     interactive: flags.interactive === true,
-    compile: ({ rootfs, users, image: config }, stateDirectory) => {
-      const place = { rootfs, stateDirectory, ...(users === undefined ? {} : { users }) };
+    compile: ({ rootfs, users, image: config, autoIds }, stateDirectory) => {
+      const place = {
+        rootfs,
+        stateDirectory,
+        ...(autoIds === undefined ? {} : { autoIds }),
+        ...(users === undefined ? {} : { users }),
+      };
       return compileRun(flags, command, config, { ...facts, ...place });
     },
   };
 }
 
-async function storedImage(image: Bytes, flags: RunFlags, context: Context): Promise<OpenImage> {
-  const [{ imageOpener, pullPolicy }, { errorReporter }] = await Promise.all([
+async function storedImage(
+  image: Bytes,
+  flags: RunFlags,
+  context: Context,
+  maps: IdMaps | undefined,
+): Promise<OpenImage> {
+  const [{ imageOpener, pullPolicy }, { containerIds }, { errorReporter }] = await Promise.all([
     import('../../engine/images/run-image.ts'),
+    import('../../engine/images/changes-view.ts'),
     import('../image-shop.ts'),
   ]);
   return imageOpener({
@@ -70,6 +86,8 @@ async function storedImage(image: Bytes, flags: RunFlags, context: Context): Pro
     platform: flags.platform,
     pull: pullPolicy(flags.pull),
     name: flags.name,
+    userns: flags.userns,
+    ids: maps === undefined ? undefined : containerIds(maps),
     reporter: errorReporter(context, flags.quiet === true),
   });
 }

@@ -1,6 +1,9 @@
 // `create`: a container that has a file, a name and a root, and has never run.
 import type { CompiledRun } from '../../frontends/docker/compile-run.ts';
 import type { ImageConfig } from '../../frontends/docker/facts.ts';
+import { unusualMaps } from '../../frontends/docker/id-maps.ts';
+import { namespaceModes } from '../../frontends/docker/namespaces.ts';
+import { Recorder } from '../../frontends/docker/recorder.ts';
 import type { RunFlags } from '../../frontends/docker/run-flags.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { step } from '../../plan/step.ts';
@@ -54,13 +57,18 @@ export async function createContainer(engine: Engine, request: CreateRequest): P
   const root = rootKind(request.flags, request.image);
   if (root !== 'image') return await keep(engine, request, facts, { config: NO_CONFIG, imageId: '' });
   const { withImageForContainer, pullPolicy } = await import('../images/run-image.ts');
+  const { containerIds } = await import('../images/changes-view.ts');
   const { writeOwner } = await import('../images/container-place.ts');
+  const given = { ...facts, rootfs: '', stateDirectory: '' };
+  const maps = unusualMaps(request.flags, namespaceModes(request.flags, given, new Recorder()), given);
   const options: RunImageOptions = {
     image: request.image ?? HOST_IMAGE,
     dataRoot: engine.dataRoot,
     platform: request.flags.platform,
     pull: pullPolicy(request.flags.pull),
     name: request.flags.name,
+    userns: request.flags.userns,
+    ids: maps === undefined ? undefined : containerIds(maps),
     reporter: request.reporter,
   };
   return await withImageForContainer(port, options, engine.warn, async ({ config, stack, owner }) => {

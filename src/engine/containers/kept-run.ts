@@ -45,8 +45,9 @@ export function keptRun(port: Port, source: RunSource, facts: HostPart, place: B
     choice: unpacked ? { kind: 'directory', path: `${place}/rootfs` } : rootChoice(flags, modes, facts.cwd),
     upper: flags.upper ?? (root === 'host' ? `${place}/changes` : undefined),
     interactive: flags.interactive === true,
-    compile: ({ rootfs, users, image }, stateDirectory) => {
-      const found = { rootfs, stateDirectory, ...(users === undefined ? {} : { users }) };
+    compile: ({ rootfs, users, image, autoIds }, stateDirectory) => {
+      const ids = autoIds === undefined ? {} : { autoIds };
+      const found = { rootfs, stateDirectory, ...ids, ...(users === undefined ? {} : { users }) };
       return compileRun(flags, source.command, root === 'image' ? source.config : image, {
         ...facts,
         ...found,
@@ -58,15 +59,21 @@ export function keptRun(port: Port, source: RunSource, facts: HostPart, place: B
 /** Layers that were unpacked when the container was created; nothing of the store is needed to mount them. */
 function storedRoot(source: RunSource, stack: LayerStack, place: Bytes): OpenImage {
   return async ({ port, upper }) => {
-    const [{ isMapped, rootOf, usersOf, viewOf }, { explainOverlay }] = await Promise.all([
+    const [{ isMapped, rootOf, usersOf, viewOf }, { reserveIds }, { explainOverlay }] = await Promise.all([
       import('../images/run-image.ts'),
+      import('../images/auto-ids.ts'),
       import('../images/overlay-place.ts'),
     ]);
     const cause = `image ${source.image}`;
+    const users = await usersOf(port, stack, place);
+    // <data root>/containers/<id>
+    const dataRoot = place.split('/').slice(0, -2).join('/');
+    const autoIds = await reserveIds(port, dataRoot, place, source.flags.userns, users);
     return {
       config: source.config,
       rootfs: `${place}/merged`,
-      users: await usersOf(port, stack, place),
+      users,
+      ...(autoIds === undefined ? {} : { autoIds }),
       needsIdMap: (spec) => isMapped(port, spec),
       root: (spec, mapper) => rootOf(port, spec, { stack, place, upper, cause, mapper, kept: true }),
       view: async (player) =>

@@ -1,7 +1,9 @@
 // The changes of a container whose ids are mapped, as the container sees them: with its own ids.
 //
-// The launcher reads them through a mount that maps the ids back (mount_setattr(2), MOUNT_ATTR_IDMAP), so that the kernel
+// Root's launcher reads them through a mount that maps the ids back (mount_setattr(2), MOUNT_ATTR_IDMAP), so that the kernel
 // translates owners, access lists and the root of file capabilities (capabilities(7), namespaced file capabilities) alike.
+// A user's launcher is in a user namespace with the container's maps.
+import type { IdMaps } from '../../frontends/docker/facts.ts';
 import type { Port } from '../../host/port.ts';
 import { type FileLauncher, openFileLauncher } from '../../image/user-namespace.ts';
 import type { Bytes } from '../../linux/bytes.ts';
@@ -13,11 +15,22 @@ import { step } from '../../plan/step.ts';
 import * as sys from '../../plan/syscalls.ts';
 import { makeNamespace } from '../../runtime/idmap.ts';
 import { Player } from '../../runtime/player.ts';
+import type { LinuxIDMapping } from '../../spec/runtime-spec.ts';
 
 /** The maps of a container's user namespace. */
 export interface ContainerIds {
   readonly uids: readonly IdMapping[];
   readonly gids: readonly IdMapping[];
+}
+
+/** The maps of a configuration. */
+export function containerIds({
+  uidMappings,
+  gidMappings,
+}: Pick<IdMaps, 'uidMappings' | 'gidMappings'>): ContainerIds {
+  const lines = (mappings: readonly LinuxIDMapping[]) =>
+    mappings.map(({ containerID, hostID, size }) => ({ containerId: containerID, hostId: hostID, size }));
+  return { uids: lines(uidMappings), gids: lines(gidMappings) };
 }
 
 /** What reads a container's changes: a directory, and who opens it. */
@@ -34,6 +47,7 @@ export function changesView(
   cause: Bytes,
 ): ChangesView {
   if (ids === undefined) return { directory };
+  if (port.uid !== 0) return { directory, launcher: () => openFileLauncher(port, cause, ids) };
   return { directory: '.', launcher: () => openMappedBack(port, directory, ids, cause) };
 }
 

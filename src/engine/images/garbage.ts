@@ -7,12 +7,14 @@ import type { Pin } from '../../image/store/pins.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Digest } from '../../spec/digest.ts';
 import { containerPins, placesInUse } from './container-place.ts';
+import { mappedPins } from './mapped-layers.ts';
 import type { Shop } from './shop.ts';
 
 /** What a garbage collection must leave beside images: what running containers use, and layers of the build cache. */
 export function usedPins({ port, store }: Pick<Shop, 'port' | 'store'>): Pin[] {
   const trees = layersOfSteps(nodeDisk(), new BuildPlaces(store.root));
-  return [...containerPins(port, store.root), ...(trees.length === 0 ? [] : [{ trees }])];
+  const used = [...containerPins(port, store.root), ...mappedPins(store)];
+  return [...used, ...(trees.length === 0 ? [] : [{ trees }])];
 }
 
 /** Throws CaissonError `ESTORE` where names or pins are damaged: then nothing is removed. */

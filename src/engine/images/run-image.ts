@@ -18,11 +18,13 @@ import { mappedRoot } from '../../snapshot/mapped-root.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { NamedPlatform } from '../../spec/platform-match.ts';
 import { canonical, familiar, parseReference } from '../../spec/reference.ts';
-import type { LinuxIDMapping, Spec } from '../../spec/runtime-spec.ts';
+import type { Spec } from '../../spec/runtime-spec.ts';
 import type { ImageUse, OpenedImage, OpenImage } from '../opened-image.ts';
 import { readUsers } from '../user-database.ts';
-import type { ContainerIds } from './changes-view.ts';
+import { reserveIds } from './auto-ids.ts';
+import { type ContainerIds, containerIds } from './changes-view.ts';
 import { makePlace, noteIds, type PlaceOwner, removePlace } from './container-place.ts';
+import { unpackMapped } from './mapped-layers.ts';
 import { explainOverlay } from './overlay-place.ts';
 import { checkRunnable, explainForeignImage } from './platform.ts';
 import { pullImage } from './pull.ts';
@@ -43,6 +45,10 @@ export interface RunImageOptions {
   readonly platform: Bytes | undefined;
   readonly pull: PullPolicy;
   readonly name: Bytes | undefined;
+  /** `--userns`. */
+  readonly userns: Bytes | undefined;
+  /** The maps of a user's container, where they are not the usual ones. */
+  readonly ids: ContainerIds | undefined;
   readonly reporter: Reporter;
 }
 
@@ -115,20 +121,30 @@ export async function withImageForContainer<T>(
   }
 }
 
-/** The image that was asked for, with its layers unpacked. */
+/** An image with its layers unpacked: for the container's ids, and for those that they usually have. */
+interface ReadyImage {
+  readonly image: StoredImage;
+  readonly usual: readonly LayerPath[];
+  readonly layers: readonly LayerPath[];
+}
+
+/** The image that was asked for. */
 async function ready(
   shop: Shop,
   options: RunImageOptions,
   warn: (message: string) => void,
-): Promise<{ readonly image: StoredImage; readonly layers: readonly LayerPath[] }> {
+): Promise<ReadyImage> {
   const { port } = shop;
   const platform = wantedPlatform(port, options.platform);
   const image = await obtain(shop, options, platform);
   const warning = checkRunnable(port, image, shop.host, options.platform !== undefined);
   if (warning !== undefined) warn(warning);
   const { manifest, config, chains } = image;
-  const layers = await unpackAll(shop, layersOf(manifest.layers, config.diffIds, chains));
-  return { image, layers: visibleLayers(layers) };
+  const described = layersOf(manifest.layers, config.diffIds, chains);
+  const usual = visibleLayers(await unpackAll(shop, described));
+  const { ids } = options;
+  const layers = ids === undefined ? usual : visibleLayers(await unpackMapped(shop, described, ids));
+  return { image, usual, layers };
 }
 
 function ownerOf(
@@ -142,12 +158,13 @@ function ownerOf(
     manifest: image.descriptor,
     imageName: nameOf(image, options.image),
     layers: layers.map(({ chain }) => chain),
+    ...(options.ids === undefined ? {} : { ids: options.ids }),
   };
 }
 
 async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): Promise<OpenedImage> {
   const { port } = shop;
-  const { image, layers } = await ready(shop, options, use.warn);
+  const { image, usual, layers } = await ready(shop, options, use.warn);
   const runConfig = imageConfigOf(image.config.config);
   const volumes = (await use.volumes?.(runConfig)) ?? [];
   const place = makePlace(port, nodeDisk(), shop.store.root, {
@@ -161,11 +178,13 @@ async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): P
   const close = () => removePlace(port, place);
   try {
     const stack = stackOf(shop.store.root, layers);
-    const users = await usersOf(port, stack, place);
+    const users = await usersOf(port, stackOf(shop.store.root, usual), place);
+    const autoIds = await reserveIds(port, shop.store.root, place, options.userns, users);
     return {
       config: runConfig,
       rootfs: `${place}/merged`,
       users,
+      ...(autoIds === undefined ? {} : { autoIds }),
       needsIdMap: (spec) => isMapped(port, spec),
       root: (spec, mapper) =>
         rootOf(port, spec, { stack, place, upper: use.upper, cause: `image ${options.image}`, mapper }),
@@ -297,7 +316,7 @@ export function rootOf(
     });
   }
   const own = ownUserNamespace(spec);
-  if (own !== undefined) refuseOtherMap(port, spec);
+  if (own !== undefined && port.uid === 0) refuseNested(port);
   const directory = upper ?? place;
   if (upper !== undefined) port.makeDirectory(upper);
   const label = spec.linux?.mountLabel ?? '';
@@ -320,28 +339,14 @@ export function rootOf(
 }
 
 function idsOfSpec({ linux: { uidMappings = [], gidMappings = [] } = {} }: Spec): ContainerIds {
-  const lines = (mappings: readonly LinuxIDMapping[]) =>
-    mappings.map(({ containerID, hostID, size }) => ({ containerId: containerID, hostId: hostID, size }));
-  return { uids: lines(uidMappings), gids: lines(gidMappings) };
+  return containerIds({ uidMappings, gidMappings });
 }
 
-/**
- * The files of a user's layers belong to the ids that they were unpacked with: the user, and subordinate ids after that.
- * Only root of the first user namespace may map those of a mount (mount_setattr(2)).
- */
-function refuseOtherMap(port: Port, spec: Spec): void {
-  const [first] = spec.linux?.uidMappings ?? [];
-  const provenance = ['/linux/uidMappings'];
-  if (port.uid === 0) {
-    if (!inUserNamespace(port)) return;
-    throw new CaissonError('root of a user namespace cannot map the ids of an image for another one', {
-      code: 'EUNSUPPORTED',
-      provenance,
-    });
-  }
-  if (first === undefined || (first.containerID === 0 && first.hostID === port.uid)) return;
-  throw new CaissonError(
-    "another map of ids comes with layers of that map, not there yet: the image's files have other owners there",
-    { code: 'ELATER', provenance },
-  );
+/** Only root of the first user namespace may map the ids of a mount (mount_setattr(2)). */
+function refuseNested(port: Port): void {
+  if (!inUserNamespace(port)) return;
+  throw new CaissonError('root of a user namespace cannot map the ids of an image for another one', {
+    code: 'EUNSUPPORTED',
+    provenance: ['/linux/uidMappings'],
+  });
 }

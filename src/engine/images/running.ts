@@ -36,12 +36,13 @@ export function changesOf(port: Port, root: Bytes, { id }: ContainerRecord): Pla
 
 /**
  * The maps of root's container in a user namespace, whose changes belong to other ids than the container sees; undefined
- * for one without, and for a user's, which sees the ids that the user's layers have. Throws CaissonError `ENOTRUNNING`.
+ * for one without, and for a user's, which sees the ids that the user's layers have.
  */
 export function idsOf(port: Port, { ids }: PlaceOwner, record: ContainerRecord): ContainerIds | undefined {
   if (ids !== undefined || port.uid !== 0) return ids;
   // One that joined a user namespace: its maps are nowhere but with its processes.
-  const { pid } = firstProcess(port, record);
+  const pid = firstPid(port, record);
+  if (pid === undefined) return undefined;
   const [uids, gids] = ['uid_map', 'gid_map'].map((name) => port.readFile(`/proc/${pid}/${name}`));
   if (uids === undefined || gids === undefined || uids === port.readFile('/proc/self/uid_map'))
     return undefined;
@@ -49,17 +50,21 @@ export function idsOf(port: Port, { ids }: PlaceOwner, record: ContainerRecord):
 }
 
 /** The container's first process: the one child of its launcher. Throws CaissonError `ENOTRUNNING`. */
-export function firstProcess(port: Port, { launcher, oci, id }: ContainerRecord): ProcessIdentity {
-  if (oci?.init !== undefined) return oci.init;
+export function firstProcess(port: Port, record: ContainerRecord): ProcessIdentity {
+  if (record.oci?.init !== undefined) return record.oci.init;
+  const pid = firstPid(port, record);
+  if (pid !== undefined) return identify(port, pid);
+  throw new CaissonError(`container ${record.id.slice(0, 12)} is not running`, {
+    code: 'ENOTRUNNING',
+    exitCode: 1,
+  });
+}
+
+function firstPid(port: Port, { launcher, oci }: ContainerRecord): number | undefined {
+  if (oci?.init !== undefined) return oci.init.pid;
   const children = port.readFile(`/proc/${launcher.pid}/task/${launcher.pid}/children`) ?? '';
   const [first] = children.split(' ').filter((word) => word !== '');
-  if (first === undefined) {
-    throw new CaissonError(`container ${id.slice(0, 12)} is not running`, {
-      code: 'ENOTRUNNING',
-      exitCode: 1,
-    });
-  }
-  return identify(port, Number(first));
+  return first === undefined ? undefined : Number(first);
 }
 
 const MOUNTED: readonly Bytes[] = ['dev', 'proc', 'sys', 'etc/hosts', 'etc/hostname', 'etc/resolv.conf'];

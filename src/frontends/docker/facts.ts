@@ -95,6 +95,8 @@ export interface FrontendFacts {
   readonly rootless: boolean;
   /** The ids of a new user namespace; undefined when this user has none to give (root without subordinate ids). */
   readonly idMaps?: IdMaps;
+  /** The maps of `--userns auto`, where they have been found: ids that no other container has. */
+  readonly autoIds?: IdMaps;
   readonly cgroups: CgroupFacts;
   /** The kernel's last capability number (/proc/sys/kernel/cap_last_cap). */
   readonly lastCapability: number;

@@ -1,4 +1,4 @@
-// The id maps of a new user namespace: `--uidmap`, `--gidmap`, `--userns keep-id`, or the user's default.
+// The id maps of a new user namespace: `--uidmap`, `--gidmap`, the modes of `--userns`, or the user's default.
 
 import type { Bytes } from '../../linux/bytes.ts';
 import { ID_MAX } from '../../linux/passwd.ts';
@@ -7,8 +7,9 @@ import { parseId } from '../users.ts';
 import type { FrontendFacts, IdMaps } from './facts.ts';
 import { conflictingFlags, flagRefused, flagSource, invalidArgument } from './flag-error.ts';
 import type { NamespaceModes } from './namespaces.ts';
-import type { Recorder } from './recorder.ts';
+import { Recorder } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
+import { type UsernsMode, usernsMode } from './userns-mode.ts';
 
 /** user_namespaces(7): the kernel takes at most 340 lines. */
 const LINES_MAXIMUM = 340;
@@ -27,6 +28,8 @@ export function idMaps(
     return undefined;
   }
   if (explicit !== undefined) return explicit;
+  const wanted = usernsMode(flags.userns);
+  if (wanted?.mode === 'auto') return automatic(flags, wanted, facts);
   if (facts.idMaps === undefined) {
     throw flagRefused(
       flags.userNs === undefined ? 'userns' : 'user-ns',
@@ -34,7 +37,54 @@ export function idMaps(
       'no subordinate ids for this user in /etc/subuid; give --uidmap and --gidmap',
     );
   }
-  return flags.userns === 'keep-id' ? keepId(facts.idMaps, facts.uid, facts.gid) : facts.idMaps;
+  if (wanted === undefined) return facts.idMaps;
+  return shifted(flags, wanted, facts.idMaps, facts);
+}
+
+/** A range that no other container has, found by whoever opened the image. */
+function automatic(flags: RunFlags, { mode }: UsernsMode, { autoIds }: FrontendFacts): IdMaps {
+  if (autoIds !== undefined) return autoIds;
+  throw flagRefused(
+    'userns',
+    flags.userns,
+    `${mode} is for images of the store, whose files tell how many ids they have`,
+  );
+}
+
+/**
+ * The maps of an ordinary user's container, where its ids are others than those that the user's layers of images have been
+ * unpacked with; undefined where they agree, and for root. Throws CaissonError `EUSAGE` as `idMaps`, and for maps without 0 or the user.
+ */
+export function unusualMaps(
+  flags: RunFlags,
+  modes: NamespaceModes,
+  facts: FrontendFacts,
+): IdMaps | undefined {
+  const usual = facts.idMaps;
+  if (!facts.rootless || usual === undefined || usernsMode(flags.userns)?.mode === 'auto') return undefined;
+  const maps = idMaps(flags, modes, facts, new Recorder());
+  if (maps === undefined) return undefined;
+  const { uidMappings, gidMappings } = maps;
+  // Without subordinate ids all files of layers are the user's.
+  if (!usual.setgroups) return undefined;
+  if (agree(uidMappings, usual.uidMappings) && agree(gidMappings, usual.gidMappings)) return undefined;
+  const kept = uidMappings.some(({ hostID, size }) => facts.uid >= hostID && facts.uid < hostID + size);
+  if (kept && isMapped(uidMappings, 0) && isMapped(gidMappings, 0)) return maps;
+  const why = kept
+    ? 'the id 0, to whom the files of images belong, is not mapped'
+    : `you, the user ${facts.uid}, to whom the store of images belongs, are not mapped`;
+  if (flags.userns !== undefined) throw flagRefused('userns', flags.userns, why);
+  throw flagRefused('uidmap', flags.uidmap?.[0] ?? flags.gidmap?.[0], why);
+}
+
+/** Whether every id is the same outside in both; `usual` has more of them, perhaps. */
+function agree(maps: readonly LinuxIDMapping[], usual: readonly LinuxIDMapping[]): boolean {
+  return maps.every(({ containerID, hostID, size }) =>
+    usual.some((line) => {
+      const offset = containerID - line.containerID;
+      return offset >= 0 && offset + size <= line.size && hostID === line.hostID + offset;
+    }),
+  );
 }
 
 function explicitMaps(flags: RunFlags, facts: FrontendFacts, recorder: Recorder): IdMaps | undefined {
@@ -42,7 +92,8 @@ function explicitMaps(flags: RunFlags, facts: FrontendFacts, recorder: Recorder)
   const gid = flags.gidmap;
   const first = uid ?? gid;
   if (first === undefined) return undefined;
-  if (flags.userns === 'keep-id') throw conflictingFlags('--userns keep-id', flagSource('uidmap', first[0]));
+  if (usernsMode(flags.userns) !== undefined)
+    throw conflictingFlags(flagSource('userns', flags.userns), flagSource('uidmap', first[0]));
   // As podman's: one of the two holds for both.
   const uidMappings = parseMaps(uid === undefined ? 'gidmap' : 'uidmap', uid ?? first, 'uid', recorder);
   const gidMappings = parseMaps(gid === undefined ? 'uidmap' : 'gidmap', gid ?? first, 'gid', recorder);
@@ -87,29 +138,42 @@ function parseMaps(
   return maps;
 }
 
-/** podman's keep-id: the caller's ids are the same inside, the others are shifted around them. */
-function keepId(maps: IdMaps, uid: number, gid: number): IdMaps {
-  return {
-    uidMappings: keepOne(maps.uidMappings, uid),
-    gidMappings: keepOne(maps.gidMappings, gid),
-    setgroups: maps.setgroups,
-  };
+/** podman's keep-id: the caller's ids are the same inside, or those of its options; nomap: the caller is not inside. */
+function shifted(flags: RunFlags, wanted: UsernsMode, maps: IdMaps, { uid, gid }: FrontendFacts): IdMaps {
+  const inside = (own: number, given: number | undefined) =>
+    wanted.mode === 'nomap' ? undefined : (given ?? own);
+  const uidMappings = shiftOne(maps.uidMappings, uid, inside(uid, wanted.uid), wanted.size);
+  const gidMappings = shiftOne(maps.gidMappings, gid, inside(gid, wanted.gid), wanted.size);
+  if (uidMappings.length === 0 || gidMappings.length === 0)
+    throw flagRefused('userns', flags.userns, 'no subordinate ids for this user in /etc/subuid');
+  return { uidMappings, gidMappings, setgroups: maps.setgroups };
 }
 
-function keepOne(maps: readonly LinuxIDMapping[], own: number): LinuxIDMapping[] {
-  // The default maps 0 to the caller and 1.. to the subordinate ids: those stay, in their order, around `own`.
+/**
+ * The default maps 0 to the caller and 1.. to the subordinate ids: those stay, in their order, around `inside`, which is
+ * the caller's; `size` ids in all.
+ */
+function shiftOne(
+  maps: readonly LinuxIDMapping[],
+  own: number,
+  inside: number | undefined,
+  size = ID_MAX,
+): LinuxIDMapping[] {
   const kept: LinuxIDMapping[] = [];
   let next = 0;
+  let left = inside === undefined ? size : size - 1;
   for (const map of maps.filter((each) => each.hostID !== own)) {
-    for (let taken = 0; taken < map.size; ) {
-      if (next === own) next++;
-      const size = next < own ? Math.min(map.size - taken, own - next) : map.size - taken;
-      kept.push({ containerID: next, hostID: map.hostID + taken, size });
-      taken += size;
-      next += size;
+    for (let taken = 0; taken < map.size && left > 0; ) {
+      if (next === inside) next++;
+      const before = inside !== undefined && next < inside ? inside - next : left;
+      const count = Math.min(map.size - taken, before, left);
+      kept.push({ containerID: next, hostID: map.hostID + taken, size: count });
+      taken += count;
+      next += count;
+      left -= count;
     }
   }
-  kept.push({ containerID: own, hostID: own, size: 1 });
+  if (inside !== undefined) kept.push({ containerID: inside, hostID: own, size: 1 });
   return kept.sort((a, b) => a.containerID - b.containerID);
 }
 

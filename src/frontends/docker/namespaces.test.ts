@@ -2,6 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { unusualMaps } from './id-maps.ts';
+import { namespaceModes } from './namespaces.ts';
+import { Recorder } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
 import { parseTimeOffsets } from './schedule.ts';
 import { compile, messageOf, part, ROOT_HOST, USER_HOST } from './test-facts.ts';
@@ -81,8 +84,68 @@ test('id maps', () => {
   assert.deepEqual(part('/linux/uidMappings', { userns: 'keep-id' }, single), [map(1000, 1000, 1)]);
 });
 
+test('modes of --userns as podman spells them', () => {
+  const map = (containerID: number, hostID: number, size: number): object => ({ containerID, hostID, size });
+  const uids = (userns: string, facts = USER_HOST) => part('/linux/uidMappings', { userns }, facts);
+  assert.deepEqual(uids('keep-id:uid=5,gid=6'), [map(0, 100000, 5), map(5, 1000, 1), map(6, 100005, 65531)]);
+  assert.deepEqual(part('/linux/gidMappings', { userns: 'keep-id:gid=0' }, USER_HOST), [
+    map(0, 1000, 1),
+    map(1, 100000, 65536),
+  ]);
+  assert.deepEqual(uids('keep-id:uid=5,size=10'), [map(0, 100000, 5), map(5, 1000, 1), map(6, 100005, 4)]);
+  assert.deepEqual(uids('keep-id:uid=9,size=3'), [map(0, 100000, 2), map(9, 1000, 1)]);
+  assert.equal(part('/process/user/uid', { userns: 'keep-id:uid=5,gid=6' }, USER_HOST), 5);
+  assert.equal(part('/process/user/gid', { userns: 'keep-id:uid=5,gid=6' }, USER_HOST), 6);
+  assert.deepEqual(uids('nomap'), [map(0, 100000, 65536)]);
+  assert.equal(part('/process/user/uid', { userns: 'nomap' }, USER_HOST), 0);
+  // Root keeps its ids without a user namespace.
+  assert.equal(types({ userns: 'keep-id' }), 'mount pid network ipc uts cgroup');
+  assert.equal(part('/process/user/uid', { userns: 'keep-id:uid=5,gid=6' }), 5);
+  const found = [{ containerID: 0, hostID: 2_000_000, size: 1024 }];
+  const autoIds = { uidMappings: found, gidMappings: found, setgroups: true };
+  assert.deepEqual(uids('auto', { ...ROOT_HOST, autoIds }), found);
+});
+
+test('which maps need layers of their own', () => {
+  const unusual = (flags: RunFlags, facts = USER_HOST) =>
+    unusualMaps(flags, namespaceModes(flags, facts, new Recorder()), facts)?.uidMappings;
+  assert.equal(unusual({}), undefined);
+  assert.equal(unusual({ userns: 'host', namespaces: 'none' }), undefined);
+  assert.equal(unusual({ uidmap: ['0:1000:1'] }), undefined);
+  assert.equal(unusual({ uidmap: ['0:1000:1', '1:100000:10', '20:100019:5'] }), undefined);
+  assert.equal(unusual({ userns: 'keep-id' })?.length, 3);
+  assert.equal(unusual({ uidmap: ['0:100000:10', '10:1000:1'] })?.length, 2);
+  assert.equal(unusual({ uidmap: ['0:5:1'] }, ROOT_HOST), undefined, 'mounts map the ids for root');
+  const alone = { uidMappings: [{ containerID: 0, hostID: 1000, size: 1 }], setgroups: false };
+  const idMaps = { ...alone, gidMappings: alone.uidMappings };
+  assert.equal(unusual({ userns: 'keep-id' }, { ...USER_HOST, idMaps }), undefined, 'all files are theirs');
+  assert.equal(
+    messageOf(() => unusual({ uidmap: ['1:1000:1'] })),
+    '--uidmap 1:1000:1: the id 0, to whom the files of images belong, is not mapped',
+  );
+  assert.equal(
+    messageOf(() => unusual({ userns: 'nomap' })),
+    '--userns nomap: you, the user 1000, to whom the store of images belongs, are not mapped',
+  );
+});
+
 test('what is refused', () => {
   const cases: readonly (readonly [RunFlags, string])[] = [
+    [{ userns: 'nomap' }, '--userns nomap: nomap is only supported in rootless mode'],
+    [
+      { userns: 'keep-id:size=5' },
+      '--userns keep-id:size=5: cannot set max size for user namespace when not running rootless',
+    ],
+    [{ userns: 'keep-id:size=0' }, '--userns keep-id:size=0: size is a number from 1 to 4294967294'],
+    [{ userns: 'keep-id:uid=x' }, '--userns keep-id:uid=x: uid is a number from 0 to 4294967294'],
+    [{ userns: 'keep-id:who=1' }, '--userns keep-id:who=1: unknown option who of keep-id'],
+    [{ userns: 'nomap:uid=1' }, '--userns nomap:uid=1: unknown option uid of nomap'],
+    [{ userns: 'auto:' }, '--userns auto:: unknown option  of auto'],
+    [
+      { userns: 'auto' },
+      '--userns auto: auto is for images of the store, whose files tell how many ids they have',
+    ],
+    [{ userns: 'auto', uidmap: ['0:1:1'] }, 'conflicting options: --userns auto and --uidmap 0:1:1'],
     [{ pid: 'foo' }, '--pid foo: invalid PID mode'],
     [{ uts: 'foo' }, '--uts foo: invalid UTS mode'],
     [{ ipc: 'foo' }, '--ipc foo: invalid IPC mode'],

@@ -7,6 +7,7 @@ import { comesLater, conflictingFlags, flagRefused, flagSource, invalidArgument 
 import type { Recorder, Sourced } from './recorder.ts';
 import { sourced } from './recorder.ts';
 import type { RunFlagName, RunFlags } from './run-flags.ts';
+import { usernsMode } from './userns-mode.ts';
 
 /** New, inherited, or joined by path. */
 export type NamespaceMode = 'new' | 'host' | { readonly path: Bytes };
@@ -50,7 +51,7 @@ export function namespaceModes(flags: RunFlags, facts: FrontendFacts, recorder: 
   const modes = defaultModes(flags, facts);
   if (flags.namespaces !== undefined) onlyNew(modes, flags.namespaces);
   for (const type of TYPES) {
-    const docker = dockerMode(type, flags);
+    const docker = dockerMode(type, flags, facts);
     const own = ownMode(type, flags);
     if (docker?.source !== undefined && own?.source !== undefined)
       throw conflictingFlags(docker.source, own.source);
@@ -136,7 +137,11 @@ function ownMode(type: LinuxNamespaceType, flags: RunFlags): Sourced<NamespaceMo
 }
 
 /** What docker's and podman's own flag for a namespace says. */
-function dockerMode(type: LinuxNamespaceType, flags: RunFlags): Sourced<NamespaceMode> | undefined {
+function dockerMode(
+  type: LinuxNamespaceType,
+  flags: RunFlags,
+  facts: FrontendFacts,
+): Sourced<NamespaceMode> | undefined {
   switch (type) {
     case 'pid':
       return simpleMode('pid', flags.pid, 'PID', ['private']);
@@ -147,7 +152,7 @@ function dockerMode(type: LinuxNamespaceType, flags: RunFlags): Sourced<Namespac
     case 'cgroup':
       return simpleMode('cgroupns', flags.cgroupns, 'CGROUP', ['private']);
     case 'user':
-      return simpleMode('userns', flags.userns, 'USER', ['private', 'keep-id']);
+      return userMode(flags.userns, facts);
     case 'network':
       return networkMode(flags.network);
     default:
@@ -168,6 +173,17 @@ function simpleMode(
   if (text.startsWith('container:'))
     throw comesLater(flagSource(name, text), 'detached containers (issue 5)');
   throw flagRefused(name, text, `invalid ${what} mode`);
+}
+
+/** podman-run(1): root keeps its ids by having no user namespace, and has no id of its own to leave out. */
+function userMode(text: Bytes | undefined, { rootless }: FrontendFacts): Sourced<NamespaceMode> | undefined {
+  const wanted = usernsMode(text);
+  if (text === undefined || wanted === undefined) return simpleMode('userns', text, 'USER', ['private']);
+  if (rootless || wanted.mode === 'auto') return sourced('new', 'userns', text);
+  if (wanted.mode === 'nomap') throw flagRefused('userns', text, 'nomap is only supported in rootless mode');
+  if (wanted.size !== undefined)
+    throw flagRefused('userns', text, 'cannot set max size for user namespace when not running rootless');
+  return sourced('host', 'userns', text);
 }
 
 function networkMode(text: Bytes | undefined): Sourced<NamespaceMode> | undefined {

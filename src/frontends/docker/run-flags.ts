@@ -139,7 +139,7 @@ const NAMESPACES = [
   value('pid', 'PID namespace to use', { completes: ['host'] }),
   value('ipc', 'IPC mode to use', { completes: ['host', 'private', 'none'] }),
   value('uts', 'UTS namespace to use', { completes: ['host'] }),
-  value('userns', 'User namespace to use', { completes: ['host', 'private', 'keep-id'] }),
+  value('userns', 'User namespace to use', { completes: ['host', 'private', 'keep-id', 'nomap', 'auto'] }),
   value('cgroupns', 'Cgroup namespace to use (host|private)', { completes: ['host', 'private'] }),
   list('uidmap', 'Map user ids (container:host:count) in a new user namespace', { takes: 'map', ...OWN }),
   list('gidmap', 'Map group ids (container:host:count) in a new user namespace', { takes: 'map', ...OWN }),

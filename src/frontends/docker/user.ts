@@ -9,6 +9,7 @@ import { flagRefused, flagSource, invalidArgument } from './flag-error.ts';
 import { isMapped } from './id-maps.ts';
 import type { Recorder } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
+import { usernsMode } from './userns-mode.ts';
 
 /** The process user, and what the environment needs of it. */
 export interface CompiledUser {
@@ -27,7 +28,7 @@ export function compileUser(
   facts: FrontendFacts,
   recorder: Recorder,
 ): CompiledUser {
-  const keepId = flags.userns === 'keep-id' ? `${facts.uid}:${facts.gid}` : '';
+  const keepId = keptUser(flags, facts);
   const who = flags.user ?? (image.User !== undefined && image.User !== '' ? image.User : keepId);
   const resolved = naming('user', flags.user, () => resolveUser(who, facts.users));
   if (flags.user !== undefined) recorder.note('/process/user', 'user', flags.user);
@@ -44,6 +45,13 @@ export function compileUser(
     recorder.note('/process/user/umask', 'umask', flags.umask);
   }
   return { user, home: resolved.home };
+}
+
+/** keep-id: who the caller is inside; as podman, for root too, whose ids are kept without a user namespace. */
+function keptUser({ userns }: RunFlags, facts: FrontendFacts): Bytes {
+  const wanted = usernsMode(userns);
+  if (wanted?.mode !== 'keep-id') return '';
+  return `${wanted.uid ?? facts.uid}:${wanted.gid ?? facts.gid}`;
 }
 
 /** An error of a look-up in passwd and group, which docker words without the flag, names it as its source. */
