@@ -69,7 +69,7 @@ else {
         'sh',
         '-c',
         `export CAISSON_DATA_ROOT=${world.dataRoot}
-        ${loop(`${[program, ...before].join(' ')} run $flags localhost/base:1 sh -c "$(cat ${script})" < /dev/null`)}`,
+        ${loop(`${[program, ...before].join(' ')} run --rm $flags localhost/base:1 sh -c "$(cat ${script})" < /dev/null`)}`,
       ],
       { encoding: 'utf8' },
     );

@@ -59,7 +59,7 @@ inWorld('ids of the container inside, the mapped ones on the host', (world) => {
     'echo more >> /srv/file; echo new > /etc/new; chown 7:8 /etc/new; mkdir /made; rm /etc/change; cat /srv/file',
     'cat /null 2>&1; mknod /device c 1 3 2>&1 || true',
   ].join('\n');
-  const run = world.call(['run', '--upper', upper, ...MAP, 'base:1', 'sh', '-c', script]);
+  const run = world.call(['run', '--rm', '--upper', upper, ...MAP, 'base:1', 'sh', '-c', script]);
   assert.equal(run.code, 0, run.stderr);
   assert.deepEqual(run.stdout.split('\n').slice(0, 7), [
     ' 0 700000 65536',
@@ -89,7 +89,7 @@ inWorld('ids of the container inside, the mapped ones on the host', (world) => {
   ];
   assert.equal(world.output(again), 'from the image\nmore\n7\n0');
   assert.equal(
-    world.output(['run', 'base:1', 'cat', '/srv/file']),
+    world.output(['run', '--rm', 'base:1', 'cat', '/srv/file']),
     'from the image',
     'the layer is as it was',
   );
@@ -98,16 +98,16 @@ inWorld('ids of the container inside, the mapped ones on the host', (world) => {
 inWorld('two maps at once share the layers', (world) => {
   const stat = ['base:1', 'stat', '-c', '%u:%g', '/srv/file'];
   for (const at of [800_000, 900_000])
-    assert.equal(world.output(['run', '--uidmap', `0:${at}:65536`, ...stat]), '1000:1001');
+    assert.equal(world.output(['run', '--rm', '--uidmap', `0:${at}:65536`, ...stat]), '1000:1001');
   const pieces = ['--uidmap', '0:5000:1', '--uidmap', '1:100000:65535', '--gidmap', '0:6000:65536'];
-  assert.equal(world.output(['run', ...pieces, ...stat]), '1000:1001');
-  assert.equal(world.output(['run', '--uidmap', '0:700000:10', ...stat]), '65534:65534');
+  assert.equal(world.output(['run', '--rm', ...pieces, ...stat]), '1000:1001');
+  assert.equal(world.output(['run', '--rm', '--uidmap', '0:700000:10', ...stat]), '65534:65534');
 });
 
 inWorld('many layers, none, and a root directory of its own', (world) => {
-  assert.equal(world.output(['run', ...MAP, 'many:1', 'sh', '-c', 'ls /many | wc -l']), '30');
-  assert.equal(world.call(['run', ...MAP, 'nothing:1']).code, 127);
-  assert.equal(world.output(['run', ...MAP, 'root:1', 'stat', '-c', '%u:%g %a', '/']), '12:13 551');
+  assert.equal(world.output(['run', '--rm', ...MAP, 'many:1', 'sh', '-c', 'ls /many | wc -l']), '30');
+  assert.equal(world.call(['run', '--rm', ...MAP, 'nothing:1']).code, 127);
+  assert.equal(world.output(['run', '--rm', ...MAP, 'root:1', 'stat', '-c', '%u:%g %a', '/']), '12:13 551');
 });
 
 inWorld('volumes of a read-only root, a bind and a user who is not root', (world) => {
@@ -123,7 +123,7 @@ inWorld('volumes of a read-only root, a bind and a user who is not root', (world
   ];
   const script = 'id -u; cat /srv/file; touch /x 2>/dev/null || echo read-only; touch /tmp/x && ls -d /bound';
   assert.equal(
-    world.output(['run', ...flags, ...MAP, 'base:1', 'sh', '-c', script]),
+    world.output(['run', '--rm', ...flags, ...MAP, 'base:1', 'sh', '-c', script]),
     '1000\nfrom the image\nread-only\n/bound',
   );
 });
@@ -135,7 +135,7 @@ const CHANGES = [
 ].join('\n');
 
 inWorld('diff, commit and export have the ids that the container sees', async (world) => {
-  const started = world.start(['run', '--name', 'mapped', ...MAP, 'base:1', 'sh', '-c', CHANGES]);
+  const started = world.start(['run', '--rm', '--name', 'mapped', ...MAP, 'base:1', 'sh', '-c', CHANGES]);
   await started.untilPrinted('ready');
   assert.deepEqual(world.output(['diff', 'mapped']).split('\n'), [
     'C /etc',
@@ -168,7 +168,10 @@ inWorld('diff, commit and export have the ids that the container sees', async (w
   const stat = 'stat -c "%u:%g %a" /etc/new /srv /made /opt/dir/other; ls /etc/keep /opt/dir 2>/dev/null';
   const expected = '1000:1001 4755\n5:1001 751\n0:0 755\n0:0 644\n/opt/dir:\nother';
   for (const flags of [[], MAP, ['--uidmap', '0:800000:65536']])
-    assert.equal(world.call(['run', ...flags, 'committed:1', 'sh', '-c', stat]).stdout.trim(), expected);
+    assert.equal(
+      world.call(['run', '--rm', ...flags, 'committed:1', 'sh', '-c', stat]).stdout.trim(),
+      expected,
+    );
   const layers = readdirSync(`${world.dataRoot}/layers`).map(
     (name) => `${world.dataRoot}/layers/${name}/tree`,
   );
@@ -222,19 +225,19 @@ inWorld('--userns auto: ids of the user containers that no other container has',
   const script = `mount --bind ${ids} /etc/subuid && mount --bind ${ids} /etc/subgid || exit 1
     export CAISSON_DATA_ROOT=${world.dataRoot}
     caisson() { ${[program, ...before].join(' ')} "$@"; }
-    map() { caisson run --userns "$@" base:1 sh -c 'tr -s " " < /proc/self/uid_map; stat -c %u:%g /srv/file'; }
+    map() { caisson run --rm --userns "$@" base:1 sh -c 'tr -s " " < /proc/self/uid_map; stat -c %u:%g /srv/file'; }
     map auto:size=2000
     map auto:size=2000,uidmapping=7:5:1
-    ${[program, ...before].join(' ')} run --userns auto --name first base:1 sh -c 'echo up; sleep 100' > ${world.directory}/first & first=$!
+    ${[program, ...before].join(' ')} run --rm --userns auto --name first base:1 sh -c 'echo up; sleep 100' > ${world.directory}/first & first=$!
     for try in $(seq 100); do grep -q up ${world.directory}/first && break; sleep 0.05; done
     map auto
     map auto:size=3000 2>&1
     kill -9 $first; wait $first
     map auto
     caisson system repair > /dev/null
-    caisson run --userns auto host true 2>&1
-    caisson run --userns nomap base:1 true 2>&1 | head -n 1
-    caisson run --userns keep-id:uid=5,gid=6 base:1 sh -c 'id -u; id -g; tr -s " " < /proc/self/uid_map'`;
+    caisson run --rm --userns auto host true 2>&1
+    caisson run --rm --userns nomap base:1 true 2>&1 | head -n 1
+    caisson run --rm --userns keep-id:uid=5,gid=6 base:1 sh -c 'id -u; id -g; tr -s " " < /proc/self/uid_map'`;
   const { stdout, stderr } = spawnSync('unshare', ['-m', 'sh', '-c', script], { encoding: 'utf8' });
   world.harness.lookAgain();
   assert.deepEqual(
@@ -271,7 +274,7 @@ test('a user with keep-id', { skip: ordinary?.skip ?? true }, async () => {
     const stat =
       'id -u; id -g; stat -c "%u:%g %n" / /bin /srv/file; touch /home/x 2>/dev/null || echo closed';
     const run = (...flags: string[]) =>
-      world.output(['run', ...flags, 'base:1', 'sh', '-c', stat]).split('\n');
+      world.output(['run', '--rm', ...flags, 'base:1', 'sh', '-c', stat]).split('\n');
     const files = ['0:0 /', '0:0 /bin', '1000:1001 /srv/file'];
     assert.deepEqual(run('--userns', 'keep-id'), [`${uid}`, `${gid}`, ...files, 'closed']);
     assert.equal(count(), 4, 'unpacked once more for this map');
@@ -280,11 +283,14 @@ test('a user with keep-id', { skip: ordinary?.skip ?? true }, async () => {
     assert.deepEqual(run('--userns', 'keep-id:uid=5,gid=6'), ['5', '6', ...files, 'closed']);
     assert.deepEqual(run('--userns', 'keep-id', '-u', '0'), ['0', '0', ...files]);
     assert.match(
-      world.call(['run', '--userns', 'nomap', 'base:1', 'true']).stderr,
+      world.call(['run', '--rm', '--userns', 'nomap', 'base:1', 'true']).stderr,
       /you, the user [0-9]+, .* are not mapped/,
     );
     assert.deepEqual(run(), ['0', '0', ...files]);
-    assert.match(world.call(['run', '--userns', 'auto', 'base:1', 'true']).stderr, /is for root: each run/);
+    assert.match(
+      world.call(['run', '--rm', '--userns', 'auto', 'base:1', 'true']).stderr,
+      /is for root: each run/,
+    );
     await keepIdCommit(world);
     world.output(['rmi', '-f', 'base:1', 'kept:1']);
     world.output(['image', 'prune', '-f']);
@@ -298,7 +304,7 @@ async function keepIdCommit(world: World): Promise<void> {
   const script =
     'echo x > /srv/new; chown 1000:1001 /srv/new; echo y > /made; rm /srv/file; echo ready; sleep 100';
   const flags = ['--userns', 'keep-id', '-u', '0', '--name', 'kept'];
-  const started = world.start(['run', ...flags, 'base:1', 'sh', '-c', script]);
+  const started = world.start(['run', '--rm', ...flags, 'base:1', 'sh', '-c', script]);
   await started.untilPrinted('ready');
   assert.deepEqual(world.output(['diff', 'kept']).split('\n'), [
     'A /made',
@@ -314,5 +320,5 @@ async function keepIdCommit(world: World): Promise<void> {
   world.harness.lookAgain();
   const stat = 'stat -c %u:%g /srv/new /made; ls /srv';
   for (const flag of [[], ['--userns', 'keep-id']])
-    assert.equal(world.output(['run', ...flag, 'kept:1', 'sh', '-c', stat]), '1000:1001\n0:0\nnew');
+    assert.equal(world.output(['run', '--rm', ...flag, 'kept:1', 'sh', '-c', stat]), '1000:1001\n0:0\nnew');
 }

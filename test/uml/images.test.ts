@@ -58,15 +58,15 @@ truncate -s 64M /tmp/disk && mkfs.ext4 -q /tmp/disk && mount -o loop /tmp/disk /
 export CAISSON_DATA_ROOT=/mnt/data
 caisson load -q -i "$ARCHIVE"
 for map in 0:700000:65536 0:900000:65536; do
-  caisson run --upper /mnt/up --uidmap $map -u 0 box:1 sh -c 'stat -c %u:%g:%n / /srv/file; echo more >> /srv/file; pwd'
+  caisson run --rm --upper /mnt/up --uidmap $map -u 0 box:1 sh -c 'stat -c %u:%g:%n / /srv/file; echo more >> /srv/file; pwd'
   stat -c %u:%g /mnt/up/upper /mnt/up/upper/srv/file
   rm -rf /mnt/up
 done
-caisson run --uidmap 0:700000:65536 many:1 sh -c 'ls /many | wc -l'
+caisson run --rm --uidmap 0:700000:65536 many:1 sh -c 'ls /many | wc -l'
 ls /mnt/data/containers; grep overlay /proc/mounts
 export CAISSON_DATA_ROOT=/tmp/data
 caisson load -q -i "$ARCHIVE"
-caisson run --uidmap 0:700000:65536 box:1 true 2>&1 | grep -o 'is on tmpfs; .* needs a file system whose mounts can map ids'
+caisson run --rm --uidmap 0:700000:65536 box:1 true 2>&1 | grep -o 'is on tmpfs; .* needs a file system whose mounts can map ids'
 `;
 
 test('images in user namespaces on a kernel whose overlay takes attached layers only', {
