@@ -44,6 +44,7 @@ const BUDGETS = {
   uml: 240,
   store: 90,
   build: 90,
+  debian: 90,
 };
 
 /** Folders whose tests neither change the machine nor measure it, so that two files may run at once. */
@@ -56,7 +57,7 @@ const WITH_PEERS = ['image-peers', 'layers', 'peers', 'differential', 'dropin', 
  * A part of the suite. `files` are compiled tests (or sources, for Bun), relative to the repository.
  * @typedef {{name: string, budget: number, engine: 'check' | 'node' | 'bun' | 'quickjs', program?: string,
  *   files: string[], concurrency?: number, env?: Record<string, string>, missing?: string,
- *   needs?: ('quickjs' | 'peers')[]}} Part
+ *   needs?: ('quickjs' | 'peers' | 'debian')[]}} Part
  */
 
 /** All parts in the order in which they run. @returns {Part[]} */
@@ -131,12 +132,17 @@ function sourceOf(file) {
   return file.replace(/^build\//, '').replace(/\.js$/, '.ts');
 }
 
+/** Trees of Debian are made by root alone. */
+function canBootstrap() {
+  return process.getuid() === 0 && findProgram('debootstrap') !== null;
+}
+
 // Every folder of test/ is a part; the kernel's tests run a second time as an ordinary user.
 function folderParts() {
   const base = join(root, 'build/test');
   const found = existsSync(base) ? readdirSync(base) : [];
   const expected = Object.keys(BUDGETS);
-  const peers = process.getuid() === 0 && findProgram('debootstrap') !== null ? WITH_PEERS : [];
+  const peers = canBootstrap() ? WITH_PEERS : [];
   const others = found.filter((name) => !expected.includes(name) && !SPECIAL.includes(name)).sort();
   return [...others, ...expected].flatMap((name) => {
     const files = filesBelow(`build/test/${name}`, /\.test\.js$/);
@@ -146,7 +152,11 @@ function folderParts() {
       engine: 'node',
       files,
       concurrency: PURE.includes(name) ? 2 : 1,
-      needs: [...(peers.includes(name) ? ['peers'] : []), ...(name === 'quickjs-run' ? ['quickjs'] : [])],
+      needs: [
+        ...(peers.includes(name) ? ['peers'] : []),
+        ...(name === 'quickjs-run' ? ['quickjs'] : []),
+        ...(name === 'debian' && canBootstrap() ? ['debian'] : []),
+      ],
     };
     if (name !== 'kernel') return [part];
     return [part, { ...part, name: 'rootless', env: { CAISSON_TEST_USER: 'caisson-test' } }];

@@ -7,6 +7,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { makeDebian } from './debian-tree.mjs';
 import { makeEngine } from './oci-executable.mjs';
 import { makePeers } from './peers.mjs';
 import { setUp } from './setup.mjs';
@@ -17,7 +18,13 @@ import { allParts } from './test-parts.mjs';
 const long = process.env.CAISSON_LONG === '1';
 
 // Other people's programs are built outside the budget of the part that uses them.
-const PREPARATIONS = { quickjs: makeEngine, peers: makePeers };
+const PREPARATIONS = { quickjs: makeEngine, peers: makePeers, debian: makeDebians };
+
+/** The minimal one, and for the long round those with packages (test/debian). */
+function makeDebians() {
+  makeDebian();
+  if (long) makeDebian(['postgresql']);
+}
 
 async function prepareAndRun(part, budget) {
   try {
