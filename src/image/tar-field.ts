@@ -1,7 +1,7 @@
 // Fields of a tar header block: names, octal and base-256 numbers, the checksum.
 //
 // POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format" (base-256, `ustar  ` magic).
-import { type Bytes, fromArray } from '../linux/bytes.ts';
+import type { Bytes } from '../linux/bytes.ts';
 import { CaissonError } from '../spec/error.ts';
 
 export const BLOCK = 512;
@@ -30,30 +30,51 @@ export function archiveError(message: string, member: number): CaissonError {
   return new CaissonError(`tar archive, header ${member}: ${message}`, { code: 'EARCHIVE' });
 }
 
+// A method of Buffer on plain arrays: an archive has tens of thousands of names.
+const { latin1Slice } = Buffer.prototype;
+
+/** The byte string of `block[start..end)`. */
+export function slice(block: Uint8Array, start: number, end: number): Bytes {
+  return latin1Slice.call(block, start, end);
+}
+
 /** The bytes of a field up to its first NUL. */
 export function text(block: Uint8Array, [at, length]: Field): Bytes {
   let end = at;
   while (end < at + length && block[end] !== 0) end++;
-  return fromArray(block, at, end);
+  return end === at ? '' : slice(block, at, end);
 }
 
 /** Whether all bytes are 0: two such blocks end an archive. */
 export function isZero(block: Uint8Array): boolean {
-  return block.every((byte) => byte === 0);
+  for (let i = 0; i < block.length; i++) if (block[i] !== 0) return false;
+  return true;
 }
 
 /**
  * A number of a field: octal digits with spaces and NULs around them, or base-256 when the top bit is set. Negative
  * numbers are possible in base-256 only. Throws RangeError beyond 2^53 and on other characters.
  */
-export function numeric(block: Uint8Array, field: Field): number {
-  const [at, length] = field;
-  const first = block[at] ?? 0;
-  if ((first & 0x80) !== 0) return binary(block.subarray(at, at + length));
-  const digits = /^[ \0]*([0-7]*)[ \0]*$/.exec(fromArray(block, at, at + length));
-  if (digits === null) throw new RangeError(`a number has other characters than octal digits`);
+export function numeric(block: Uint8Array, [at, length]: Field): number {
+  const end = at + length;
+  if (((block[at] ?? 0) & 0x80) !== 0) return binary(block.subarray(at, end));
+  let i = afterBlanks(block, at, end);
+  let value = 0;
   // Twelve octal digits are below 2^36.
-  return digits[1] === '' ? 0 : Number.parseInt(digits[1] as string, 8);
+  for (; i < end; i++) {
+    const digit = (block[i] as number) - 0x30;
+    if (digit < 0 || digit > 7) break;
+    value = 8 * value + digit;
+  }
+  if (afterBlanks(block, i, end) < end)
+    throw new RangeError(`a number has other characters than octal digits`);
+  return value;
+}
+
+function afterBlanks(block: Uint8Array, from: number, end: number): number {
+  let i = from;
+  while (i < end && (block[i] === 0 || block[i] === 0x20)) i++;
+  return i;
 }
 
 function binary(bytes: Uint8Array): number {
@@ -69,14 +90,12 @@ function binary(bytes: Uint8Array): number {
 /** The sum of all bytes, the checksum's own counted as spaces. Old writers added signed bytes. */
 export function checksumHolds(block: Uint8Array): boolean {
   const [at, length] = FIELD.checksum;
-  let unsigned = 32 * length;
-  let signed = unsigned;
-  for (let i = 0; i < BLOCK; i++) {
-    if (i >= at && i < at + length) continue;
-    const byte = block[i] as number;
-    unsigned += byte;
-    signed += byte < 128 ? byte : byte - 256;
-  }
   const stored = numeric(block, FIELD.checksum);
-  return stored === unsigned || stored === signed;
+  let unsigned = 32 * length;
+  for (let i = 0; i < at; i++) unsigned += block[i] as number;
+  for (let i = at + length; i < BLOCK; i++) unsigned += block[i] as number;
+  if (stored === unsigned) return true;
+  let large = 0;
+  for (let i = 0; i < BLOCK; i++) if ((i < at || i >= at + length) && (block[i] as number) > 127) large++;
+  return stored === unsigned - 256 * large;
 }

@@ -3,12 +3,12 @@
 // ustar, GNU (long names, base-256, sparse 0.0, 0.1, 1.0 and old), pax. What an archive says is hostile until the
 // extractor has had the kernel resolve it: this reader bounds every header, refuses NUL in names, and promises
 // nothing about `..`, absolute names or links (security.md T40, T41).
-import { type Bytes, fromArray } from '../linux/bytes.ts';
+import type { Bytes } from '../linux/bytes.ts';
 import { PATH_MAX } from '../linux/constants/filesystem.ts';
 import type { Timespec } from '../plan/syscalls.ts';
 import { addPaxRecords, detached, noRecords, type PaxRecords, paxNumber, paxTime } from './pax.ts';
 import { checkStretches, LeadingMap, mapOfRecords, OldMap, type Stretch } from './sparse.ts';
-import { archiveError, BLOCK, checksumHolds, FIELD, isZero, numeric, text } from './tar-field.ts';
+import { archiveError, BLOCK, checksumHolds, FIELD, isZero, numeric, slice, text } from './tar-field.ts';
 
 export type TarType = 'file' | 'directory' | 'symlink' | 'hardlink' | 'character' | 'block' | 'fifo';
 
@@ -58,7 +58,9 @@ type Collecting = 'header' | 'special' | 'old-map' | 'leading-map';
 
 export class TarReader {
   private collecting: Collecting = 'header';
-  private pending = new Uint8Array(BLOCK);
+  /** Of every header, one after the other. */
+  private readonly block = new Uint8Array(BLOCK);
+  private pending = this.block;
   private filled = 0;
   /** Members and extended headers so far. */
   private member = 0;
@@ -134,7 +136,7 @@ export class TarReader {
 
   private collect(what: Collecting, length: number): void {
     this.collecting = what;
-    this.pending = new Uint8Array(length);
+    this.pending = length === BLOCK ? this.block : new Uint8Array(length);
     this.filled = 0;
   }
 
@@ -148,7 +150,7 @@ export class TarReader {
     this.member++;
     if (!checksumHolds(block))
       throw new RangeError('the checksum is wrong: this is no tar archive, or it is damaged');
-    const type = fromArray(block, FIELD.type[0], FIELD.type[0] + 1);
+    const type = String.fromCharCode(block[FIELD.type[0]] as number);
     if ('xgXLKV'.includes(type)) this.beginSpecial(block, type);
     else yield* this.begin(block, type);
   }
@@ -287,7 +289,7 @@ function untilNul(payload: Bytes): Bytes {
 /** The prefix belongs to POSIX's format only: GNU's has times there. */
 function ustarName(block: Uint8Array): Bytes {
   const name = text(block, FIELD.name);
-  const prefix = fromArray(block, 257, 263) === 'ustar\0' ? text(block, FIELD.prefix) : '';
+  const prefix = slice(block, 257, 263) === 'ustar\0' ? text(block, FIELD.prefix) : '';
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 

@@ -56,6 +56,8 @@ export class BatchWriter {
   private at = 0;
   private kinds = 0;
   private text = new Uint8Array(FIRST_TEXT);
+  /** The same memory, little-endian as both processors are. */
+  private textWords = new Int32Array(this.text.buffer);
   private textLength = 0;
   private outLength = 0;
   /** Words that hold offsets into text, and into content: their places are known when the batch is finished. */
@@ -217,10 +219,10 @@ export class BatchWriter {
   structure(...fields: readonly number[]): number {
     const at = align8(this.textLength);
     this.room(at + 8 * fields.length);
-    const view = new DataView(this.text.buffer, at);
-    for (const [index, field] of fields.entries()) {
-      view.setInt32(8 * index, lowWord(field), true);
-      view.setInt32(8 * index + 4, highWord(field), true);
+    const { textWords } = this;
+    for (let i = 0, word = at >> 2; i < fields.length; i++, word += 2) {
+      textWords[word] = lowWord(fields[i] as number);
+      textWords[word + 1] = highWord(fields[i] as number);
     }
     this.textLength = at + 8 * fields.length;
     return at;
@@ -239,9 +241,10 @@ export class BatchWriter {
 
   private room(length: number): void {
     if (length <= this.text.length) return;
-    const larger = new Uint8Array(2 * length);
+    const larger = new Uint8Array(align8(2 * length));
     larger.set(this.text);
     this.text = larger;
+    this.textWords = new Int32Array(larger.buffer);
   }
 
   /** Fails with `errno` unless the slot holds `value`. */
