@@ -92,9 +92,14 @@ test('contents are synced before they get names, names before anything is built 
     ({ call, path }) => call.startsWith('rename') && path.includes('/layers/.new-') && !path.endsWith('.tmp'),
   );
   assert.equal(layers.length, image.layers.length);
-  for (const layer of layers) {
+  for (const [index, layer] of layers.entries()) {
+    // One after the other here: a syncfs for each.
+    const since = layers[index - 1]?.end ?? 0;
     before(
-      at(`syncfs of ${layer.path}`, ({ call, path }) => call === 'syncfs' && path === layer.path),
+      at(
+        `syncfs for ${layer.path}`,
+        ({ call, path, begin }) => call === 'syncfs' && path === `${root}/layers` && begin > since,
+      ),
       layer,
       'files of a layer before its name',
     );

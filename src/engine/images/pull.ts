@@ -1,4 +1,5 @@
-// `pull`: an image from a registry into the store, unpacked. Layers come side by side, and each is unpacked when it is there.
+// `pull`: an image from a registry into the store, unpacked. Layers come side by side, and
+// each is unpacked while it comes.
 
 import { chainIds } from '../../image/store/chain.ts';
 import { fromArray } from '../../linux/bytes.ts';
@@ -9,22 +10,19 @@ import { CONFIG_LIMIT } from '../../spec/image-document.ts';
 import { type ImageManifest, isImage, parseManifest } from '../../spec/image-manifest.ts';
 import { choosePlatform, type NamedPlatform, platformName, platformRank } from '../../spec/platform-match.ts';
 import { canonical, familiar, manifestReference, type Reference } from '../../spec/reference.ts';
+import { type BlobSource, fetchBlob, fetchLayer } from './fetch.ts';
 import { noMatch } from './platform.ts';
 import { SILENT } from './reporter.ts';
 import type { Shop } from './shop.ts';
-import { eachAtOnce, layersOf, shortId, unpackLayer } from './unpack.ts';
+import { eachAtOnce, layersOf, shortId } from './unpack.ts';
 
 /** What a pull needs of a registry. */
-export interface PullSource {
+export interface PullSource extends BlobSource {
   resolve(reference: Reference): Promise<Descriptor>;
   /** Verified against its digest, at most 4 MiB. */
   manifest(
     what: Reference | Descriptor,
   ): Promise<{ readonly descriptor: Descriptor; readonly bytes: Uint8Array }>;
-  blob(
-    descriptor: Descriptor,
-    offset: number,
-  ): Promise<{ readonly offset: number; readonly content: AsyncIterable<Uint8Array> }>;
 }
 
 export interface PullOptions {
@@ -140,7 +138,7 @@ async function putExactly({ store }: Shop, descriptor: Descriptor, bytes: Uint8A
 
 async function fetchImage(
   shop: Shop,
-  source: Pick<PullSource, 'blob'>,
+  source: BlobSource,
   { manifest, reference }: FoundManifest,
   options: PullOptions,
 ): Promise<void> {
@@ -158,10 +156,7 @@ async function fetchImage(
     const { descriptor, chain } = layer;
     const id = shortId(descriptor.digest);
     const there = shop.store.blobs.has(descriptor.digest) && shop.store.layers.get(chain) !== undefined;
-    if (!there) {
-      await fetchLayer(shop, source, descriptor);
-      await unpackLayer(shop, layer);
-    }
+    if (!there) await fetchLayer(shop, source, layer);
     shop.reporter.part({ id, status: there ? 'Already exists' : 'Pull complete' });
   });
 }
@@ -172,79 +167,6 @@ function refuseOther(config: ImageConfig, wanted: NamedPlatform, reference: stri
     `image with reference ${reference} was found but its platform (${platformName(config)}) does not match the specified platform (${platformName(wanted)})`,
     { code: 'EPLATFORM', exitCode: 1 },
   );
-}
-
-async function fetchLayer(
-  shop: Shop,
-  source: Pick<PullSource, 'blob'>,
-  descriptor: Descriptor,
-): Promise<void> {
-  await fetchBlob(shop, source, descriptor);
-  shop.reporter.part({ id: shortId(descriptor.digest), status: 'Download complete' });
-}
-
-/**
- * Brings a blob into the store, going on where an earlier attempt ended; what does not verify after that is fetched
- * once more from the beginning.
- */
-async function fetchBlob(
-  shop: Shop,
-  source: Pick<PullSource, 'blob'>,
-  descriptor: Descriptor,
-): Promise<void> {
-  if (shop.store.blobs.has(descriptor.digest)) return;
-  try {
-    await fetchOnce(shop, source, descriptor, false);
-  } catch (error) {
-    if (!(error instanceof CameWrong)) throw error;
-    await fetchOnce(shop, source, descriptor, true);
-  }
-}
-
-/** A part of an earlier attempt was no part of this blob, or a mirror has another one: the registry asks elsewhere then. */
-class CameWrong extends Error {}
-
-async function fetchOnce(
-  shop: Shop,
-  source: Pick<PullSource, 'blob'>,
-  descriptor: Descriptor,
-  anew: boolean,
-): Promise<void> {
-  const ingest = await shop.store.blobs.ingest(descriptor);
-  try {
-    if (anew) await ingest.restart();
-    if (ingest.offset < descriptor.size) {
-      const { offset, content } = await source.blob(descriptor, ingest.offset);
-      // A registry without ranges begins at 0.
-      if (offset !== ingest.offset) await ingest.restart();
-      await takeIn(shop, descriptor, ingest, content);
-    } else if (descriptor.size === 0) {
-      await ingest.restart();
-    }
-  } catch (error) {
-    await ingest.abort(true);
-    throw error;
-  }
-  try {
-    await ingest.commit();
-  } catch (error) {
-    await ingest.abort(false);
-    if (!anew && error instanceof CaissonError && error.code === 'EDIGEST') throw new CameWrong();
-    throw error;
-  }
-}
-
-async function takeIn(
-  { reporter }: Shop,
-  { digest, size }: Descriptor,
-  ingest: { readonly offset: number; write(chunk: Uint8Array): Promise<void> },
-  content: AsyncIterable<Uint8Array>,
-): Promise<void> {
-  const id = shortId(digest);
-  for await (const chunk of content) {
-    await ingest.write(chunk);
-    reporter.part({ id, status: 'Downloading', current: ingest.offset, total: size });
-  }
 }
 
 /** What `pull` prints last. */

@@ -1,6 +1,7 @@
 // Unpacks the layers of an image, those that are not unpacked yet, each into a directory of its own.
-import { applyLayer } from '../../image/layer/apply.ts';
+import { type AppliedLayer, applyLayer } from '../../image/layer/apply.ts';
 import type { LayerFacts, LayerPath } from '../../image/store/layers.ts';
+import type { Bytes } from '../../linux/bytes.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
 import { CaissonError } from '../../spec/error.ts';
@@ -34,26 +35,29 @@ export function shortId(digest: Digest): string {
   return digest.slice(digest.indexOf(':') + 1).slice(0, 12);
 }
 
+/** The compressed bytes of a layer, from wherever they come. */
+export interface LayerContent {
+  bytes(): AsyncIterable<Uint8Array>;
+  /** Resolves when the blob is in the store, verified; throws when it is not what its digest says. */
+  verified(): Promise<void>;
+  /** What is to be thrown when the bytes could not be unpacked for this reason: they may have been wrong. */
+  explain(error: unknown): Promise<unknown>;
+}
+
 /**
- * The unpacked layer; its blob must be in the store. Of several programs one unpacks, and the others wait. Throws
- * CaissonError `EARCHIVE` for a layer that is none, `EDIGEST` for another one than the configuration says.
+ * The unpacked layer. Of several programs one unpacks, and the others wait. Without `open` the layer's blob must be in
+ * the store. Throws CaissonError `EARCHIVE` for a layer that is none, `EDIGEST` for another one than the configuration
+ * says, and what `open` and its content throw; nothing of the layer is to be seen then.
  */
 export async function unpackLayer(
-  { port, store, reporter }: Shop,
+  shop: Shop,
   { descriptor, diffId, chain, parent }: LayerOf,
+  open: () => LayerContent | Promise<LayerContent> = () => storedContent(shop, descriptor),
 ): Promise<LayerPath> {
-  const id = shortId(descriptor.digest);
-  const tell = (status: Omit<PartStatus, 'id'>) => {
-    reporter.part({ id, ...status });
-  };
-  return await store.layers.create(chain, parent, async (target): Promise<LayerFacts> => {
-    tell({ status: 'Extracting' });
-    const total = descriptor.size;
-    const content = counted(store.blobs.stream(descriptor), (current) => {
-      tell({ status: 'Extracting', current, total });
-    });
-    const cause = `layer ${descriptor.digest}`;
-    const applied = await applyLayer(port, content, descriptor.mediaType, target, { cause, form: 'overlay' });
+  return await shop.store.layers.create(chain, parent, async (target, wrote): Promise<LayerFacts> => {
+    const content = await open();
+    const applied = await apply(shop, content, descriptor, target, wrote);
+    await content.verified();
     if (applied.diffId !== diffId) throw otherLayer(descriptor, diffId, applied.diffId);
     return {
       diffId,
@@ -65,6 +69,42 @@ export async function unpackLayer(
       ...(applied.namesRoot ? { namesRoot: true } : {}),
     };
   });
+}
+
+async function apply(
+  { port }: Shop,
+  content: LayerContent,
+  { digest, mediaType }: Descriptor,
+  target: Bytes,
+  wrote: (bytes: number) => void,
+): Promise<AppliedLayer> {
+  let told = 0;
+  const progress = (bytes: number) => {
+    wrote(bytes - told);
+    told = bytes;
+  };
+  try {
+    const options = { cause: `layer ${digest}`, form: 'overlay', progress } as const;
+    return await applyLayer(port, content.bytes(), mediaType, target, options);
+  } catch (error) {
+    throw await content.explain(error);
+  }
+}
+
+function storedContent({ store, reporter }: Shop, descriptor: Descriptor): LayerContent {
+  const { digest, size: total } = descriptor;
+  const tell = (status: Omit<PartStatus, 'id' | 'status'>) => {
+    reporter.part({ id: shortId(digest), status: 'Extracting', ...status });
+  };
+  return {
+    bytes: () => {
+      tell({});
+      return counted(store.blobs.stream(descriptor), (current) => tell({ current, total }));
+    },
+    // At the end of the stream.
+    verified: async () => undefined,
+    explain: async (error) => error,
+  };
 }
 
 async function* counted(

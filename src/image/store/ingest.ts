@@ -69,6 +69,23 @@ export class Ingest {
     return this.taken;
   }
 
+  /** Whether the blob was in the store already: then nothing is on its way. */
+  get isStored(): boolean {
+    return this.opened.file === undefined;
+  }
+
+  /** What is there so far, from the beginning. Throws CaissonError `EDISK`. */
+  async *soFar(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { file } = this.opened;
+    for (let at = 0; file !== undefined && at < this.taken; ) {
+      const buffer = new Uint8Array(Math.min(CHUNK, this.taken - at));
+      const got = await file.read(buffer, at);
+      if (got === 0) return;
+      at += got;
+      yield buffer.subarray(0, got);
+    }
+  }
+
   /** Whether a part is from an earlier attempt: when `commit` then finds another digest, a new attempt may succeed. */
   get resumed(): boolean {
     return this.begunWith > 0;

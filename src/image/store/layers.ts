@@ -10,6 +10,7 @@ import { readText } from './durable.ts';
 import type { StoreLock } from './kernel.ts';
 import { chainOfLayer, NEW_LAYER } from './paths.ts';
 import { quarantine } from './quarantine.ts';
+import { Written } from './written.ts';
 
 /** What whoever unpacks a layer tells about it. */
 export interface LayerFacts {
@@ -51,14 +52,19 @@ export interface FinishedTree {
   readonly link: Bytes;
 }
 
+/** Unpacks a layer into an empty directory. `wrote` may be told of bytes as they are written. */
+export type FillLayer = (target: Bytes, wrote: (bytes: number) => void) => Promise<LayerFacts>;
+
 /** A facts.json that is larger is none of ours. */
 const FACTS_LIMIT = 64 << 10;
 
 export class Layers {
   private readonly context: StoreContext;
+  private readonly written: Written;
 
   constructor(context: StoreContext) {
     this.context = context;
+    this.written = new Written(context.kernel, context.paths.layers);
   }
 
   /** The unpacked layer; undefined when it is not there, or damaged. */
@@ -82,11 +88,7 @@ export class Layers {
    * others wait. `fill` gets an empty directory; what it throws is thrown, and nothing is left. Durable before visible:
    * syncfs, rename, fsync of the directory. Throws CaissonError `EDIGEST` when `fill` unpacked another layer.
    */
-  async create(
-    chain: Digest,
-    parent: Digest | undefined,
-    fill: (target: Bytes) => Promise<LayerFacts>,
-  ): Promise<LayerPath> {
+  async create(chain: Digest, parent: Digest | undefined, fill: FillLayer): Promise<LayerPath> {
     const there = this.get(chain);
     if (there !== undefined) return there;
     const { kernel, paths, gate, waiting } = this.context;
@@ -139,7 +141,7 @@ export class Layers {
         disk.makeDirectory(fresh, 0o700);
         this.writeFacts(fresh, tree);
       }
-      if (trees.length > 0) await kernel.syncFileSystem(paths.layers);
+      if (trees.length > 0) await this.written.begin()();
       await kernel.check();
       for (let next = prepared[0]; next !== undefined; next = prepared[0]) {
         await this.settle(next.tree, next.fresh);
@@ -165,11 +167,7 @@ export class Layers {
     }
   }
 
-  private async unpack(
-    chain: Digest,
-    parent: Digest | undefined,
-    fill: (target: Bytes) => Promise<LayerFacts>,
-  ): Promise<LayerPath> {
+  private async unpack(chain: Digest, parent: Digest | undefined, fill: FillLayer): Promise<LayerPath> {
     const fresh = await this.freshPlace(chain);
     try {
       return await this.fill({ chain, parent, fresh }, fill);
@@ -200,12 +198,13 @@ export class Layers {
 
   private async fill(
     { chain, parent, fresh }: { chain: Digest; parent: Digest | undefined; fresh: Bytes },
-    fill: (target: Bytes) => Promise<LayerFacts>,
+    fill: FillLayer,
   ): Promise<LayerPath> {
     const { disk, kernel, paths } = this.context;
+    const onDisk = this.written.begin();
     disk.makeDirectory(fresh, 0o700);
     await kernel.makeTree(`${fresh}/tree`);
-    const facts = await fill(`${fresh}/tree`);
+    const facts = await fill(`${fresh}/tree`, (bytes) => this.written.more(bytes));
     if (chainId(parent, facts.diffId) !== chain) {
       throw new CaissonError(`layer ${chain}: what was unpacked is another layer, ${facts.diffId}`, {
         code: 'EDIGEST',
@@ -213,7 +212,7 @@ export class Layers {
       });
     }
     this.writeFacts(fresh, { chain, parent, facts });
-    await kernel.syncFileSystem(fresh);
+    await onDisk();
     await kernel.check();
     disk.rename(fresh, paths.layer(chain));
     await disk.syncDirectory(paths.layers);
