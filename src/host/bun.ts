@@ -5,7 +5,7 @@
 import { type Bytes, fromArray } from '../linux/bytes.ts';
 import { AT_FDCWD, F_ADD_SEALS, O_CLOEXEC, O_NONBLOCK, O_RDWR } from '../linux/constants/open.ts';
 import { POLLIN, POLLOUT } from '../linux/constants/poll.ts';
-import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from '../linux/constants/socket.ts';
+import { AF_UNIX, SO_SNDBUFFORCE, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET } from '../linux/constants/socket.ts';
 import { TCGETS, TCSETS } from '../linux/constants/terminal.ts';
 import { AnswerReader } from './answers.ts';
 import * as files from './bun-files.ts';
@@ -23,6 +23,8 @@ const F_SETFL = 4;
 /** Answers are short; a longer one takes several reads. */
 const READ_SIZE = 4 << 10;
 const RETRIES = 1000;
+/** Bytes on their way to a launcher, of root's: a batch with content goes without waiting for its other end. */
+const SEND_BUFFER = 4 << 20;
 /** 36 bytes. */
 const TERMIOS_WORDS = 9;
 
@@ -200,6 +202,8 @@ function openChannel({ launcher, patience = 0 }: Programs, options: ChannelOptio
   if (syscall('socketpair', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) !== 0)
     throw new Error('socketpair failed');
   const [own = -1, theirs = -1] = pair;
+  // Only root may have more than net.core.wmem_max (socket(7)).
+  syscall('setsockopt', own, SOL_SOCKET, SO_SNDBUFFORCE, new Int32Array([SEND_BUFFER]), 4);
   const stdio = stdioOf(options);
   try {
     const kept = Array.from({ length: options.keep ?? 0 }, (_, index) => 3 + index);

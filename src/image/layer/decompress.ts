@@ -9,7 +9,7 @@ import { compressionOf } from '../compression.ts';
 import { ZstdFrames } from './zstd-frames.ts';
 
 /** Bytes of a chunk that comes out. */
-const CHUNK = 256 << 10;
+const CHUNK = 512 << 10;
 
 /** What node:zlib has from Node 22.15 on. */
 export interface ZstdStreams {

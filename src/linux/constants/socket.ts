@@ -29,6 +29,7 @@ export const SO_PEERCRED = 17;
 export const SO_RCVTIMEO = 20;
 export const SO_SNDTIMEO = 21;
 export const SO_PEERSEC = 31;
+export const SO_SNDBUFFORCE = 32;
 export const SCM_RIGHTS = 1;
 export const SCM_CREDENTIALS = 2;
 export const SHUT_RD = 0;
