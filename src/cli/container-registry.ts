@@ -5,6 +5,11 @@ import type { CommandEntry, CommandGroup } from './command.ts';
 const BOTH: readonly CommandEntry[] = [
   { name: 'ps', summary: 'List containers', load: () => import('./commands/ps.ts') },
   { name: 'logs', summary: 'Fetch the logs of a container', load: () => import('./commands/logs.ts') },
+  {
+    name: 'top',
+    summary: 'Display the running processes of a container',
+    load: () => import('./commands/top.ts'),
+  },
   { name: 'create', summary: 'Create a new container', load: () => import('./commands/create.ts') },
   {
     name: 'start',
@@ -46,6 +51,11 @@ export const CONTAINER_COMMANDS: readonly CommandEntry[] = BOTH;
 
 /** Commands of other files that are about containers. */
 const ELSEWHERE: readonly CommandEntry[] = [
+  {
+    name: 'inspect',
+    summary: 'Display detailed information on one or more containers',
+    load: () => import('./commands/container-inspect.ts'),
+  },
   {
     name: 'run',
     summary: 'Create and run a new container from an image',

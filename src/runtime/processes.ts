@@ -14,10 +14,14 @@ import { processesInside } from './removal.ts';
  */
 export function containerProcesses(port: Port, target: Target): number[] {
   const { record, status } = readContainer(port, target);
-  const cgroup = listed(record.cgroups);
+  return recordProcesses(port, record.cgroups, status === 'stopped' ? undefined : record.oci.init?.pid);
+}
+
+/** The same of a container that is known by its cgroups and its first process. */
+export function recordProcesses(port: Port, cgroups: readonly Cgroup[], init: number | undefined): number[] {
+  const cgroup = listed(cgroups);
   if (cgroup !== undefined) return processesInside(port, [cgroup]);
-  const init = record.oci.init?.pid;
-  return status === 'stopped' || init === undefined ? [] : processesOf(port, init);
+  return init === undefined ? [] : processesOf(port, init);
 }
 
 /** One hierarchy is enough: a process of the container joins them all. v1's devices cannot be left by a container. */

@@ -1,16 +1,18 @@
 // `caisson inspect`: of containers and images.
+
+import { inspectContainer } from '../../engine/containers/inspect.ts';
 import { inspectImage } from '../../engine/images/inspect.ts';
-import { inspectContainer } from '../../engine/images/inspect-container.ts';
-import { imagesOf, type Shop } from '../../engine/images/shop.ts';
+import { imagesOf } from '../../engine/images/shop.ts';
 import { findImage, type StoredImage } from '../../engine/images/stored-image.ts';
 import { boolean, value } from '../../frontends/flag.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { JsonValue } from '../../spec/json.ts';
-import { type Command, flagText } from '../command.ts';
+import { type Command, flagOn, flagText } from '../command.ts';
+import { containerEngine } from '../container-engine.ts';
+import type { Context } from '../context.ts';
 import { formatInspection } from '../format.ts';
 import { ending, inShop } from '../image-shop.ts';
-import { stateRoot } from '../state-root.ts';
 
 const TYPES = ['container', 'image'];
 
@@ -21,10 +23,7 @@ export const command: Command = {
   description: 'Of a name that both have the container is shown; --type chooses.',
   flags: [
     value('format', 'Format output using a custom template: json or TEMPLATE', { short: 'f' }),
-    boolean('size', 'Display total file sizes if the type is container', {
-      short: 's',
-      later: 'the engine (issue 5)',
-    }),
+    boolean('size', 'Display total file sizes if the type is container', { short: 's' }),
     value('type', 'Only inspect objects of the given type', { completes: TYPES }),
   ],
   arguments: [1, Number.POSITIVE_INFINITY],
@@ -34,38 +33,35 @@ export const command: Command = {
       throw new CaissonError(`unknown type: "${type}": must be one of "container" or "image"`, {
         code: 'EUSAGE',
       });
-    const missing: Bytes[] = [];
-    const found = await inShop(context, async (shop) => {
-      const images = await imagesOf(shop);
-      const values: JsonValue[] = [];
-      for (const text of parsed.positionals) {
-        const one = await inspectOne(shop, images, text, type, stateRoot(context));
-        if (one === undefined) missing.push(text);
-        else values.push(one);
-      }
-      return values;
-    });
+    const found: (JsonValue | undefined)[] = [];
+    const engine = await containerEngine(context);
+    for (const text of parsed.positionals)
+      found.push(type === 'image' ? undefined : await inspectContainer(engine, text, flagOn(parsed, 'size')));
+    if (type !== 'container') await addImages(context, parsed.positionals, found);
+    const values = found.flatMap((each) => each ?? []);
     const format = flagText(parsed, 'format');
-    if (found.length > 0 || format === undefined) context.port.write(1, formatInspection(found, format));
-    const [first] = missing;
-    if (first !== undefined) throw new CaissonError(`No such object: ${first}`, { code: 'ENOTFOUND' });
+    if (values.length > 0 || format === undefined) context.port.write(1, formatInspection(values, format));
+    const missing = parsed.positionals.find((_, index) => found[index] === undefined);
+    if (missing === undefined) return;
+    throw new CaissonError(`No such ${type ?? 'object'}: ${missing}`, { code: 'ENOTFOUND' });
   }),
 };
 
-async function inspectOne(
-  shop: Shop,
-  images: readonly StoredImage[],
-  text: Bytes,
-  type: Bytes | undefined,
-  state: Bytes,
-): Promise<JsonValue | undefined> {
-  if (type !== 'image') {
-    const container = inspectContainer(shop.port, state, shop.store.root, text);
-    if (container !== undefined) return container;
-  }
-  if (type === 'container') return undefined;
-  const image = findImageQuietly(images, text);
-  return image === undefined ? undefined : await inspectImage(shop.store, image);
+/** Looks among the images for what is no container. */
+async function addImages(
+  context: Context,
+  names: readonly Bytes[],
+  found: (JsonValue | undefined)[],
+): Promise<void> {
+  if (!found.includes(undefined)) return;
+  await inShop(context, async (shop) => {
+    const images = await imagesOf(shop);
+    for (const [index, text] of names.entries()) {
+      if (found[index] !== undefined) continue;
+      const image = findImageQuietly(images, text);
+      if (image !== undefined) found[index] = await inspectImage(shop.store, image);
+    }
+  });
 }
 
 /** What can be the name of no image is simply not there. */

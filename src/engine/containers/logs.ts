@@ -208,7 +208,9 @@ export function logDetails(engine: Engine, text: Bytes): Bytes {
     }
   if (file.log.options.tag !== undefined) found.set('tag', file.log.options.tag);
   return [...found]
-    .map(([name, value]) => `${encodeURIComponent(bytesToUtf8(name))}=${encodeURIComponent(bytesToUtf8(value))}`)
+    .map(
+      ([name, value]) => `${encodeURIComponent(bytesToUtf8(name))}=${encodeURIComponent(bytesToUtf8(value))}`,
+    )
     .sort()
     .join(',');
 }
