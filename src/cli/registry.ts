@@ -5,6 +5,7 @@ import type { Catalogue, CommandGroup, RootEntry } from './command.ts';
 import { CONTAINER, CONTAINER_COMMANDS } from './container-registry.ts';
 import { BUILDER, IMAGE, IMAGE_COMMANDS, MANIFEST, SYSTEM_COMMANDS } from './image-registry.ts';
 import { OCI } from './oci.ts';
+import { VOLUME } from './volume-registry.ts';
 
 /** What caisson is, in one line. */
 const SUMMARY = 'A container engine: a container is a printable plan of system calls';
@@ -104,6 +105,7 @@ export const COMMANDS: readonly RootEntry[] = [
   { name: 'manifest', summary: MANIFEST.summary, group: MANIFEST },
   { name: 'oci', summary: OCI.summary, group: OCI },
   { name: 'system', summary: SYSTEM.summary, group: SYSTEM },
+  { name: 'volume', summary: VOLUME.summary, group: VOLUME },
 ];
 
 /** Everything that the command line has. */
@@ -111,7 +113,7 @@ export const CATALOGUE: Catalogue = { summary: SUMMARY, flags: GLOBAL_FLAGS, ent
 
 /** docker's commands that a later issue brings: refused by name. */
 export const LATER_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ...names('the engine (issue 5)', 'stats rename update cp events volume'),
+  ...names('the engine (issue 5)', 'stats rename update cp events'),
   ...names('networks (issue 6)', 'network port'),
   ...names('the other front ends (issue 7)', 'xray jail lxc ecs convert'),
 ]);

@@ -1,7 +1,7 @@
 // A container from flags: prepares the root, lets the front end compile, starts, waits, cleans up.
 import type { Cgroup } from '../cgroups/path.ts';
 import type { CompiledRun } from '../frontends/docker/compile-run.ts';
-import type { IdMaps, ImageConfig, UserDatabase } from '../frontends/docker/facts.ts';
+import type { ImageConfig } from '../frontends/docker/facts.ts';
 import type { RootChoice } from '../frontends/docker/filesystem.ts';
 import type { Channel, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
@@ -17,21 +17,10 @@ import { claim } from '../runtime/state.ts';
 import { withConsoleSize } from '../runtime/terminal.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
-import { interruptible } from './interruptible.ts';
+import { type FoundRoot, findRoot, type RootFacts } from './find-root.ts';
 import type { OpenedImage, OpenImage } from './opened-image.ts';
 import { explainForeignRoot } from './platform.ts';
-import { directoryImageRoot, hostImageRoot } from './roots.ts';
-import { readUsers } from './user-database.ts';
-
-/** What was found in the root, for the front end. */
-export interface RootFacts {
-  /** The directory that the specification names as root.path. */
-  readonly rootfs: Bytes;
-  readonly users: UserDatabase | undefined;
-  readonly image: ImageConfig;
-  /** What `--userns auto` has found. */
-  readonly autoIds?: IdMaps;
-}
+import type { RunVolumes } from './volumes/run-volumes.ts';
 
 /** One container: the root is prepared first, then `compile` is called with what was found in it. */
 export interface DockerRun {
@@ -46,6 +35,8 @@ export interface DockerRun {
   readonly upper: Bytes | undefined;
   /** Standard input is the caller's; /dev/null otherwise. */
   readonly interactive?: boolean;
+  /** Finds and names the volumes that flags and image ask for; undefined where they ask for none. */
+  readonly volumes?: (image: ImageConfig) => Promise<RunVolumes | undefined>;
   readonly compile: (root: RootFacts, stateDirectory: Bytes) => CompiledRun;
 }
 
@@ -71,75 +62,9 @@ export interface CompiledDockerRun {
   readonly prepared: Prepared;
   /** The image that the root is, where it is one of the store. */
   readonly image: OpenedImage | undefined;
+  readonly volumes: RunVolumes | undefined;
   /** Ends what the run needs: helpers, the root. To be called when the container has ended, or will not start. */
   close(): Promise<void>;
-}
-
-/** The built-in image: this machine's own files, its PATH, and a shell. */
-const HOST_IMAGE: ImageConfig = {
-  Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
-  Cmd: ['/bin/sh'],
-};
-
-/** A directory or an archive has no configuration but the usual PATH. */
-const BARE_IMAGE: ImageConfig = { Env: HOST_IMAGE.Env ?? [] };
-
-/** The directory whose passwd is read, and which the specification names as root. */
-async function rootDirectory(
-  port: Port,
-  { choice }: DockerRun,
-  stateDirectory: Bytes,
-  signals: HeldSignals | undefined,
-): Promise<Bytes> {
-  if (choice.kind === 'directory') return choice.path;
-  if (choice.kind !== 'archive') return '/';
-  const target = `${stateDirectory}/rootfs`;
-  port.makeDirectory(target);
-  // Only an archive needs what unpacks one.
-  const { importTar } = await import('./rootfs-import.ts');
-  await importTar(port, choice.path, target, signals);
-  return target;
-}
-
-/** A root that has been found, and what the front end reads of it. */
-interface FoundRoot {
-  readonly facts: RootFacts;
-  readonly root: (
-    settings: CompiledRun['settings'],
-    spec: Spec,
-    mapper: number | undefined,
-  ) => PrepareOptions['root'];
-  readonly image: OpenedImage | undefined;
-}
-
-async function findRoot(
-  port: Port,
-  channel: Channel,
-  run: DockerRun,
-  stateDirectory: Bytes,
-  options: CompileRunOptions,
-): Promise<FoundRoot> {
-  if (run.image !== undefined) {
-    const stateRoot = stateDirectory.slice(0, stateDirectory.lastIndexOf('/'));
-    const { id, upper } = run;
-    const use = { port, id, upper, stateRoot, warn: options.warn ?? (() => undefined) };
-    const image = await interruptible(port, options.signals, run.image(use));
-    const { rootfs, users, config, autoIds } = image;
-    return {
-      facts: { rootfs, users, image: config, ...(autoIds === undefined ? {} : { autoIds }) },
-      root: (_, spec, mapper) => image.root(spec, mapper),
-      image,
-    };
-  }
-  const own = run.choice.kind === 'image' || run.choice.kind === 'inherited';
-  const rootfs = await rootDirectory(port, run, stateDirectory, options.signals);
-  const directory = own ? undefined : directoryImageRoot(port, rootfs);
-  const users = await readUsers(port, channel, rootfs);
-  return {
-    facts: { rootfs, users, image: own ? HOST_IMAGE : BARE_IMAGE },
-    root: ({ upper }, spec) => directory ?? hostImageRoot(port, spec, upper ?? run.upper),
-    image: undefined,
-  };
 }
 
 export interface CompileRunOptions {
@@ -163,34 +88,43 @@ export async function compileDockerRun(
   try {
     return await compileInRoot(port, channel, run, found, stateDirectory, options);
   } catch (error) {
-    await found.image?.close();
+    await letGo(found);
     throw error;
   }
+}
+
+/** The record of the container goes first: it names the volumes. */
+async function letGo({ image, volumes }: Pick<FoundRoot, 'image' | 'volumes'>): Promise<void> {
+  await image?.close();
+  await volumes?.end();
 }
 
 async function compileInRoot(
   port: Port,
   channel: Channel,
   run: DockerRun,
-  { facts, root, image }: FoundRoot,
+  found: FoundRoot,
   stateDirectory: Bytes,
-  { stateRoot, monitor: monitorOf }: CompileRunOptions,
+  options: CompileRunOptions,
 ): Promise<CompiledDockerRun> {
+  const { facts, root, image } = found;
+  const { stateRoot } = options;
   const compiled = run.compile(facts, stateDirectory);
   const { settings } = compiled;
   const spec = withConsoleSize(port, compiled.spec);
-  refuseHostActions(settings);
+  if (stateRoot !== undefined) await makeReady(port, channel, run.id, found, spec, compiled, options);
   let idMaps: IdMapHolders | undefined;
   try {
     idMaps = await holdIdMaps(port, new Player(port, channel), spec, image?.needsIdMap?.(spec) === true);
     const path = { text: spec.linux?.cgroupsPath, asRunc: false };
     const guard =
       stateRoot === undefined ? undefined : await holdParents(new Player(port, channel), stateRoot, path);
-    const monitor = monitorOf?.(settings);
+    const monitor = options.monitor?.(settings);
     const prepared = prepare(port, spec, {
       id: run.id,
       ...(guard === undefined ? {} : { guard }),
       idmapped: idMaps.pids,
+      subpaths: compiled.subpaths,
       ...affinityOf(spec),
       root: root(settings, spec, idMaps.root),
       ...(monitor === undefined ? { dieWithParent: true } : { monitor }),
@@ -202,9 +136,9 @@ async function compileInRoot(
     const holders = idMaps;
     const close = async (): Promise<void> => {
       await holders.close();
-      await image?.close();
+      await letGo(found);
     };
-    return { compiled, prepared, image, close };
+    return { compiled, prepared, image, volumes: found.volumes, close };
   } catch (error) {
     await idMaps?.close();
     throw withSources(error, compiled.sources);
@@ -217,15 +151,29 @@ function affinityOf(spec: Spec): { affinity?: Bytes } {
   return affinity === undefined ? {} : { affinity };
 }
 
-/** Changing labels or owners of the host's files is not there yet, and must not be silently left out. */
-function refuseHostActions({ hostActions }: CompiledRun['settings']): void {
-  const [first] = hostActions;
-  if (first === undefined) return;
-  const what = first.kind === 'chown' ? 'changing the owner (U)' : 'relabelling (z, Z)';
-  throw new CaissonError(`${what} of ${first.path} comes with volumes (issue 5)`, {
-    code: 'ELATER',
-    sources: [first.source],
-  });
+/** Volumes are made and filled, and files of the host changed, when all of the flags have been understood. */
+async function makeReady(
+  port: Port,
+  channel: Channel,
+  id: Bytes,
+  { volumes, source }: FoundRoot,
+  spec: Spec,
+  { settings: { hostActions }, sources }: CompiledRun,
+  { signals }: CompileRunOptions,
+): Promise<void> {
+  if (volumes === undefined && hostActions.length === 0) return;
+  const check = signals === undefined ? {} : { check: () => signals.check() };
+  try {
+    await volumes?.make(new Player(port, channel), id, {
+      ...(source === undefined ? {} : { source }),
+      ...check,
+    });
+    if (hostActions.length === 0) return;
+    const { performHostActions } = await import('./volumes/host-actions.ts');
+    await performHostActions(port, spec, hostActions);
+  } catch (error) {
+    throw withSources(error, sources);
+  }
 }
 
 /** Names the flag beside the field where an error comes from a field of the compiled specification. */

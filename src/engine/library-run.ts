@@ -7,13 +7,14 @@ import { namespaceModes } from '../frontends/docker/namespaces.ts';
 import { Recorder } from '../frontends/docker/recorder.ts';
 import type { RunFlags } from '../frontends/docker/run-flags.ts';
 import type { Port } from '../host/port.ts';
-import { bytesToUtf8, utf8ToBytes } from '../linux/bytes.ts';
+import { type Bytes, bytesToUtf8, utf8ToBytes } from '../linux/bytes.ts';
 import { defaultStateRoot } from '../runtime/state.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { Int64 } from '../spec/runtime-spec.ts';
 import { type DockerRun, dockerRun } from './docker-run.ts';
 import { hostPart } from './host-part.ts';
 import type { OpenImage } from './opened-image.ts';
+import { volumesOf, withOthers } from './volumes/of-run.ts';
 
 /** What `run` takes. Flags are those of `caisson run`, in camel case: `{ memory: '64m', volume: ['/srv:/srv:ro'] }`. `sigProxy` is off here. */
 export interface RunInput {
@@ -57,7 +58,9 @@ function bytesOf(flags: RunFlags): RunFlags {
 async function dockerRunOf(port: Port, input: RunInput, find: ImageFinder): Promise<DockerRun> {
   // A library leaves the signals of its program alone unless it is asked.
   const flags = bytesOf({ sigProxy: false, ...input.flags });
-  const facts = hostPart(port, flags);
+  const dataRoot = input.dataRoot === undefined ? undefined : utf8ToBytes(input.dataRoot);
+  const roots = { dataRoot, stateRoot: stateRootOf(port, input) };
+  const facts = await withOthers(port, hostPart(port, flags), roots, flags);
   const given = { ...facts, rootfs: '', stateDirectory: '' };
   const modes = namespaceModes(flags, given, new Recorder());
   const command = (input.command ?? []).map(utf8ToBytes);
@@ -73,16 +76,21 @@ async function dockerRunOf(port: Port, input: RunInput, find: ImageFinder): Prom
       : { image: await find(image, input, flags, unusualMaps(flags, modes, given)) }),
     choice: rootChoice(flags, modes, facts.cwd),
     upper: flags.upper,
-    compile: ({ rootfs, users, image, autoIds }, stateDirectory) => {
-      const place = {
-        rootfs,
-        stateDirectory,
+    volumes: (config) => volumesOf(port, dataRoot, flags, config, facts, { unrecorded: image === undefined }),
+    compile: ({ rootfs, users, image: config, volumes, autoIds }, stateDirectory) => {
+      const found = {
         ...(autoIds === undefined ? {} : { autoIds }),
         ...(users === undefined ? {} : { users }),
+        ...(volumes === undefined ? {} : { volumes }),
       };
-      return compileRun(flags, command, image, { ...facts, ...place });
+      const place = { rootfs, stateDirectory, ...found };
+      return compileRun(flags, command, config, { ...facts, ...place });
     },
   };
+}
+
+function stateRootOf(port: Port, { stateRoot }: RunInput): Bytes {
+  return stateRoot === undefined ? defaultStateRoot(port) : utf8ToBytes(stateRoot);
 }
 
 /** Finds images of a store. Not known here, so that the core's hosts need nothing of images. */
@@ -108,7 +116,7 @@ export async function libraryRun(
   if (input.flags?.tty)
     throw new CaissonError('tty needs a terminal: use the command line', { code: 'EUSAGE' });
   const warnings: string[] = [];
-  const stateRoot = input.stateRoot === undefined ? defaultStateRoot(port) : utf8ToBytes(input.stateRoot);
+  const stateRoot = stateRootOf(port, input);
   const result = await dockerRun(port, await dockerRunOf(port, input, find), {
     stateRoot,
     capture: true,

@@ -71,7 +71,7 @@ function rootsOwners(port: Port): Omit<FileLauncher, 'channel'> {
 }
 
 /** Lines of a map: inside, outside, count. */
-type MapLines = readonly (readonly [number, number, number])[];
+export type MapLines = readonly (readonly [number, number, number])[];
 
 /** Ids from 0 on that are mapped. */
 function countOf(lines: MapLines): number {
@@ -80,9 +80,9 @@ function countOf(lines: MapLines): number {
 }
 
 /** The map that `caisson run` gives a rootless container: the user as root, and their subordinate ids behind that. */
-function subordinateMaps(
+export function subordinateMaps(
   port: Port,
-  ids: Parameters<typeof openFileLauncher>[2],
+  ids?: Parameters<typeof openFileLauncher>[2],
 ): { uids: MapLines; gids: MapLines; newuidmap: Bytes; newgidmap: Bytes } | undefined {
   const [newuidmap, newgidmap] = [port.findProgram('newuidmap'), port.findProgram('newgidmap')];
   const name = userName(port);

@@ -24,6 +24,7 @@ export interface PrepareOptions {
   readonly showSecrets?: boolean;
   /** From `holdIdMaps`, where a mount is id-mapped. */
   readonly idmapped?: ReadonlyMap<Pointer, number>;
+  readonly subpaths?: CompileOptions['subpaths'];
   /** Host files that the caller writes before the start; the specification mounts them. */
   readonly ownFiles?: readonly Bytes[];
   /** CPUs of the first process. */

@@ -3,6 +3,7 @@
 import type { DockerRun } from '../../engine/docker-run.ts';
 import { hostPart } from '../../engine/host-part.ts';
 import type { OpenImage } from '../../engine/opened-image.ts';
+import { volumesOf, withOthers } from '../../engine/volumes/of-run.ts';
 import { compileRun } from '../../frontends/docker/compile-run.ts';
 import type { IdMaps } from '../../frontends/docker/facts.ts';
 import { rootChoice } from '../../frontends/docker/filesystem.ts';
@@ -16,6 +17,7 @@ import type { Bytes } from '../../linux/bytes.ts';
 import type { Parsed } from '../command.ts';
 import type { Context } from '../context.ts';
 import { usageError } from '../grammar.ts';
+import { stateRoot } from '../state-root.ts';
 
 /** The flags of a container, those of later issues too. */
 export const CONTAINER_FLAGS: readonly Flag[] = [...RUN_FLAGS, ...LATER_RUN_FLAGS];
@@ -42,7 +44,8 @@ export async function dockerRunOf(name: string, parsed: Parsed, context: Context
       `'caisson ${name}' requires at least 1 argument: an image (the built-in one is host)`,
     );
   }
-  const facts = hostPart(context.port, flags);
+  const roots = { dataRoot: context.globals.dataRoot, stateRoot: stateRoot(context) };
+  const facts = await withOthers(context.port, hostPart(context.port, flags), roots, flags);
   const given = { ...facts, rootfs: '', stateDirectory: '' };
   const modes = namespaceModes(flags, given, new Recorder());
   const command = withImage ? rest : parsed.positionals;
@@ -57,13 +60,17 @@ export async function dockerRunOf(name: string, parsed: Parsed, context: Context
     choice: rootChoice(flags, modes, facts.cwd),
     upper: flags.upper,
     interactive: flags.interactive === true,
-    compile: ({ rootfs, users, image: config, autoIds }, stateDirectory) => {
-      const place = {
-        rootfs,
-        stateDirectory,
+    volumes: (config) =>
+      volumesOf(context.port, context.globals.dataRoot, flags, config, facts, {
+        unrecorded: stored === undefined,
+      }),
+    compile: ({ rootfs, users, image: config, volumes, autoIds }, stateDirectory) => {
+      const found = {
         ...(autoIds === undefined ? {} : { autoIds }),
         ...(users === undefined ? {} : { users }),
+        ...(volumes === undefined ? {} : { volumes }),
       };
+      const place = { rootfs, stateDirectory, ...found };
       return compileRun(flags, command, config, { ...facts, ...place });
     },
   };

@@ -3,6 +3,7 @@ import { placesInUse } from '../../engine/images/container-place.ts';
 import { createdAt } from '../../engine/images/filter.ts';
 import { usedPins } from '../../engine/images/garbage.ts';
 import { imagesOf } from '../../engine/images/shop.ts';
+import { type VolumeUsage, volumesBeside, volumeUsage } from '../../engine/volumes/usage.ts';
 import { boolean, value } from '../../frontends/flag.ts';
 import { familiarName } from '../../spec/reference.ts';
 import { type Command, flagOn, flagText } from '../command.ts';
@@ -31,6 +32,11 @@ const IMAGES_SHAPE = {
   },
 };
 
+const VOLUMES_SHAPE = {
+  columns: '{{.Name}}\t{{.Links}}\t{{.Size}}',
+  heads: { Name: 'VOLUME NAME', Links: 'LINKS', Size: 'SIZE' },
+};
+
 export const command: Command = {
   name: 'system df',
   summary: 'Show disk usage',
@@ -45,6 +51,8 @@ export const command: Command = {
     if (flagOn(parsed, 'verbose')) {
       context.out('Images space usage:\n');
       context.port.write(1, formatList(found.images, IMAGES_SHAPE, flagText(parsed, 'format')));
+      context.out('\nLocal Volumes space usage:\n');
+      context.port.write(1, formatList(found.volumes, VOLUMES_SHAPE, flagText(parsed, 'format')));
       return;
     }
     context.port.write(1, formatList(found.rows, SHAPE, flagText(parsed, 'format')));
@@ -54,6 +62,7 @@ export const command: Command = {
 interface Gathered {
   readonly rows: readonly Row[];
   readonly images: readonly Row[];
+  readonly volumes: readonly Row[];
 }
 
 function gather(context: Context): Promise<Gathered> {
@@ -67,10 +76,15 @@ function gather(context: Context): Promise<Gathered> {
     const unused = usage.images.filter(({ digest, pinned }) => !used.has(digest) && !pinned);
     const free = unused.reduce((sum, { unique }) => sum + unique, 0) + usage.garbage;
     const now = Date.now();
+    const volumes = await volumeUsage(volumesBeside(shop));
     return {
+      volumes: volumes.map(
+        ({ name, links, size: bytes }): Row => ({ Name: name, Links: String(links), Size: humanSize(bytes) }),
+      ),
       rows: [
         rowOf('Images', usage.images.length, used.size, size, free),
         rowOf('Containers', containers.length, containers.length, 0, 0),
+        volumesRow(volumes),
         rowOf('Unfinished', usage.unfinished.count, 0, usage.unfinished.bytes, usage.unfinished.bytes),
         rowOf('Quarantine', usage.quarantine.count, 0, usage.quarantine.bytes, usage.quarantine.bytes),
       ],
@@ -92,6 +106,13 @@ function gather(context: Context): Promise<Gathered> {
       }),
     };
   });
+}
+
+function volumesRow(volumes: readonly VolumeUsage[]): Row {
+  const sum = (some: readonly VolumeUsage[]) => some.reduce((total, { size }) => total + size, 0);
+  const unused = volumes.filter(({ links }) => links === 0);
+  const active = volumes.length - unused.length;
+  return rowOf('Local Volumes', volumes.length, active, sum(volumes), sum(unused));
 }
 
 function rowOf(type: string, total: number, active: number, size: number, free: number): Row {

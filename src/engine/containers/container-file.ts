@@ -5,6 +5,7 @@
 import type { HealthCheck, LogChoice, RestartPolicy } from '../../frontends/docker/engine-settings.ts';
 import type { ImageConfig } from '../../frontends/docker/facts.ts';
 import type { RunFlags } from '../../frontends/docker/run-flags.ts';
+import type { ContainerMount as OtherMount } from '../../frontends/docker/volumes-from.ts';
 import type { Port } from '../../host/port.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { LayerStack } from '../../snapshot/layer-stack.ts';
@@ -21,6 +22,8 @@ export interface ContainerMount {
   readonly type: 'bind' | 'volume' | 'tmpfs';
   /** Of a volume. */
   readonly name?: Bytes;
+  /** Of a volume: the directory in it that is mounted, all of it without. */
+  readonly subpath?: Bytes;
   readonly source: Bytes;
   readonly destination: Bytes;
   readonly writable: boolean;
@@ -69,6 +72,8 @@ export interface ContainerFile {
   readonly health?: HealthCheck;
   readonly tty: boolean;
   readonly openStdin: boolean;
+  /** What `--volumes-from` stood for when it was created, by the words of the flag. */
+  readonly from?: readonly (readonly [Bytes, readonly OtherMount[]])[];
   /** The layers of its image, where it has one. */
   readonly stack?: LayerStack;
 }

@@ -11,9 +11,11 @@ import { Player } from '../../runtime/player.ts';
 import { checkStateRoot } from '../../runtime/state.ts';
 import type { LayerStack } from '../../snapshot/layer-stack.ts';
 import { CaissonError } from '../../spec/error.ts';
-import { compileDockerRun } from '../docker-run.ts';
+import { type CompiledDockerRun, compileDockerRun } from '../docker-run.ts';
 import { type HostPart, hostPart } from '../host-part.ts';
 import type { RunImageOptions } from '../images/run-image.ts';
+import { mountsOfOthers, removeAnonymousVolumes } from '../volumes/of-containers.ts';
+import type { RunVolumes } from '../volumes/run-volumes.ts';
 import {
   CONTAINER_VERSION,
   type ContainerFile,
@@ -53,7 +55,7 @@ const CAUSE = 'default: a container is on the disk before it is named';
  */
 export async function createContainer(engine: Engine, request: CreateRequest): Promise<ContainerFile> {
   const { port } = engine;
-  const facts = hostPart(port, request.flags);
+  const facts = { ...hostPart(port, request.flags), containers: mountsOfOthers(engine, request.flags) };
   const root = rootKind(request.flags, request.image);
   if (root !== 'image') return await keep(engine, request, facts, { config: NO_CONFIG, imageId: '' });
   const { withImageForContainer, pullPolicy } = await import('../images/run-image.ts');
@@ -94,18 +96,28 @@ async function keep(
   checkStateRoot(port, containersOf(engine));
   const channel = await port.openChannel({ noInput: true });
   let name: Bytes | undefined;
+  let anonymous: readonly Bytes[] = [];
   try {
     const player = new Player(port, channel);
     const source = sourceOf(request, facts, found);
-    const compiled = await checked(engine, channel, source, facts, fresh);
+    const { compiled, volumes } = await checked(engine, channel, source, facts, fresh);
+    anonymous = volumes?.anonymous ?? [];
     name = await named(engine, player, request.flags.name, id);
-    const file = fileOf(source, compiled, found, { name, mounts: mountsOf(compiled) });
+    const file = fileOf(source, compiled, found, {
+      name,
+      mounts: mountsOf(compiled, volumes),
+      volumes: volumes?.names ?? [],
+      anonymousVolumes: anonymous,
+    });
     found.own?.(fresh, name, file.created);
     await appear(engine, player, fresh, file);
+    await volumes?.create(player, id);
     return file;
   } catch (error) {
     if (name !== undefined) releaseName(engine, name, id);
     await removeFresh(engine, fresh);
+    await removeFresh(engine, placeOf(engine, id));
+    await removeAnonymousVolumes(engine, anonymous);
     throw error;
   } finally {
     await channel.close();
@@ -129,6 +141,7 @@ function sourceOf({ flags, command, image }: CreateRequest, facts: HostPart, fou
     environment: referredVariables(flags, facts.files, facts.environment),
     files: [...facts.files],
     config: found.config,
+    ...(facts.containers === undefined ? {} : { from: [...facts.containers] }),
     ...(found.stack === undefined ? {} : { stack: found.stack }),
   };
 }
@@ -140,12 +153,12 @@ async function checked(
   source: RunSource,
   facts: HostPart,
   fresh: Bytes,
-): Promise<CompiledRun> {
+): Promise<CompiledDockerRun> {
   const { port } = engine;
-  const made = await compileDockerRun(port, channel, keptRun(port, source, facts, fresh), fresh);
+  const made = await compileDockerRun(port, channel, keptRun(engine, source, facts, fresh), fresh);
   await made.close();
   for (const warning of [...made.compiled.warnings, ...made.prepared.warnings]) engine.warn(warning);
-  return made.compiled;
+  return made;
 }
 
 async function named(engine: Engine, player: Player, asked: Bytes | undefined, id: Bytes): Promise<Bytes> {
@@ -167,7 +180,7 @@ function fileOf(
   source: RunSource,
   { spec, settings }: CompiledRun,
   { imageId }: Found,
-  rest: Pick<ContainerFile, 'name' | 'mounts'>,
+  rest: Pick<ContainerFile, 'name' | 'mounts' | 'volumes' | 'anonymousVolumes'>,
 ): ContainerFile {
   return {
     version: CONTAINER_VERSION,
@@ -176,8 +189,6 @@ function fileOf(
     ...source,
     args: spec.process?.args ?? [],
     labels: settings.labels,
-    volumes: [],
-    anonymousVolumes: [],
     stopSignal: settings.stopSignal,
     stopTimeout: settings.stopTimeout,
     autoRemove: settings.remove,
@@ -190,16 +201,28 @@ function fileOf(
   };
 }
 
-/** What the caller asked to be mounted; the engine's own files and the kernel's file systems are no mounts of theirs. */
-function mountsOf({ spec, sources }: CompiledRun): ContainerMount[] {
+/**
+ * What flags and image asked to be mounted; the engine's own files and the kernel's file systems are no mounts of theirs.
+ */
+function mountsOf(
+  { spec, sources, subpaths }: CompiledRun,
+  volumes: RunVolumes | undefined,
+): ContainerMount[] {
   return (spec.mounts ?? []).flatMap(({ type, source = '', destination, options = [] }, index) => {
-    if (!/^--(?:volume|mount) /.test(sources.get(`/mounts/${index}`) ?? '')) return [];
+    const pointer = `/mounts/${index}`;
+    const volume = volumes?.facts.get(destination);
+    if (volume === undefined && !/^--(?:volume|mount|volumes-from) /.test(sources.get(pointer) ?? ''))
+      return [];
     const bound = options.includes('bind') || options.includes('rbind');
     if (!bound && type !== 'tmpfs') return [];
-    const kind = bound ? ('bind' as const) : ('tmpfs' as const);
-    return [
-      { type: kind, source: bound ? source : '', destination, writable: !options.includes('ro'), options },
-    ];
+    const kind = volume !== undefined ? ('volume' as const) : bound ? ('bind' as const) : ('tmpfs' as const);
+    const subpath = subpaths.get(pointer);
+    const named = {
+      ...(volume === undefined ? {} : { name: volume.name }),
+      ...(subpath === undefined ? {} : { subpath }),
+    };
+    const writable = !options.includes('ro') && !options.includes('rro');
+    return [{ type: kind, ...named, source: bound ? source : '', destination, writable, options }];
   });
 }
 

@@ -11,18 +11,32 @@ import type { LayerStack } from '../../snapshot/layer-stack.ts';
 import type { DockerRun } from '../docker-run.ts';
 import { type HostPart, hostPart } from '../host-part.ts';
 import type { OpenImage } from '../opened-image.ts';
+import { volumesOf } from '../volumes/of-run.ts';
 import type { ContainerFile } from './container-file.ts';
+import type { Engine } from './engine.ts';
 
 /** The parts of a container's file that a run is made from. */
 export type RunSource = Pick<
   ContainerFile,
-  'id' | 'root' | 'flags' | 'command' | 'cwd' | 'environment' | 'files' | 'config' | 'image' | 'stack'
->;
+  | 'id'
+  | 'root'
+  | 'flags'
+  | 'command'
+  | 'cwd'
+  | 'environment'
+  | 'files'
+  | 'config'
+  | 'image'
+  | 'stack'
+  | 'from'
+> &
+  Partial<Pick<ContainerFile, 'mounts'>>;
 
 /** Facts about the host as it is now, with what the caller of `create` had. */
 export function keptFacts(port: Port, source: RunSource): HostPart {
-  const { id, cwd, environment, files } = source;
-  return { ...hostPart(port, withoutFiles(source.flags)), id, cwd, environment, files: new Map(files) };
+  const { id, cwd, environment, files, from = [] } = source;
+  const facts = hostPart(port, withoutFiles(source.flags));
+  return { ...facts, id, cwd, environment, files: new Map(files), containers: new Map(from) };
 }
 
 /** The files of the caller are in the container's file: those that are there now may be others. */
@@ -34,7 +48,12 @@ function withoutFiles({ envFile: _, labelFile: __, ...flags }: RunFlags): RunFla
 }
 
 /** The run of a container whose directory is `place`. */
-export function keptRun(port: Port, source: RunSource, facts: HostPart, place: Bytes): DockerRun {
+export function keptRun(
+  { port, dataRoot }: Pick<Engine, 'port' | 'dataRoot'>,
+  source: RunSource,
+  facts: HostPart,
+  place: Bytes,
+): DockerRun {
   const { flags, root } = source;
   const modes = namespaceModes(flags, { ...facts, rootfs: '', stateDirectory: '' }, new Recorder());
   const unpacked = root === 'archive' && port.stat(`${place}/rootfs`) !== undefined;
@@ -45,9 +64,15 @@ export function keptRun(port: Port, source: RunSource, facts: HostPart, place: B
     choice: unpacked ? { kind: 'directory', path: `${place}/rootfs` } : rootChoice(flags, modes, facts.cwd),
     upper: flags.upper ?? (root === 'host' ? `${place}/changes` : undefined),
     interactive: flags.interactive === true,
-    compile: ({ rootfs, users, image, autoIds }, stateDirectory) => {
-      const ids = autoIds === undefined ? {} : { autoIds };
-      const found = { rootfs, stateDirectory, ...ids, ...(users === undefined ? {} : { users }) };
+    volumes: (config) =>
+      volumesOf(port, dataRoot, flags, config, facts, { kept: true, names: names(source) }),
+    compile: ({ rootfs, users, image, volumes, autoIds }, stateDirectory) => {
+      const read = {
+        ...(autoIds === undefined ? {} : { autoIds }),
+        ...(users === undefined ? {} : { users }),
+        ...(volumes === undefined ? {} : { volumes }),
+      };
+      const found = { rootfs, stateDirectory, ...read };
       return compileRun(flags, source.command, root === 'image' ? source.config : image, {
         ...facts,
         ...found,
@@ -56,9 +81,17 @@ export function keptRun(port: Port, source: RunSource, facts: HostPart, place: B
   };
 }
 
+/** The volumes that it has had since it was created, by their destinations. */
+function names({ mounts = [] }: RunSource): ReadonlyMap<Bytes, Bytes> {
+  return new Map(
+    mounts.flatMap(({ name, destination }) => (name === undefined ? [] : [[destination, name] as const])),
+  );
+}
+
 /** Layers that were unpacked when the container was created; nothing of the store is needed to mount them. */
 function storedRoot(source: RunSource, stack: LayerStack, place: Bytes): OpenImage {
-  return async ({ port, upper }) => {
+  return async ({ port, upper, volumes }) => {
+    await volumes?.(source.config);
     const [{ isMapped, rootOf, usersOf, viewOf }, { reserveIds }, { explainOverlay }] = await Promise.all([
       import('../images/run-image.ts'),
       import('../images/auto-ids.ts'),

@@ -4,6 +4,7 @@ import { SIGNALS } from '../../linux/signals.ts';
 import { step } from '../../plan/step.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { removePlace } from '../images/container-place.ts';
+import { removeAnonymousVolumes } from '../volumes/of-containers.ts';
 import { renamed, syncedDirectory } from './durable.ts';
 import { containersOf, type Engine, placeOf } from './engine.ts';
 import { type ContainerView, findContainer, findId, viewContainer } from './find.ts';
@@ -32,7 +33,7 @@ export async function removeContainer(engine: Engine, text: Bytes, options: Remo
     const now = viewContainer(engine, id);
     if (now === undefined) return;
     if (now.pid !== 0 && now.exit === undefined) throw runs(text, now);
-    await removeHeld(engine, held, now);
+    await removeHeld(engine, held, now, options.volumes);
   });
 }
 
@@ -59,9 +60,14 @@ function runs(text: Bytes, { status }: ContainerView): CaissonError {
 }
 
 /** Under the lock of the container, which has ended: nobody sees it any more when its files begin to go. */
-export async function removeHeld(engine: Engine, held: HeldPlace, view: ContainerView): Promise<void> {
+export async function removeHeld(
+  engine: Engine,
+  held: HeldPlace,
+  view: ContainerView,
+  volumes = false,
+): Promise<void> {
   const { port } = engine;
-  const { id, name } = view.file;
+  const { id, name, autoRemove, anonymousVolumes } = view.file;
   if (view.record !== undefined || view.unsettled) await settle(engine, held, view);
   const gone = `${containersOf(engine)}/.gone-${id}`;
   await held.player.play([
@@ -72,4 +78,5 @@ export async function removeHeld(engine: Engine, held: HeldPlace, view: Containe
   ]);
   releaseName(engine, name, id);
   await removePlace(port, gone);
+  if (volumes || autoRemove) await removeAnonymousVolumes(engine, anonymousVolumes);
 }

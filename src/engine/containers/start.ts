@@ -124,11 +124,17 @@ async function compiled(engine: Engine, channel: Channel, run: MonitoredRun): Pr
   const { file } = run;
   const place = placeOf(engine, file.id);
   const facts = keptFacts(port, file);
-  return await compileDockerRun(port, channel, keptRun(port, file, facts, place), stateOf(engine, file.id), {
-    stateRoot,
-    warn,
-    monitor: (settings) => monitorOptions(engine, run, settings),
-  });
+  return await compileDockerRun(
+    port,
+    channel,
+    keptRun(engine, file, facts, place),
+    stateOf(engine, file.id),
+    {
+      stateRoot,
+      warn,
+      monitor: (settings) => monitorOptions(engine, run, settings),
+    },
+  );
 }
 
 /** The keeper is the launcher, whose process id and start time stay when it becomes the monitor. */

@@ -145,6 +145,12 @@ export function abandonedPlaces(port: Port, disk: Disk, root: Bytes): Bytes[] {
   return [...left, ...gone, ...dead.map(({ path }) => path)];
 }
 
+/** Names of the volumes that the owners of `places` had. */
+export function volumesOfPlaces(port: Port, places: readonly Bytes[]): Bytes[] {
+  const owners = places.map((path) => readOwner(port, path, path.slice(path.lastIndexOf('/') + 1)));
+  return [...new Set(owners.flatMap((owner) => owner?.volumes ?? []))];
+}
+
 /** What a garbage collection must leave for running containers. */
 export function containerPins(port: Port, root: Bytes): Pin[] {
   return placesInUse(port, root).map(({ image, layers }) => ({ images: [image], layers }));

@@ -5,7 +5,7 @@ import { pruneImages } from '../../image/store/prune.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Digest } from '../../spec/digest.ts';
 import { familiar } from '../../spec/reference.ts';
-import { abandonedPlaces, removePlace } from './container-place.ts';
+import { abandonedPlaces, removePlace, volumesOfPlaces } from './container-place.ts';
 import { filterImages } from './filter.ts';
 import { usedPins } from './garbage.ts';
 import { imagesOf, type Shop } from './shop.ts';
@@ -64,6 +64,15 @@ function deletedOf(images: readonly StoredImage[], lost: readonly StoredImage[])
 /** Takes away the directories of containers whose command was killed. The directories. */
 export async function removeAbandoned(port: Port, root: Bytes, dryRun = false): Promise<Bytes[]> {
   const places = abandonedPlaces(port, nodeDisk(), root);
-  if (!dryRun) for (const place of places) await removePlace(port, place);
+  if (dryRun) return places;
+  const volumes = volumesOfPlaces(port, places);
+  for (const place of places) await removePlace(port, place);
+  if (port.stat(`${root}/volumes`) !== undefined) {
+    // Volumes that nobody has named go with their containers.
+    const { VolumeStore } = await import('../volumes/volume-store.ts');
+    const store = new VolumeStore(port, nodeDisk(), root, false);
+    await store.removeAnonymous(volumes);
+    await store.tidy();
+  }
   return places;
 }

@@ -22,7 +22,7 @@ function sourceOf(read: Source['read'], close: () => void = () => undefined): So
 }
 
 /** Throws CaissonError `EARCHIVE` for a compression that nobody here undoes. */
-async function* plainOf(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* plainOf(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let first = true;
   const looked = async function* () {
     for await (const chunk of content) {

@@ -4,10 +4,15 @@ import type { Bytes } from '../../linux/bytes.ts';
 
 /** What an option asks to be done to the host's files before the start. */
 export interface HostAction {
-  /** `relabel`: give the source an SELinux label (z shared, Z private); `chown`: give it to the container's user (U). */
-  readonly kind: 'relabel-shared' | 'relabel-private' | 'chown';
+  /**
+   * `relabel`: give the source an SELinux label (z shared, Z private); `chown`: give it to the container's user (U);
+   * `create`: make the directory where there is nothing (bind-create-src).
+   */
+  readonly kind: 'relabel-shared' | 'relabel-private' | 'chown' | 'create';
   readonly path: Bytes;
   readonly source: string;
+  /** The files have the ids of containers, whatever user namespace those are in: the mount maps them. */
+  readonly mapped?: boolean;
 }
 
 /** The parsed options of one bind. */

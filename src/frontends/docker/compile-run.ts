@@ -10,11 +10,12 @@ import { compileDevices } from './devices.ts';
 import { compileEnvironment } from './environment.ts';
 import type { FrontendFacts, IdMaps, ImageConfig } from './facts.ts';
 import { compileFilesystem, type Filesystem } from './filesystem.ts';
-import { invalidArgument } from './flag-error.ts';
+import { flagRefused, invalidArgument } from './flag-error.ts';
 import { type HostNames, hostNames } from './host-name.ts';
 import { idMaps } from './id-maps.ts';
 import { compileLabels, type Labels } from './labels.ts';
 import { compileMasks } from './masks.ts';
+import { refuseDriver } from './mount-flag.ts';
 import { type NamespaceModes, namespaceList, namespaceModes } from './namespaces.ts';
 import type { GeneratedFile } from './network-files.ts';
 import { smallIntegerFlag } from './numbers.ts';
@@ -47,6 +48,8 @@ export interface CompiledRun {
   readonly warnings: readonly string[];
   /** To be written before the start; mounts refer to them. */
   readonly files: readonly GeneratedFile[];
+  /** Mounts that show a directory of their source only: pointer -> path below it, resolved inside. */
+  readonly subpaths: ReadonlyMap<Pointer, Bytes>;
   readonly settings: RunSettings;
 }
 
@@ -76,6 +79,7 @@ export function compileRun(
   image: ImageConfig,
   facts: FrontendFacts,
 ): CompiledRun {
+  refuseVolumeDriver(flags);
   refuseNul(flags, [...command, ...(image.Entrypoint ?? []), ...(image.Cmd ?? []), image.WorkingDir ?? '']);
   const recorder = new Recorder();
   const modes = namespaceModes(flags, facts, recorder);
@@ -117,8 +121,18 @@ export function compileRun(
     sources: recorder.sources,
     warnings: recorder.warnings,
     files: filesystem.files,
+    subpaths: filesystem.subpaths,
     settings: compileSettings(flags, image, facts, filesystem.actions),
   };
+}
+
+function refuseVolumeDriver({ volumeDriver }: RunFlags): void {
+  try {
+    refuseDriver(volumeDriver);
+  } catch (error) {
+    if (error instanceof RangeError) throw flagRefused('volume-driver', volumeDriver, error.message);
+    throw error;
+  }
 }
 
 /** No path, argument or name holds a NUL byte; a system call would end it there. */

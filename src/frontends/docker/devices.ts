@@ -7,7 +7,7 @@ import { flagRefused, flagSource, invalidArgument } from './flag-error.ts';
 import { cleanPath } from './mount-paths.ts';
 import type { Recorder, Sourced } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
-import type { RequestedMount } from './volume-flag.ts';
+import type { RequestedMount } from './volume-request.ts';
 
 /** Parsed `--device`. */
 export interface DeviceFlag {

@@ -3,6 +3,8 @@
 import type { Arch } from '../../linux/abi/index.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { LinuxIDMapping } from '../../spec/runtime-spec.ts';
+import type { VolumeFact } from './volume-request.ts';
+import type { ContainerMount } from './volumes-from.ts';
 
 /** The parts of an OCI image configuration (image-spec, config.md) that a run reads. Untrusted input. */
 export interface ImageConfig {
@@ -113,4 +115,8 @@ export interface FrontendFacts {
   readonly files: ReadonlyMap<Bytes, Bytes>;
   /** Devices at (or below, when it is a directory) each path that `neededDevices` names. */
   readonly devices: ReadonlyMap<Bytes, readonly DeviceFact[]>;
+  /** Where each volume of `requestedVolumes` is, by its destination. */
+  readonly volumes?: ReadonlyMap<Bytes, VolumeFact>;
+  /** The mounts of the containers that `containersNamed` names, by the name as typed; an absent one does not exist. */
+  readonly containers?: ReadonlyMap<Bytes, readonly ContainerMount[]>;
 }

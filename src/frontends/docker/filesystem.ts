@@ -1,14 +1,14 @@
 // Root and mounts of a container.
 
 import type { Bytes } from '../../linux/bytes.ts';
-import { CaissonError } from '../../spec/error.ts';
+import { CaissonError, type Pointer } from '../../spec/error.ts';
 import type { Mount, Root, RootfsPropagation } from '../../spec/runtime-spec.ts';
 import type { HostAction } from './bind-options.ts';
 import { defaultMounts, SHM_SIZE } from './default-mounts.ts';
 import type { FrontendFacts, IdMaps, ImageConfig } from './facts.ts';
 import { conflictingFlags, flagRefused, flagSource } from './flag-error.ts';
 import type { HostNames } from './host-name.ts';
-import { volumeMounts } from './image-config.ts';
+import { imageVolumes } from './image-config.ts';
 import { absoluteHostPath } from './mount-paths.ts';
 import { assembleMounts, refuseMounts, requestedMounts } from './mounts.ts';
 import type { NamespaceModes } from './namespaces.ts';
@@ -17,7 +17,8 @@ import { sizeFlag } from './numbers.ts';
 import { type Recorder, type Sourced, sourced } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
 import type { SecurityOptions } from './security-options.ts';
-import type { RequestedMount } from './volume-flag.ts';
+import { placeVolume, type RequestedMount } from './volume-request.ts';
+import { mountsFromOthers } from './volumes-from.ts';
 
 /** What root and mounts depend on. */
 export interface FilesystemInput {
@@ -40,6 +41,8 @@ export interface Filesystem {
   readonly propagation: RootfsPropagation;
   readonly files: readonly GeneratedFile[];
   readonly actions: readonly HostAction[];
+  /** See CompiledMounts. */
+  readonly subpaths: ReadonlyMap<Pointer, Bytes>;
 }
 
 /** Which root the flags ask the engine to prepare. */
@@ -62,10 +65,11 @@ export function rootChoice(flags: RunFlags, modes: NamespaceModes, cwd: Bytes): 
 /** The file system of the container; none of its own without a mount namespace of its own. */
 export function compileFilesystem(input: FilesystemInput): Filesystem {
   const { flags, facts, recorder, modes } = input;
-  const asked = [...requestedMounts(flags, facts.cwd), ...input.binds];
-  const taken = new Set(asked.map(({ mount }) => mount.destination));
-  const requested = [...asked, ...volumeMounts(input.image, flags.readOnly === true, taken)];
-  if (modes.mount.value !== 'new') return inherited(input, requested);
+  const asked = allRequested(flags, input.image, facts, input.binds);
+  if (modes.mount.value !== 'new') return inherited(input, asked);
+  const requested = asked.map((each) =>
+    placeVolume(each, facts.volumes, input.maps !== undefined && !facts.rootless),
+  );
   if (input.maps === undefined) refuseIdMapped(requested);
   const generated = networkFiles(flags, modes, input.names.name, facts);
   const defaults = defaultMounts({
@@ -75,7 +79,7 @@ export function compileFilesystem(input: FilesystemInput): Filesystem {
     writableCgroups: input.security.writableCgroups?.value === true,
     shmSize: shmSize(input),
   });
-  const { mounts, actions } = assembleMounts(defaults, generated.mounts, requested, recorder);
+  const { mounts, actions, subpaths } = assembleMounts(defaults, generated.mounts, requested, recorder);
   if (flags.readOnly === true) recorder.note('/root/readonly', 'read-only');
   if (flags.rootfs !== undefined) recorder.note('/root/path', 'rootfs', flags.rootfs);
   if (flags.rootfsTar !== undefined) recorder.note('/root/path', 'rootfs-tar', flags.rootfsTar);
@@ -85,7 +89,33 @@ export function compileFilesystem(input: FilesystemInput): Filesystem {
     propagation: rootPropagation(mounts),
     files: generated.files,
     actions,
+    subpaths,
   };
+}
+
+/** What flags, other containers and the image ask for; of two at one place the flag's, then the other container's. */
+function allRequested(
+  flags: RunFlags,
+  image: ImageConfig,
+  facts: Pick<FrontendFacts, 'cwd' | 'containers'>,
+  binds: readonly RequestedMount[] = [],
+): RequestedMount[] {
+  const asked = [...requestedMounts(flags, facts.cwd), ...binds];
+  const taken = new Set(asked.map(({ mount }) => mount.destination));
+  const others = mountsFromOthers(flags, facts.containers).filter(
+    ({ mount }) => !taken.has(mount.destination),
+  );
+  for (const { mount } of others) taken.add(mount.destination);
+  return [...asked, ...others, ...imageVolumes(image, taken)];
+}
+
+/** The volumes among them, for the engine to find or make before the run is compiled. Throws as compileRun. */
+export function requestedVolumes(
+  flags: RunFlags,
+  image: ImageConfig,
+  facts: Pick<FrontendFacts, 'cwd' | 'containers'>,
+): RequestedMount[] {
+  return allRequested(flags, image, facts).filter(({ volume }) => volume !== undefined);
 }
 
 /** mount_setattr(2): the mapping of an id-mapped mount is that of a user namespace. */
@@ -120,6 +150,7 @@ function inherited(
     propagation: 'rprivate',
     files: [],
     actions: [],
+    subpaths: new Map(),
   };
 }
 

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { type ImageConfig as Document, parseImageConfig } from '../../spec/image-config.ts';
 import { stringifyJson } from '../../spec/json.ts';
 import { imageConfigOf } from './image-config.ts';
+import type { RunFlags } from './run-flags.ts';
 import { compile, messageOf, ROOT_HOST } from './test-facts.ts';
 
 function documentOf(config: object): Document {
@@ -63,21 +64,18 @@ test('environment, directory, user, stop signal and labels: flags win over the i
   assert.deepEqual(over.settings.labels, { maker: 'image', both: 'flag' });
 });
 
-test('volumes are directories of the root, and a tmpfs where that is read-only', () => {
-  const at = (flags: object) =>
-    compile(flags, ROOT_HOST, EXAMPLE, []).spec.mounts?.filter(({ options }) =>
-      options?.includes('tmpcopyup'),
-    ) ?? [];
-  assert.deepEqual(at({}), []);
-  assert.deepEqual(
-    at({ readOnly: true }).map(({ destination }) => destination),
-    ['/data', '/var/lib/x'],
-  );
-  const bound = at({ readOnly: true, volume: ['/srv:/data'] });
-  assert.deepEqual(
-    bound.map(({ destination }) => destination),
-    ['/var/lib/x'],
-  );
+test('the volumes of the image are anonymous ones, where nothing else is mounted', () => {
+  const at = (flags: RunFlags) =>
+    (compile(flags, ROOT_HOST, EXAMPLE, []).spec.mounts ?? [])
+      .filter(({ source }) => source?.startsWith('/v/') === true)
+      .map(({ destination, options }) => `${destination} ${options?.join()}`);
+  const options = 'rbind,nosuid,nodev,rprivate';
+  assert.deepEqual(at({ readOnly: true }), [`/data ${options}`, `/var/lib/x ${options}`]);
+  assert.deepEqual(at({ volume: ['/srv:/data'], tmpfs: ['/var/lib/x'] }), []);
+  assert.deepEqual(at({ volume: ['named:/data:ro'] }), [
+    '/data rbind,rro,nosuid,nodev,rprivate',
+    `/var/lib/x ${options}`,
+  ]);
 });
 
 test('a hostile configuration gets nothing outside its root (T43)', () => {
@@ -90,9 +88,9 @@ test('a hostile configuration gets nothing outside its root (T43)', () => {
     StopSignal: 'SIGNOTHING',
   });
   const { spec, settings } = compile({ readOnly: true }, ROOT_HOST, hostile, []);
-  const copied = spec.mounts?.filter(({ options }) => options?.includes('tmpcopyup'));
+  const volumes = spec.mounts?.filter(({ source }) => source?.startsWith('/v/'));
   assert.deepEqual(
-    copied?.map(({ destination }) => destination),
+    volumes?.map(({ destination }) => destination),
     ['/etc', '/host'],
   );
   assert.equal(spec.process?.cwd, '/etc');

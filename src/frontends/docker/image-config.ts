@@ -7,10 +7,9 @@
 import type { Bytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { ImageProcess } from '../../spec/image-process.ts';
-import type { Mount } from '../../spec/runtime-spec.ts';
 import type { ImageConfig } from './facts.ts';
 import { destinationPath } from './mount-paths.ts';
-import type { RequestedMount } from './volume-flag.ts';
+import { type RequestedMount, requestVolume } from './volume-request.ts';
 
 /** The part of an image's configuration that a run reads. */
 export function imageConfigOf(process: ImageProcess): ImageConfig {
@@ -31,25 +30,19 @@ export function imageConfigOf(process: ImageProcess): ImageConfig {
   };
 }
 
-/** Files of a volume keep no rights over the host, whatever the image has in them. */
-const OPTIONS: readonly Bytes[] = ['nosuid', 'nodev', 'mode=755', 'tmpcopyup'];
-
 /**
- * The mounts that the image's volumes need. An attached container's changes vanish with it, those of a volume too, so
- * that a volume is a directory of its root; where the root is read-only, it is a tmpfs that begins as that directory.
- * `taken` are the destinations of other mounts. Throws CaissonError `EIMAGE` for a path that is none.
+ * The volumes that the image asks for, an anonymous one each, where nothing else is mounted: `taken` are the
+ * destinations of other mounts. Throws CaissonError `EIMAGE` for a path that is none.
  */
-export function volumeMounts(
-  image: ImageConfig,
-  readOnly: boolean,
-  taken: ReadonlySet<Bytes>,
-): RequestedMount[] {
+export function imageVolumes(image: ImageConfig, taken: ReadonlySet<Bytes>): RequestedMount[] {
   const found = new Map<Bytes, RequestedMount>();
   for (const path of Object.keys(image.Volumes ?? {})) {
     const destination = volumePath(path);
-    if (!readOnly || taken.has(destination)) continue;
-    const mount: Mount = { destination, type: 'tmpfs', source: 'tmpfs', options: OPTIONS };
-    found.set(destination, { mount, source: `volume ${destination} of the image`, actions: [] });
+    if (taken.has(destination)) continue;
+    found.set(
+      destination,
+      requestVolume(destination, `volume ${destination} of the image`, { name: undefined }),
+    );
   }
   return [...found.values()];
 }

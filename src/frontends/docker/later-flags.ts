@@ -3,7 +3,6 @@
 import { boolean, type Flag, list, value } from '../flag.ts';
 
 const ENGINE = { later: 'detached containers (issue 5)' };
-const VOLUMES = { later: 'volumes (issue 5)' };
 const NETWORKS = { later: 'networks (issue 6)' };
 const RUNTIME = { later: 'the OCI runtime (issue 3)' };
 const NOT_PLANNED = { later: 'no issue yet' };
@@ -12,9 +11,7 @@ const NOT_PLANNED = { later: 'no issue yet' };
 export const LATER_RUN_FLAGS: readonly Flag[] = [
   list('secret', 'Give the container a secret file', ENGINE),
   value('cpu-units', 'Reserve CPU units (1024 per core)', ENGINE),
-  list('storage-opt', 'Storage driver options for the container', VOLUMES),
-  list('volumes-from', 'Mount volumes from the specified container(s)', VOLUMES),
-  value('volume-driver', 'Optional volume driver for the container', VOLUMES),
+  list('storage-opt', 'Storage driver options for the container', NOT_PLANNED),
   list('publish', "Publish a container's port(s) to the host", { short: 'p', ...NETWORKS }),
   boolean('publish-all', 'Publish all exposed ports to random ports', { short: 'P', ...NETWORKS }),
   list('expose', 'Expose a port or a range of ports', NETWORKS),

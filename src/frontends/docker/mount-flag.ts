@@ -1,4 +1,4 @@
-// `--mount type=bind|tmpfs,...`: one line of comma-separated values (RFC 4180), key=value each.
+// `--mount type=volume|bind|tmpfs,...`: one line of comma-separated values (RFC 4180), key=value each.
 
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Mount } from '../../spec/runtime-spec.ts';
@@ -7,14 +7,21 @@ import { bindOptions, PROPAGATIONS } from './bind-options.ts';
 import { comesLater, flagSource, invalidArgument } from './flag-error.ts';
 import { absoluteHostPath, destinationPath } from './mount-paths.ts';
 import { sizeOption, tmpfsOptions } from './tmpfs-flag.ts';
-import type { RequestedMount } from './volume-flag.ts';
+import { volumeNameProblem } from './volume-name.ts';
+import { type RequestedMount, requestVolume } from './volume-request.ts';
 
 /** Keys that stand alone for true. */
-const SWITCHES = ['readonly', 'ro', 'bind-nonrecursive', 'bind-create-src', 'chown', 'U', 'idmap'];
+const SWITCHES = [
+  ...['readonly', 'ro', 'bind-nonrecursive', 'bind-create-src', 'chown', 'U', 'idmap'],
+  'volume-nocopy',
+];
 /** podman's switches for mount flags. */
 const WORDS = ['nosuid', 'suid', 'nodev', 'dev', 'noexec', 'exec', 'z', 'Z', 'tmpcopyup', 'notmpcopyup'];
 const BIND_KEYS = ['bind-propagation', 'bind-nonrecursive', 'bind-recursive', 'bind-create-src', 'relabel'];
 const TMPFS_KEYS = ['tmpfs-size', 'tmpfs-mode'];
+/** Keys that may be there several times. */
+const LISTS = ['volume-opt', 'volume-label'];
+const VOLUME_KEYS = ['volume-driver', 'volume-nocopy', 'volume-subpath', ...LISTS];
 const ALIASES: Readonly<Record<Bytes, Bytes>> = {
   src: 'source',
   dst: 'target',
@@ -26,24 +33,26 @@ const KNOWN = new Set([
   ...['type', 'source', 'target', 'readonly', 'consistency', 'chown', 'idmap'],
   ...BIND_KEYS,
   ...TMPFS_KEYS,
+  ...VOLUME_KEYS,
 ]);
-const LATER: Readonly<Record<Bytes, Bytes>> = { volume: 'volumes (issue 5)', image: 'images (issue 4)' };
 
+/** Of a key that is there several times the values are joined by NUL bytes, which none has. */
 type Fields = ReadonlyMap<Bytes, Bytes>;
 
-/** One `--mount`. Throws docker's messages; type=volume, docker's default, comes with issue 5. */
+/** One `--mount`. Throws docker's messages; type=image comes later. */
 export function parseMount(text: Bytes, cwd: Bytes): RequestedMount {
   const source = flagSource('mount', text);
   try {
     const words: Bytes[] = [];
     const fields = readFields(text, words);
     const type = fields.get('type') ?? 'volume';
-    const later = LATER[type];
-    if (later !== undefined) throw comesLater(`${source}: type=${type}`, later);
-    if (type !== 'bind' && type !== 'tmpfs') throw new RangeError(`mount type unknown: "${type}"`);
+    if (type === 'image') throw comesLater(`${source}: type=${type}`, 'a later issue');
+    if (type !== 'bind' && type !== 'tmpfs' && type !== 'volume')
+      throw new RangeError(`mount type unknown: "${type}"`);
     const target = fields.get('target') ?? '';
     if (target === '') throw new RangeError('target is required');
     const destination = destinationPath(target);
+    if (type === 'volume') return volume(destination, fields, words, source);
     if (type === 'tmpfs') return { mount: tmpfs(destination, fields, words), source, actions: [] };
     return { ...bind(destination, fields, words, cwd, source), source };
   } catch (error) {
@@ -64,10 +73,10 @@ function readFields(text: Bytes, words: Bytes[]): Map<Bytes, Bytes> {
       else throw new RangeError(`invalid field '${field}' must be a key=value pair`);
       continue;
     }
-    if (key.startsWith('volume-'))
-      throw new RangeError(`'${given}' is for mount type volume, which comes with issue 5`);
     if (!KNOWN.has(key)) throw new RangeError(`unexpected key '${given}' in '${field}'`);
-    fields.set(key, field.slice(equals + 1));
+    const before = LISTS.includes(key) ? fields.get(key) : undefined;
+    const value = field.slice(equals + 1);
+    fields.set(key, before === undefined ? value : `${before}\0${value}`);
   }
   return fields;
 }
@@ -80,6 +89,7 @@ function bind(
   flag: string,
 ): Omit<RequestedMount, 'source'> {
   refuseKeys(fields, TMPFS_KEYS, 'tmpfs-*', 'bind');
+  refuseKeys(fields, VOLUME_KEYS, 'volume-*', 'bind');
   const from = fields.get('source') ?? '';
   if (from === '')
     throw new RangeError('invalid mount config for type "bind": field Source must not be empty');
@@ -96,10 +106,59 @@ function bind(
   if (switched(fields, 'idmap')) options.push('idmap');
   if (fields.has('relabel')) options.push(fields.get('relabel') === 'private' ? 'Z' : 'z');
   const parsed = bindOptions(options, path, fields.get('bind-recursive') === 'writable');
+  const kinds = [...(switched(fields, 'bind-create-src') ? (['create'] as const) : []), ...parsed.actions];
   return {
     mount: { destination, type: 'bind', source: path, options: parsed.options },
-    actions: parsed.actions.map((kind) => ({ kind, path, source: flag })),
+    actions: kinds.map((kind) => ({ kind, path, source: flag })),
   };
+}
+
+function volume(destination: Bytes, fields: Fields, words: readonly Bytes[], flag: string): RequestedMount {
+  refuseKeys(fields, TMPFS_KEYS, 'tmpfs-*', 'volume');
+  refuseKeys(fields, BIND_KEYS, 'bind-*', 'volume');
+  const name = fields.get('source') || undefined;
+  const problem = name === undefined ? undefined : volumeNameProblem(name);
+  if (problem !== undefined) throw new RangeError(problem);
+  refuseDriver(fields.get('volume-driver'));
+  const options = [...words];
+  if (switched(fields, 'readonly')) options.push('ro');
+  if (switched(fields, 'chown')) options.push('U');
+  if (switched(fields, 'idmap')) options.push('idmap');
+  return requestVolume(destination, flag, {
+    name,
+    words: options,
+    copy: !switched(fields, 'volume-nocopy'),
+    subpath: subpath(fields.get('volume-subpath'), name),
+    driverOptions: pairs(fields.get('volume-opt')),
+    labels: pairs(fields.get('volume-label')),
+  });
+}
+
+/** There is one driver. Throws RangeError with docker's words for another. */
+export function refuseDriver(driver: Bytes | undefined): void {
+  if (driver === undefined || driver === '' || driver === 'local') return;
+  throw new RangeError(`error looking up volume plugin ${driver}: plugin "${driver}" not found`);
+}
+
+/** A path inside of the volume, as docker wants it: relative, and not above. It is resolved inside by the kernel. */
+function subpath(text: Bytes | undefined, name: Bytes | undefined): Bytes | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (name === undefined) throw new RangeError('must not set Subpath when using anonymous volumes');
+  const parts = text.split('/').filter((part) => part !== '' && part !== '.');
+  if (text.startsWith('/') || parts.includes('..') || parts.length === 0)
+    throw new RangeError('subpath must be a relative path within the volume');
+  return parts.join('/');
+}
+
+/** `key=value` each, `key` alone for an empty one. */
+function pairs(text: Bytes | undefined): Record<Bytes, Bytes> {
+  const lines = text === undefined ? [] : text.split('\0');
+  return Object.fromEntries(
+    lines.map((line) => {
+      const equals = line.indexOf('=');
+      return equals < 0 ? [line, ''] : [line.slice(0, equals), line.slice(equals + 1)];
+    }),
+  );
 }
 
 /** `bind-recursive` of docker 25: enabled, disabled, writable (read-only at the top alone), readonly (all or fail). */
@@ -121,6 +180,7 @@ function recursive(mode: Bytes | undefined, readonly: boolean): Bytes[] {
 
 function tmpfs(destination: Bytes, fields: Fields, words: readonly Bytes[]): Mount {
   refuseKeys(fields, BIND_KEYS, 'bind-*', 'tmpfs');
+  refuseKeys(fields, VOLUME_KEYS, 'volume-*', 'tmpfs');
   if (fields.has('source'))
     throw new RangeError('invalid mount config for type "tmpfs": field Source must not be specified');
   const options = [...words];

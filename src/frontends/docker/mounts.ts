@@ -1,7 +1,7 @@
 // All mounts of a container: the defaults, the generated files and what the flags ask for, in the order of mounting.
 
 import type { Bytes } from '../../linux/bytes.ts';
-import { CaissonError } from '../../spec/error.ts';
+import { CaissonError, type Pointer } from '../../spec/error.ts';
 import type { Mount } from '../../spec/runtime-spec.ts';
 import type { HostAction } from './bind-options.ts';
 import { conflictingFlags } from './flag-error.ts';
@@ -10,7 +10,8 @@ import { pathDepth } from './mount-paths.ts';
 import type { Recorder, Sourced } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
 import { parseTmpfs } from './tmpfs-flag.ts';
-import { parseVolume, type RequestedMount } from './volume-flag.ts';
+import { parseVolume } from './volume-flag.ts';
+import type { RequestedMount } from './volume-request.ts';
 
 /** The mounts that the flags ask for. */
 export function requestedMounts(flags: RunFlags, cwd: Bytes): RequestedMount[] {
@@ -25,6 +26,8 @@ export function requestedMounts(flags: RunFlags, cwd: Bytes): RequestedMount[] {
 export interface CompiledMounts {
   readonly mounts: readonly Mount[];
   readonly actions: readonly HostAction[];
+  /** Mounts that show a directory of their source only: pointer -> path below it, resolved inside. */
+  readonly subpaths: ReadonlyMap<Pointer, Bytes>;
 }
 
 /**
@@ -52,11 +55,19 @@ export function assembleMounts(
   }
   const stays = ({ value }: Sourced<Mount>): boolean =>
     !taken.has(value.destination) && !(taken.has('/dev') && value.destination.startsWith('/dev/'));
-  const asked = requested
-    .map(({ mount, source }): Sourced<Mount> => ({ value: mount, source }))
-    .sort((a, b) => pathDepth(a.value.destination) - pathDepth(b.value.destination));
-  const all = [...defaults.filter(stays), ...generated.filter(stays), ...asked];
-  return { mounts: recorder.array('/mounts', all), actions: requested.flatMap(({ actions }) => actions) };
+  const sorted = [...requested].sort(
+    (a, b) => pathDepth(a.mount.destination) - pathDepth(b.mount.destination),
+  );
+  const asked = sorted.map(({ mount, source }): Sourced<Mount> => ({ value: mount, source }));
+  const before = [...defaults.filter(stays), ...generated.filter(stays)];
+  const subpaths = new Map<Pointer, Bytes>();
+  for (const [index, { volume }] of sorted.entries())
+    if (volume?.subpath !== undefined) subpaths.set(`/mounts/${before.length + index}`, volume.subpath);
+  return {
+    mounts: recorder.array('/mounts', [...before, ...asked]),
+    actions: requested.flatMap(({ actions }) => actions),
+    subpaths,
+  };
 }
 
 /** Without a mount namespace of its own nothing can be mounted for a container alone. */

@@ -71,11 +71,15 @@ const ENGINE = [
 ] as const;
 
 const FILES = [
-  list('volume', 'Bind mount a directory or file (/host:/container[:ro,z,Z,U,...])', {
+  list('volume', 'Bind mount a volume, directory or file ([NAME:|/host:]/container[:ro,z,U,...])', {
     short: 'v',
     completes: 'directory',
   }),
-  list('mount', 'Attach a filesystem mount to the container (type=bind|tmpfs,...)', { takes: 'mount' }),
+  list('mount', 'Attach a filesystem mount to the container (type=volume|bind|tmpfs,...)', {
+    takes: 'mount',
+  }),
+  list('volumes-from', 'Mount volumes from the specified container(s)'),
+  value('volume-driver', 'Optional volume driver for the container (local)'),
   list('tmpfs', 'Mount a tmpfs directory'),
   value('shm-size', 'Size of /dev/shm', { takes: 'bytes', fallback: '64m' }),
   boolean('read-only', "Mount the container's root filesystem as read only"),

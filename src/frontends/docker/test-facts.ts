@@ -1,12 +1,15 @@
 // Facts of an imaginary host, for the tests of this folder.
 
+import type { Bytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { parseJson, stringifyJson } from '../../spec/json.ts';
 import { lookupPointer } from '../../spec/pointer.ts';
 import { validateSpec } from '../../spec/validate.ts';
 import { type CompiledRun, compileRun } from './compile-run.ts';
 import type { FrontendFacts, ImageConfig } from './facts.ts';
+import { requestedVolumes } from './filesystem.ts';
 import type { RunFlags } from './run-flags.ts';
+import type { VolumeFact } from './volume-request.ts';
 
 /** Root on a cgroup v2 host with two CPUs. */
 export const ROOT_HOST: FrontendFacts = {
@@ -80,6 +83,19 @@ export const USER_HOST: FrontendFacts = {
 
 export const EMPTY_IMAGE: ImageConfig = {};
 
+/** Every volume that is asked for, below `/v` of this host. */
+function volumesOf(flags: RunFlags, facts: FrontendFacts, image: ImageConfig): Map<Bytes, VolumeFact> {
+  return new Map(
+    requestedVolumes(flags, image, facts).map(({ mount: { destination }, volume }) => {
+      const name = volume?.name ?? 'anonymous';
+      return [
+        destination,
+        { name, kind: 'directory', path: `/v/${name}${destination}`, options: [], own: true },
+      ];
+    }),
+  );
+}
+
 /** Compiles `sh` under the flags, and lets the checks of the runtime specification have their say. */
 export function compile(
   flags: RunFlags,
@@ -87,7 +103,7 @@ export function compile(
   image: ImageConfig = EMPTY_IMAGE,
   command: readonly string[] = ['sh'],
 ): CompiledRun {
-  const compiled = compileRun(flags, command, image, facts);
+  const compiled = compileRun(flags, command, image, { volumes: volumesOf(flags, facts, image), ...facts });
   validateSpec(parseJson(stringifyJson(compiled.spec)));
   return compiled;
 }

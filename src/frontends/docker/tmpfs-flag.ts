@@ -4,7 +4,7 @@ import type { Bytes } from '../../linux/bytes.ts';
 import { parseSize } from '../number.ts';
 import { flagSource, invalidArgument } from './flag-error.ts';
 import { destinationPath } from './mount-paths.ts';
-import type { RequestedMount } from './volume-flag.ts';
+import type { RequestedMount } from './volume-request.ts';
 
 const FLAGS = [
   ['ro', 'rw'],

@@ -21,6 +21,8 @@ export interface ArchiveOptions {
   readonly form: 'overlay' | 'plain';
   /** No time is later than this (SOURCE_DATE_EPOCH, reproducible-builds.org), in seconds. */
   readonly epoch?: number;
+  /** The first member is the tree's own directory, `./`, with its owner and mode. */
+  readonly withRoot?: boolean;
   /** Whether a path is left out, with all below it. */
   readonly exclude?: (path: Bytes) => boolean;
 }
@@ -47,6 +49,7 @@ export class TreeArchive {
   /** The archive. Throws CaissonError EUNSUPPORTED for an overlay that depends on others by more than names. */
   async *bytes(): AsyncGenerator<Uint8Array> {
     if (this.options.form === 'overlay') yield* this.rootMarks();
+    if (this.options.withRoot === true) yield* this.rootMember();
     yield* this.directory('');
     yield ARCHIVE_END;
   }
@@ -56,6 +59,13 @@ export class TreeArchive {
     if (root === undefined) return;
     for await (const { node } of this.reader.complete('', [{ ...root, path: '.' }]))
       if (isOpaque(node)) yield this.whiteout(OPAQUE_NAME, node.mtime);
+  }
+
+  private async *rootMember(): AsyncGenerator<Uint8Array> {
+    const root = await this.reader.directory('');
+    if (root === undefined) return;
+    for await (const { node } of this.reader.complete('', [{ ...root, path: '.' }]))
+      yield this.header(this.entryOf(node, 'directory'));
   }
 
   private async *directory(path: Bytes): AsyncGenerator<Uint8Array> {

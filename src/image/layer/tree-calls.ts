@@ -73,6 +73,19 @@ export class TreeCalls extends BatchWriter {
     this.place(file).number(offset).number(SEEK_SET);
   }
 
+  /** Where the next data or hole from `offset` on is (lseek(2)), or a plain seek. */
+  seek(file: Place, offset: Place, whence: number, allowance?: Allowance): void {
+    this.begin('lseek', allowance);
+    this.place(file).place(offset).number(whence);
+  }
+
+  /** At most 2 GiB; a short one means that there is no room for more. */
+  sendfile(to: Place, from: Place, length: number, put: number): void {
+    this.begin('sendfile', { result: put });
+    this.place(to).place(from).number(0).number(length);
+    this.check(put, length, ERRNO.ENOSPC);
+  }
+
   /** Goes on with a directory where getdents64 has told; a cookie is 64 bits. */
   seekDirectory(dir: Place, [low, high]: readonly [number, number]): void {
     this.begin('lseek');
@@ -121,8 +134,8 @@ export class TreeCalls extends BatchWriter {
       .number(kind === 'file' ? 0 : AT_REMOVEDIR);
   }
 
-  fchownat(dir: Place, name: Bytes, uid: number, gid: number): void {
-    this.begin('fchownat');
+  fchownat(dir: Place, name: Bytes, uid: number, gid: number, allowance?: Allowance): void {
+    this.begin('fchownat', allowance);
     this.place(dir).string(name).number(uid).number(gid).number(AT_SYMLINK_NOFOLLOW);
   }
 
@@ -186,6 +199,12 @@ export class TreeCalls extends BatchWriter {
   lremovexattr(name: Bytes, attribute: Bytes, allowance: Allowance): void {
     this.begin('lremovexattr', allowance);
     this.string(name).string(attribute);
+  }
+
+  /** Of `name` in the current directory, which follows no link. */
+  lsetxattr(name: Bytes, attribute: Bytes, content: Bytes, allowance?: Allowance): void {
+    this.begin('lsetxattr', allowance);
+    this.string(name).string(attribute).counted(content).number(0);
   }
 
   umask(mask: number): void {

@@ -12,6 +12,8 @@ export interface TreeNode {
   readonly uid: number;
   readonly gid: number;
   readonly size: number;
+  /** Bytes that are allocated: less than `size` where there are holes. */
+  readonly allocated: number;
   readonly mtime: Timespec;
   readonly device: { readonly major: number; readonly minor: number };
   readonly links: number;
@@ -34,6 +36,7 @@ export function nodeOfStatx(data: Uint8Array, at: number, path: Bytes): TreeNode
     uid: view.getUint32(20, true),
     gid: view.getUint32(24, true),
     size: Number(view.getBigUint64(40, true)),
+    allocated: 512 * Number(view.getBigUint64(48, true)),
     mtime: { seconds: Number(view.getBigInt64(112, true)), nanoseconds: view.getUint32(120, true) },
     device: { major: view.getUint32(128, true), minor: view.getUint32(132, true) },
     links: view.getUint32(16, true),

@@ -68,6 +68,8 @@ export interface CompileOptions {
   readonly initProgram?: Bytes;
   /** Processes whose user namespaces carry the mappings of id-mapped mounts, by the mount's pointer. */
   readonly idmapped?: ReadonlyMap<Pointer, number>;
+  /** Binds of which only a directory below the source is mounted: its path, which is resolved inside the source. */
+  readonly subpaths?: ReadonlyMap<Pointer, Bytes>;
   /** CPUs of the first process, a list such as `0-3,7`; the specification has affinity for exec only. */
   readonly affinity?: Bytes;
   /** The program's environment, where it is not the specification's; asked for when the rest of a start is compiled. */

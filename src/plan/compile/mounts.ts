@@ -12,7 +12,7 @@ import {
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from '../../linux/constants/mount.ts';
-import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_RDONLY } from '../../linux/constants/open.ts';
+import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_PATH, O_RDONLY } from '../../linux/constants/open.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import type { Pointer } from '../../spec/error.ts';
 import { type MountOptions, parseMountOptions } from '../../spec/mount-options.ts';
@@ -22,7 +22,7 @@ import { kernelAtLeast } from '../facts.ts';
 import * as sys from '../syscalls.ts';
 import { type Context, relative, unsupported } from './context.ts';
 import { copyUp } from './copy-up.ts';
-import { covered, resolveDirectory, resolveFile } from './destination.ts';
+import { covered, IN_ROOT, O_DIRECTORY, resolveDirectory, resolveFile } from './destination.ts';
 import { detachedFileSystem, ONTO } from './file-system.ts';
 import { labelOptions, refuseMountLabel } from './mount-label.ts';
 import { isFilledLater } from './readonly-later.ts';
@@ -190,20 +190,40 @@ function bindMount(c: Context, mount: Mount, options: MountOptions, cause: Point
   const whole = options.recursive ? AT_RECURSIVE : 0;
   calls.push(...checkDestination(mount.destination, fd));
   const shared = c.sharedSources.get(cause);
-  calls.push(
-    shared === undefined
-      ? sys.openTree(sys.AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | whole, { result: mounted })
-      : kernelAtLeast(c.facts, 6, 15)
-        ? // A new mount, so that mountinfo has it in the order of the configuration (a detached one: since 6.15).
-          sys.openTree(shared, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | whole, {
-            result: mounted,
-          })
-        : sys.check(shared, 'GE', 0, ERRNO.EBADF, { result: mounted }),
-  );
+  const below = c.options.subpaths?.get(cause);
+  if (below !== undefined) calls.push(...openBelow(source, below, mounted, whole));
+  else
+    calls.push(
+      shared === undefined
+        ? sys.openTree(sys.AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | whole, { result: mounted })
+        : kernelAtLeast(c.facts, 6, 15)
+          ? // A new mount, so that mountinfo has it in the order of the configuration (a detached one: since 6.15).
+            sys.openTree(shared, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | whole, {
+              result: mounted,
+            })
+          : sys.check(shared, 'GE', 0, ERRNO.EBADF, { result: mounted }),
+    );
   calls.push(...idmap(c, mount, options, mounted, cause), ...attributes(mounted, options));
   calls.push(sys.moveMount(mounted, fd, ONTO), ...propagate(mounted, options.propagation));
   if (isDirectory) covered(c, mount.destination, mounted);
-  c.child('mount', `bind ${source} at ${mount.destination}`, [`${cause}/source`, cause], calls);
+  const from = below === undefined ? source : `${source}/${below}`;
+  c.child('mount', `bind ${from} at ${mount.destination}`, [`${cause}/source`, cause], calls);
+}
+
+/** What is in the source belongs to containers, which may change it meanwhile: links in it stay inside. */
+function openBelow(source: Bytes, below: Bytes, mounted: Slot, whole: number): Call[] {
+  const volume = slot(`source of ${mounted.name}`);
+  const directory = slot(`part of ${mounted.name}`);
+  const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  return [
+    sys.openat(sys.AT_FDCWD, source, flags, 0, { result: volume }),
+    sys.openat2(volume, below, flags, IN_ROOT, { result: directory }),
+    sys.openTree(directory, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | whole, {
+      result: mounted,
+    }),
+    sys.close(directory),
+    sys.close(volume),
+  ];
 }
 
 /** All of them for a mount and what this plan has mounted on it, where no process can look yet. */
