@@ -61,7 +61,17 @@ for (const { who, caller, skip } of CALLERS) {
     const part = 'type=volume,src=shared,dst=/part,volume-subpath=sub';
     world.output(['run', '--rm', '-v', 'shared:/s', 'seed:1', 'mkdir', '-p', '/s/sub/deep']);
     const flags = ['-v', 'shared:/s:ro', '-v', `${directory}:/b`, '--mount', part, '--tmpfs', '/memory'];
-    world.output(['run', '--rm=false', '--name', 'source', ...flags, 'seed:1', 'sh', '-c', 'echo more > /data/more']);
+    world.output([
+      'run',
+      '--rm=false',
+      '--name',
+      'source',
+      ...flags,
+      'seed:1',
+      'sh',
+      '-c',
+      'echo more > /data/more',
+    ]);
     const look = 'ls /data /part /b; touch /s/x 2>&1; touch /b/x 2>&1; ls -d /memory 2>&1 || true';
     const seen = '/b:\ninner\n\n/data:\nmore\nseed\n\n/part:\ndeep\ntouch: /s/x: Read-only file system';
     const ends = (text: string, readOnly = '') =>
