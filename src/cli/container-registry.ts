@@ -78,6 +78,13 @@ const ELSEWHERE: readonly CommandEntry[] = [
   },
 ];
 
+/** What happens to containers and images, at the top and below `system`. */
+export const EVENTS: CommandEntry = {
+  name: 'events',
+  summary: 'Show what happens to containers and images, as it happens',
+  load: () => import('./commands/events.ts'),
+};
+
 /** docker's other names of `ps`, below `container` alone. */
 const ALIASES: readonly CommandEntry[] = ['ls', 'list'].map((name) => ({
   name,

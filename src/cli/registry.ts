@@ -2,7 +2,7 @@
 
 import { boolean, type Flag, value } from '../frontends/flag.ts';
 import type { Catalogue, CommandGroup, RootEntry } from './command.ts';
-import { CONTAINER, CONTAINER_COMMANDS } from './container-registry.ts';
+import { CONTAINER, CONTAINER_COMMANDS, EVENTS } from './container-registry.ts';
 import { BUILDER, IMAGE, IMAGE_COMMANDS, MANIFEST, SYSTEM_COMMANDS } from './image-registry.ts';
 import { OCI } from './oci.ts';
 import { VOLUME } from './volume-registry.ts';
@@ -56,6 +56,11 @@ const SYSTEM: CommandGroup = {
   commands: [
     ...SYSTEM_COMMANDS,
     {
+      ...EVENTS,
+      name: 'system events',
+      load: async () => ({ command: { ...(await EVENTS.load()).command, name: 'system events' } }),
+    },
+    {
       name: 'system repair',
       summary: 'Take away what interrupted runs have left',
       load: () => import('./commands/system-repair.ts'),
@@ -76,6 +81,7 @@ export const COMMANDS: readonly RootEntry[] = [
     load: () => import('./commands/run.ts'),
   },
   ...CONTAINER_COMMANDS,
+  EVENTS,
   ...IMAGE_COMMANDS,
   {
     name: 'plan',
@@ -113,7 +119,7 @@ export const CATALOGUE: Catalogue = { summary: SUMMARY, flags: GLOBAL_FLAGS, ent
 
 /** docker's commands that a later issue brings: refused by name. */
 export const LATER_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ...names('the engine (issue 5)', 'stats rename update cp events'),
+  ...names('the engine (issue 5)', 'stats rename update cp'),
   ...names('networks (issue 6)', 'network port'),
   ...names('the other front ends (issue 7)', 'xray jail lxc ecs convert'),
 ]);

@@ -2,6 +2,7 @@
 import { findContainer } from '../../engine/containers/find.ts';
 import { startContainer } from '../../engine/containers/start.ts';
 import { stopContainer } from '../../engine/containers/stop.ts';
+import { tellContainer } from '../../engine/events/tell.ts';
 import { flagValues, value } from '../../frontends/flag.ts';
 import type { Command } from '../command.ts';
 import { containerEngine, eachContainer } from '../container-engine.ts';
@@ -31,6 +32,7 @@ export const command: Command = {
       const { file } = findContainer(engine, name);
       await stopContainer(engine, file.id, options);
       await startContainer(engine, file.id);
+      tellContainer(engine, 'restart', file);
       return name;
     });
   },

@@ -1,4 +1,5 @@
 // `caisson rmi`.
+import { tellRemoved } from '../../engine/events/images.ts';
 import { collectGarbage, imageUsers } from '../../engine/images/garbage.ts';
 import { removeImage } from '../../engine/images/remove.ts';
 import { imagesOf } from '../../engine/images/shop.ts';
@@ -26,6 +27,7 @@ export const command: Command = {
         try {
           const options = { force, users: imageUsers(shop) };
           const { untagged, deleted } = await removeImage(shop.store, await imagesOf(shop), text, options);
+          tellRemoved(shop, { untagged, deleted });
           for (const name of untagged) context.out(`Untagged: ${name}`);
           for (const digest of deleted) context.out(`Deleted: ${digest}`);
         } catch (error) {

@@ -12,6 +12,7 @@ import { checkStateRoot } from '../../runtime/state.ts';
 import type { LayerStack } from '../../snapshot/layer-stack.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { type CompiledDockerRun, compileDockerRun } from '../docker-run.ts';
+import { tellContainer } from '../events/tell.ts';
 import { type HostPart, hostPart } from '../host-part.ts';
 import type { RunImageOptions } from '../images/run-image.ts';
 import { mountsOfOthers, removeAnonymousVolumes } from '../volumes/of-containers.ts';
@@ -112,6 +113,7 @@ async function keep(
     found.own?.(fresh, name, file.created);
     await appear(engine, player, fresh, file);
     await volumes?.create(player, id);
+    tellContainer(engine, 'create', file);
     return file;
   } catch (error) {
     if (name !== undefined) releaseName(engine, name, id);

@@ -7,6 +7,7 @@ import { SIGNALS } from '../../linux/signals.ts';
 import { execProcess } from '../../runtime/exec.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { Process, Spec, User } from '../../spec/runtime-spec.ts';
+import { tellContainer } from '../events/tell.ts';
 import { readUsers } from '../user-database.ts';
 import type { Engine } from './engine.ts';
 import { type ContainerView, findContainer } from './find.ts';
@@ -43,13 +44,28 @@ export function runningContainer(engine: Engine, text: Bytes): ContainerView {
 export async function execInContainer(engine: Engine, text: Bytes, request: ExecRequest): Promise<number> {
   const view = runningContainer(engine, text);
   const user = await execUser(engine, view, request.user);
-  return await asDocker(() =>
+  const told = tellsExec(engine, view, request.args);
+  const code = await asDocker(() =>
     execProcess(engine.port, targetOf(engine, view), {
       process: (spec) => execProcessOf(spec, request, user),
       detach: request.detach,
       ...(request.interactive ? {} : { stdio: { noInput: true } }),
     }),
   );
+  if (!request.detach) told('exec_die', { exitCode: String(code) });
+  return code;
+}
+
+/** Tells the beginning of a process that is added to a container; the result tells its end. */
+function tellsExec(engine: Engine, { file }: ContainerView, args: readonly Bytes[]) {
+  const [one = 0, two = 0] = new Uint32Array(engine.port.random(8).slice().buffer);
+  const execID = `${one.toString(16).padStart(8, '0')}${two.toString(16).padStart(8, '0')}`.padEnd(64, '0');
+  const tellExec = (action: Bytes, more: Readonly<Record<Bytes, Bytes>> = {}): void => {
+    tellContainer(engine, action, file, { execID, ...more });
+  };
+  tellExec(`exec_create: ${args.join(' ')}`);
+  tellExec(`exec_start: ${args.join(' ')}`);
+  return tellExec;
 }
 
 function targetOf({ stateRoot }: Engine, { file }: ContainerView) {

@@ -125,7 +125,7 @@ function named(value: Bytes): Test {
 }
 
 /** `key`, or `key=value`. */
-export function hasLabel(text: Bytes): Test {
+export function hasLabel(text: Bytes): (labelled: Pick<ContainerSummary, 'labels'>) => boolean {
   const equals = text.indexOf('=');
   const key = equals < 0 ? text : text.slice(0, equals);
   return ({ labels }) => {

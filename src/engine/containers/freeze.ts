@@ -2,6 +2,7 @@
 import type { Bytes } from '../../linux/bytes.ts';
 import { pauseContainer, resumeContainer } from '../../runtime/pause.ts';
 import { CaissonError } from '../../spec/error.ts';
+import { tellContainer } from '../events/tell.ts';
 import type { Engine } from './engine.ts';
 import { type ContainerView, findContainer } from './find.ts';
 
@@ -10,6 +11,7 @@ export async function pauseByName(engine: Engine, text: Bytes): Promise<void> {
   const view = running(engine, text);
   if (view.status === 'paused') throw refused(`Container ${view.file.id} is already paused`);
   await pauseContainer(engine.port, { stateRoot: engine.stateRoot, id: view.file.id });
+  tellContainer(engine, 'pause', view.file);
 }
 
 /** Throws CaissonError `ENOTRUNNING`, `ESTATUS` where it is not paused. */
@@ -17,6 +19,7 @@ export async function unpauseByName(engine: Engine, text: Bytes): Promise<void> 
   const view = running(engine, text);
   if (view.status !== 'paused') throw refused(`Container ${view.file.id} is not paused`);
   await resumeContainer(engine.port, { stateRoot: engine.stateRoot, id: view.file.id });
+  tellContainer(engine, 'unpause', view.file);
 }
 
 function running(engine: Engine, text: Bytes): ContainerView {

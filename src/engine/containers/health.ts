@@ -1,6 +1,7 @@
 // Health checks: one command in the container at each interval, and what the last ones said (`containers/<id>/health.json`).
 import type { Bytes } from '../../linux/bytes.ts';
 import { stringifyJson } from '../../spec/json.ts';
+import { tellContainer } from '../events/tell.ts';
 import type { ContainerFile } from './container-file.ts';
 import { type Engine, placeOf } from './engine.ts';
 import { execCaptured } from './exec.ts';
@@ -39,6 +40,7 @@ export async function checkHealth(engine: Engine, id: Bytes): Promise<number> {
   };
   const next = judged(before, log, file, run);
   engine.port.replaceFile(`${place}/health.json`, stringifyJson(next), 0o600);
+  if (next.status !== before.status) tellContainer(engine, `health_status: ${next.status}`, file);
   return next.status === 'starting' && inStartPeriod(file, run, log) ? STILL_STARTING : 0;
 }
 

@@ -3,6 +3,7 @@ import type { Bytes } from '../../linux/bytes.ts';
 import { SIGNALS } from '../../linux/signals.ts';
 import { step } from '../../plan/step.ts';
 import { CaissonError } from '../../spec/error.ts';
+import { tellContainer } from '../events/tell.ts';
 import { removePlace } from '../images/container-place.ts';
 import { removeAnonymousVolumes } from '../volumes/of-containers.ts';
 import { renamed, syncedDirectory } from './durable.ts';
@@ -77,6 +78,7 @@ export async function removeHeld(
     ]),
   ]);
   releaseName(engine, name, id);
+  tellContainer(engine, 'destroy', view.file);
   await removePlace(port, gone);
   if (volumes || autoRemove) await removeAnonymousVolumes(engine, anonymousVolumes);
 }

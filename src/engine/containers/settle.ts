@@ -5,10 +5,12 @@ import { byLiving, removeCgroups } from '../../runtime/removal.ts';
 import { explained } from '../../runtime/run.ts';
 import { isAlive } from '../../runtime/state.ts';
 import { CaissonError } from '../../spec/error.ts';
+import { tellContainer } from '../events/tell.ts';
+import type { ContainerFile } from './container-file.ts';
 import { type Engine, placeOf, stateOf } from './engine.ts';
 import { type ContainerView, viewContainer } from './find.ts';
 import type { HeldPlace } from './place-lock.ts';
-import { type ExitRecord, readExited, writeExited } from './run-record.ts';
+import { type ExitRecord, type RunRecord, readExited, writeExited } from './run-record.ts';
 
 /**
  * Settles a run that has ended; the caller holds the lock of the container. The result is how it ended, undefined where
@@ -30,7 +32,10 @@ export async function settle(
       exit = { ...exit, oom: told.oom !== undefined };
     }
     // First: a container without its record has ended in this way.
+    // Somebody with an older view of it has settled it already.
+    const known = readExited(port, place)?.run === run.number;
     noteExit(engine, place, exit);
+    if (!known) tellEnd(engine, file, run, exit);
   }
   if (record !== undefined) {
     await byLiving(port, player, async (living) => {
@@ -49,6 +54,16 @@ function noteExit({ port, warn }: Engine, place: string, exit: ExitRecord): void
   } catch (error) {
     warn(`${place}/exited.json cannot be written: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+function tellEnd(engine: Engine, file: ContainerFile, run: RunRecord, exit: ExitRecord): void {
+  if (exit.oom) tellContainer(engine, 'oom', file);
+  tellContainer(engine, 'die', file, { exitCode: String(exit.code), execDuration: duration(run, exit) });
+}
+
+/** Whole seconds that it ran; 0 where nobody saw its end. */
+function duration({ startedAt }: RunRecord, { time }: ExitRecord): string {
+  return String(Math.max(0, Math.floor((Date.parse(time) - Date.parse(startedAt)) / 1000)) || 0);
 }
 
 /**

@@ -13,6 +13,7 @@ import { bootId, claim, identify, type ProcessIdentity, STATE_VERSION, write } f
 import { CaissonError } from '../../spec/error.ts';
 import { stringifyJson } from '../../spec/json.ts';
 import { type CompiledDockerRun, compileDockerRun, withSources } from '../docker-run.ts';
+import { tellContainer } from '../events/tell.ts';
 import type { ContainerFile } from './container-file.ts';
 import { type Engine, placeOf, stateOf } from './engine.ts';
 import { noSuchContainer, viewContainer } from './find.ts';
@@ -94,6 +95,7 @@ async function startHeld(
     noteFailure(engine, place, run, error);
     throw error;
   }
+  tellContainer(engine, 'start', file);
   await options.attach?.(channel, file);
   channel.release?.();
 }

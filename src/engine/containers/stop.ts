@@ -6,6 +6,7 @@ import { resumeContainer } from '../../runtime/pause.ts';
 import { sleep } from '../../runtime/removal.ts';
 import { isAlive } from '../../runtime/state.ts';
 import { CaissonError } from '../../spec/error.ts';
+import { tellContainer } from '../events/tell.ts';
 import { type Engine, placeOf, stateOf } from './engine.ts';
 import { type ContainerView, findContainer, noSuchContainer, viewContainer } from './find.ts';
 import { withPlace } from './place-lock.ts';
@@ -35,6 +36,7 @@ export async function stopContainer(engine: Engine, text: Bytes, options: StopOp
   const view = findContainer(engine, text);
   markStopped(engine, view);
   await stopView(engine, view, options);
+  if (view.pid !== 0 && view.exit === undefined) tellContainer(engine, 'stop', view.file);
 }
 
 /** The restart policy is told: somebody wants it to end. */
@@ -145,6 +147,7 @@ export async function signalView(engine: Engine, { file }: ContainerView, signal
   const { port, stateRoot } = engine;
   try {
     await killContainer(port, { stateRoot, id: file.id }, signal, false);
+    tellContainer(engine, 'kill', file, { signal: String(signal) });
   } catch (error) {
     const gone =
       error instanceof CaissonError && (error.code === 'ENOTRUNNING' || error.code === 'ENOTFOUND');

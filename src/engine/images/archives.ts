@@ -1,4 +1,5 @@
 // `save` and `load`: images to and from archives.
+
 import { type ReadImage, readArchive } from '../../image/archive/read.ts';
 import { type WrittenImage, writeArchive } from '../../image/archive/write.ts';
 import { chainIds } from '../../image/store/chain.ts';
@@ -6,6 +7,7 @@ import type { Bytes } from '../../linux/bytes.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { NamedPlatform } from '../../spec/platform-match.ts';
 import { canonical, familiar, parseNamed, type Reference } from '../../spec/reference.ts';
+import { tellImage } from '../events/images.ts';
 import { imagesOf, type Shop } from './shop.ts';
 import { forPlatform, noSuchImage, requireImage, type StoredImage } from './stored-image.ts';
 import type { Source } from './streams.ts';
@@ -42,6 +44,7 @@ export async function saveImages(
     const descriptor = known ? { ...image.descriptor, platform: platformOf } : image.descriptor;
     return { descriptor, manifest: image.manifest, names: [...names.values()] };
   });
+  for (const { image } of chosen.values()) tellImage(shop, 'save', image.id);
   return writeArchive(written, shop.store.blobs, format);
 }
 
@@ -101,6 +104,8 @@ export async function loadImages(
     set: found.flatMap(({ names, descriptor }) => names.map((name) => [name, descriptor] as const)),
     keep: found.filter(({ names }) => names.length === 0).map(({ descriptor }) => descriptor),
   });
+  for (const { manifest, names } of found)
+    tellImage(shop, 'load', manifest.config.digest, names[0] === undefined ? '' : familiar(names[0]));
   return found.map(({ names, manifest }) => ({ names: names.map(familiar), id: manifest.config.digest }));
 }
 

@@ -1,4 +1,5 @@
 // `import`: an image of one layer, from the archive of a root file system.
+
 import { createHash } from 'node:crypto';
 import { emptyDraft } from '../../build/graph/image-draft.ts';
 import { compressionOf } from '../../image/compression.ts';
@@ -10,6 +11,7 @@ import { type Digest, digestOf } from '../../spec/digest.ts';
 import { OCI_LAYER_GZIP, OCI_LAYER_ZSTD } from '../../spec/media-types.ts';
 import type { NamedPlatform } from '../../spec/platform-match.ts';
 import type { Reference } from '../../spec/reference.ts';
+import { tellImage } from '../events/images.ts';
 import { applyChanges } from './changes.ts';
 import { makeImage } from './new-image.ts';
 import { ingestFile, storeContent } from './scratch.ts';
@@ -34,13 +36,15 @@ export async function importImage(shop: Shop, source: Source, options: ImportOpt
     options.message === undefined ? `Imported from ${options.from}` : bytesToUtf8(options.message);
   const draft = applyChanges({ ...empty, config: { Env: [] } }, changes, platform);
   const { descriptor, diffId } = await storeLayer(shop, source);
-  return await makeImage(shop, {
+  const id = await makeImage(shop, {
     draft: { ...draft, history: [{ created, comment }] },
     layers: [descriptor],
     diffIds: [diffId],
     created,
     name,
   });
+  tellImage(shop, 'import', id);
+  return id;
 }
 
 interface StoredLayer {

@@ -1,10 +1,12 @@
 // `image prune` and `system prune`: images that nobody needs, what containers have left, and then the garbage.
+
 import { nodeDisk } from '../../host/node-disk.ts';
 import type { Port } from '../../host/port.ts';
 import { pruneImages } from '../../image/store/prune.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Digest } from '../../spec/digest.ts';
 import { familiar } from '../../spec/reference.ts';
+import { tellRemoved } from '../events/images.ts';
 import { abandonedPlaces, removePlace, volumesOfPlaces } from './container-place.ts';
 import { filterImages } from './filter.ts';
 import { usedPins } from './garbage.ts';
@@ -41,6 +43,7 @@ export async function prune(shop: Shop, { all, filters }: PruneOptions): Promise
   const gone = new Set(removed.map(({ descriptor }) => descriptor.digest));
   const left = new Set(shop.store.names.list().map(({ descriptor }) => descriptor.digest));
   const lost = images.filter(({ top }) => gone.has(top.digest) && !left.has(top.digest));
+  for (const { id, names } of lost) tellRemoved(shop, { untagged: names.map(familiar), deleted: [id] });
   return {
     untagged: lost.flatMap(({ names }) => names.map(familiar)),
     deleted: deletedOf(images, lost),

@@ -10,6 +10,7 @@ import { CONFIG_LIMIT } from '../../spec/image-document.ts';
 import { type ImageManifest, isImage, parseManifest } from '../../spec/image-manifest.ts';
 import { choosePlatform, type NamedPlatform, platformName, platformRank } from '../../spec/platform-match.ts';
 import { canonical, familiar, manifestReference, type Reference } from '../../spec/reference.ts';
+import { tellImage } from '../events/images.ts';
 import { type BlobSource, fetchBlob, fetchLayer } from './fetch.ts';
 import { noMatch } from './platform.ts';
 import { SILENT } from './reporter.ts';
@@ -58,6 +59,7 @@ export async function pullImage(
   const found = await findManifest(shop, source, top, options, familiar(reference));
   await fetchImage(shop, source, found, options);
   await store.names.set(reference, top.descriptor);
+  tellImage(shop, 'pull', familiar(reference));
   const isNewer = before !== top.descriptor.digest;
   reporter.line(`Digest: ${top.descriptor.digest}`);
   reporter.line(

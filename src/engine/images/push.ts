@@ -1,4 +1,5 @@
 // `push`: an image from the store to a registry; what the registry has already does not go again.
+
 import type { Registry } from '../../distribution/registry.ts';
 import { closureOf } from '../../image/store/closure.ts';
 import { fromArray } from '../../linux/bytes.ts';
@@ -6,7 +7,8 @@ import type { Descriptor } from '../../spec/descriptor.ts';
 import { MANIFEST_LIMIT } from '../../spec/image-document.ts';
 import { parseManifest } from '../../spec/image-manifest.ts';
 import { isForeignLayer, isImageConfigType, isIndexType } from '../../spec/media-types.ts';
-import { canonical, parseNamed, type Reference, withTarget } from '../../spec/reference.ts';
+import { canonical, familiar, parseNamed, type Reference, withTarget } from '../../spec/reference.ts';
+import { tellImage } from '../events/images.ts';
 import { SILENT } from './reporter.ts';
 import { imagesOf, type Shop } from './shop.ts';
 import { requireImage, type StoredImage } from './stored-image.ts';
@@ -47,6 +49,7 @@ export async function pushImage(shop: Shop, registry: Registry, reference: Refer
   const pushed = await pushDocument(shop, registry, reference, top, true);
   const name = reference.tag ?? reference.digest ?? '';
   reporter.line(`${name}: digest: ${pushed.digest} size: ${pushed.size}`);
+  tellImage(shop, 'push', familiar(reference));
   return { reference, descriptor: pushed };
 }
 

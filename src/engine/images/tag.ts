@@ -1,6 +1,7 @@
 // `tag`: a further name for an image.
 import { CaissonError } from '../../spec/error.ts';
-import { parseReference } from '../../spec/reference.ts';
+import { familiar, parseReference } from '../../spec/reference.ts';
+import { tellImage } from '../events/images.ts';
 import { imagesOf, type Shop } from './shop.ts';
 import { requireImage } from './stored-image.ts';
 
@@ -15,4 +16,5 @@ export async function tagImage(shop: Shop, source: string, target: string): Prom
   }
   const { image } = requireImage(await imagesOf(shop), source);
   await shop.store.names.set(reference, image.top);
+  tellImage(shop, 'tag', image.id, familiar(reference));
 }
