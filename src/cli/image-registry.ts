@@ -112,7 +112,8 @@ export const IMAGE: CommandGroup = {
     },
     {
       name: 'image verify',
-      summary: 'Check everything in the store against its digests',
+      summary:
+        'Check everything in the store against its digests, and unpacked layers against their archives',
       load: () => import('./commands/image-verify.ts'),
     },
     ...BOTH.map(({ name, inGroup = name, summary, load }) => ({

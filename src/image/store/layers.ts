@@ -154,6 +154,44 @@ export class Layers {
     }
   }
 
+  /**
+   * Makes the layer once more, beside, and asks `judge` for the difference between the two trees; undefined for none. With
+   * `replace` the one that is there is set aside where it differs, and the new one takes its place: at no moment is there
+   * half a layer. Throws what `fill` and `judge` throw, CaissonError `EDIGEST` as `create`.
+   */
+  async compare(
+    { chain, parent, path }: Omit<LayerPath, 'facts'>,
+    fill: FillLayer,
+    judge: (found: Bytes, expected: Bytes, facts: LayerFacts) => Promise<string | undefined>,
+    replace: boolean,
+  ): Promise<{ readonly difference: string; readonly quarantined: Bytes | undefined } | undefined> {
+    const { disk, kernel, paths, gate } = this.context;
+    const leave = await gate.enter();
+    try {
+      const lock = await kernel.lock(paths.layerLock(chain), 'exclusive');
+      await this.removeUnfinished(chain);
+      const fresh = `${paths.layers}/${NEW_LAYER}${splitDigest(chain).hex}-${this.context.unique()}`;
+      try {
+        const facts = await this.makeBeside({ chain, parent, fresh }, fill);
+        const difference = await judge(path, `${fresh}/tree`, facts);
+        if (difference === undefined || !replace)
+          return difference === undefined ? undefined : { difference, quarantined: undefined };
+        await kernel.syncFileSystem(fresh);
+        await kernel.check();
+        const quarantined = await quarantine(disk, paths, paths.layer(chain));
+        disk.rename(fresh, paths.layer(chain));
+        await disk.syncDirectory(paths.layers);
+        return { difference, quarantined };
+      } finally {
+        // After a rename there is nothing of that name.
+        if (disk.stat(fresh) !== undefined) await kernel.removeTree(fresh).catch(() => undefined);
+        await lock?.release();
+      }
+    } finally {
+      leave();
+    }
+  }
+
   /** Until the tree is there the layer counts as damaged, and only who has the lock may look into that. */
   private async settle({ chain, from, link }: FinishedTree, fresh: Bytes): Promise<void> {
     const { disk, kernel, paths } = this.context;
@@ -202,6 +240,19 @@ export class Layers {
   ): Promise<LayerPath> {
     const { disk, kernel, paths } = this.context;
     const onDisk = this.written.begin();
+    const facts = await this.makeBeside({ chain, parent, fresh }, fill);
+    await onDisk();
+    await kernel.check();
+    disk.rename(fresh, paths.layer(chain));
+    await disk.syncDirectory(paths.layers);
+    return { chain, parent, path: `${paths.layer(chain)}/tree`, facts };
+  }
+
+  private async makeBeside(
+    { chain, parent, fresh }: { chain: Digest; parent: Digest | undefined; fresh: Bytes },
+    fill: FillLayer,
+  ): Promise<LayerFacts> {
+    const { disk, kernel } = this.context;
     disk.makeDirectory(fresh, 0o700);
     await kernel.makeTree(`${fresh}/tree`);
     const facts = await fill(`${fresh}/tree`, (bytes) => this.written.more(bytes));
@@ -212,11 +263,7 @@ export class Layers {
       });
     }
     this.writeFacts(fresh, { chain, parent, facts });
-    await onDisk();
-    await kernel.check();
-    disk.rename(fresh, paths.layer(chain));
-    await disk.syncDirectory(paths.layers);
-    return { chain, parent, path: `${paths.layer(chain)}/tree`, facts };
+    return facts;
   }
 
   private async removeUnfinished(chain: Digest): Promise<void> {

@@ -11,7 +11,7 @@ import { closureOf, type ImageOf } from './closure.ts';
 import { contentIs } from './durable.ts';
 import { listBlobs } from './garbage.ts';
 import { type IndexEntry, readIndex, writeIndex } from './index-file.ts';
-import type { Layers } from './layers.ts';
+import type { LayerFacts, LayerPath, Layers } from './layers.ts';
 import { ALGORITHMS, chainOfLayer, digestOfBlob } from './paths.ts';
 import { pinFiles, readPin } from './pins.ts';
 import { keepCopy, quarantine } from './quarantine.ts';
@@ -19,8 +19,28 @@ import { keepCopy, quarantine } from './quarantine.ts';
 export interface VerifyOptions {
   /** Only tells, and sets nothing aside. */
   readonly dryRun?: boolean;
+  /** Compares the files of unpacked layers with their archives; without it they are left alone. */
+  readonly files?: LayerFiles;
   /** Called before each blob: how many bytes have been read, of how many. */
   readonly progress?: (done: number, all: number) => void;
+}
+
+/** A layer of an image, whose archive is in the store. */
+export interface ArchivedLayer extends LayerPath {
+  readonly descriptor: Descriptor;
+}
+
+/** How the files of a layer are compared. */
+export interface LayerFiles {
+  /** Unpacks the archive into an empty directory. */
+  unpack(layer: ArchivedLayer, target: Bytes): Promise<LayerFacts>;
+  /** The first difference of the tree `found` from `expected`, unpacked from the archive with `facts`. */
+  difference(
+    layer: ArchivedLayer,
+    found: Bytes,
+    expected: Bytes,
+    facts: LayerFacts,
+  ): Promise<string | undefined>;
 }
 
 /** Something that is wrong. */
@@ -38,6 +58,8 @@ export interface VerifyReport {
   readonly blobs: number;
   readonly bytes: number;
   readonly layers: number;
+  /** Layers whose files were compared: those of images, whose archives are there. */
+  readonly compared: number;
   readonly images: number;
 }
 
@@ -53,8 +75,10 @@ export async function verify(
   await check.index();
   await check.pins();
   const unpacked = await check.layers();
+  const compared = options.files === undefined ? 0 : await check.files(options.files);
   const images = await check.images();
-  return { findings: check.findings, blobs: listBlobs(context).length, bytes, layers: unpacked, images };
+  const blobCount = listBlobs(context).length;
+  return { findings: check.findings, blobs: blobCount, bytes, layers: unpacked, compared, images };
 }
 
 class Verification {
@@ -197,6 +221,53 @@ class Verification {
       await this.setAside('stranger', `${paths.layers}/${name}`, 'is no layer', `${paths.layers}/${name}`);
     }
     return chains.length;
+  }
+
+  /**
+   * Compares each layer of an image that is unpacked with its archive. One that differs is set aside, and what was unpacked
+   * anew takes its place, so that containers that use it have it. How many were compared.
+   */
+  async files(compare: LayerFiles): Promise<number> {
+    let count = 0;
+    for (const layer of (await this.archivedLayers()).values()) {
+      try {
+        const wrong = await this.unpacked.compare(
+          layer,
+          (target) => compare.unpack(layer, target),
+          (found, expected, facts) => compare.difference(layer, found, expected, facts),
+          this.options.dryRun !== true,
+        );
+        count++;
+        if (wrong !== undefined)
+          this.findings.push({
+            kind: 'layer',
+            object: layer.chain,
+            problem: wrong.difference,
+            quarantined: wrong.quarantined,
+          });
+      } catch (error) {
+        if (!(error instanceof CaissonError)) throw error;
+        await this.setAside('layer', layer.chain, `cannot be compared: ${error.message}`, undefined);
+      }
+    }
+    return count;
+  }
+
+  /** By chain ID. */
+  private async archivedLayers(): Promise<Map<Digest, ArchivedLayer>> {
+    const { disk, paths } = this.context;
+    const found = new Map<Digest, ArchivedLayer>();
+    for (const { descriptor } of readIndexOrNothing(disk, paths).entries) {
+      for (const { chains, manifest } of (await closureOf(this.store, descriptor)).images) {
+        for (const [at, chain] of chains.entries()) {
+          const layer = this.unpacked.get(chain);
+          const archive = manifest.layers[at];
+          if (layer === undefined || archive === undefined || found.has(chain)) continue;
+          if (this.store.has(archive.digest)) found.set(chain, { ...layer, descriptor: archive });
+        }
+      }
+    }
+    return found;
   }
 
   /** Whether what belongs to each image is there, now that what is damaged has gone. How many there are. */
