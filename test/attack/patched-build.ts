@@ -54,7 +54,9 @@ export function patchedBuild(patches: readonly Patch[]): PatchedBuild {
   try {
     chmodSync(directory, 0o755);
     cpSync(join(REPOSITORY, 'src'), join(directory, 'src'), { recursive: true });
-    for (const name of ['build/launcher.base64', 'build/init.base64', 'package.json']) {
+    for (const name of [
+      ...['build/launcher.base64', 'build/init.base64', 'build/monitor.base64', 'package.json'],
+    ]) {
       mkdirSync(dirname(join(directory, name)), { recursive: true });
       copyFileSync(join(REPOSITORY, name), join(directory, name));
     }
