@@ -272,6 +272,7 @@ export function bunPort(programs: Programs): Port {
     readInputChunks: nodeFiles.readInputChunks,
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,
+    replaceFileDurably: nodeFiles.replaceFileDurably,
     appendFile: nodeFiles.appendFile,
     remove: files.remove,
     removeEmpty: files.removeEmpty,

@@ -190,6 +190,33 @@ export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
   }
 }
 
+/** As replaceFile, and on the disk when it returns: the content, then the name (fsync(2)). */
+export function replaceFileDurably(path: Bytes, content: Bytes, mode = 0o600): void {
+  const temporary = nodePath(`${path}.${process.pid}.tmp`);
+  try {
+    fs().rmSync(temporary, { force: true });
+    withFile(temporary, 'wx', mode, (file) => {
+      fs().writeFileSync(file, Buffer.from(content, 'latin1'));
+      fs().fsyncSync(file);
+    });
+    fs().renameSync(temporary, nodePath(path));
+    const directory = nodePath(path.slice(0, path.lastIndexOf('/')) || '/');
+    withFile(directory, 'r', 0, (file) => fs().fsyncSync(file));
+  } catch (error) {
+    fs().rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+function withFile(path: Buffer, flags: string, mode: number, work: (file: number) => void): void {
+  const file = fs().openSync(path, flags, mode);
+  try {
+    work(file);
+  } finally {
+    fs().closeSync(file);
+  }
+}
+
 export function remove(path: Bytes): void {
   const name = nodePath(path);
   try {

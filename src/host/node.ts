@@ -155,6 +155,7 @@ export function nodePort(programs: ProgramPaths = builtPrograms()): Port {
     readInputChunks: files.readInputChunks,
     makeDirectory: files.makeDirectory,
     replaceFile: files.replaceFile,
+    replaceFileDurably: files.replaceFileDurably,
     appendFile: files.appendFile,
     remove: files.remove,
     removeEmpty: files.removeEmpty,

@@ -134,6 +134,8 @@ export interface Port {
   makeDirectory(path: Bytes): boolean;
   /** Writes a temporary file beside `path` and renames it over it: readers see the old or the new content. */
   replaceFile(path: Bytes, content: Bytes, mode?: number): void;
+  /** The same, and on the disk when it returns. A host may leave this out. */
+  replaceFileDurably?(path: Bytes, content: Bytes, mode?: number): void;
   /** Adds to the end of a file in one write(2), and makes it first where there is none. A host may leave this out. */
   appendFile?(path: Bytes, content: Bytes, mode: number): void;
   /** Removes a host file, or a directory of caisson's own with what is in it; nothing happens when there is none. */

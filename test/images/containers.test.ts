@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { succeeded } from '../harness/caisson.ts';
 import { CALLERS } from './callers.ts';
 import { busyboxLayer, layer, oldArchive } from './image.ts';
 import { World } from './world.ts';
@@ -67,7 +68,10 @@ for (const { who, caller, skip } of CALLERS) {
       'A /opt/dir/other',
     ]);
     const flags = ['-a', 'me', '-m', 'done', '--change', 'CMD ["cat","/etc/new"]', '--change', 'ENV B=2'];
-    const id = world.output(['commit', ...flags, 'box', 'made:1']);
+    const committed = world.call(['commit', ...flags, 'box', 'made:1']);
+    const id = succeeded(committed);
+    // Nothing is delegated to the test's user.
+    assert.equal(/has no cgroup of its own and cannot be paused/.test(committed.stderr), who !== 'root');
     assert.match(id, /^sha256:[0-9a-f]{64}$/);
     const listed = spawnSync('tar', ['-tv', '--numeric-owner'], {
       input: world.bytes(['export', 'box']),

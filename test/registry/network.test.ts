@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { parseReference } from '../../src/spec/reference.ts';
 import { FakeRegistry } from './fake-registry.ts';
@@ -201,6 +201,33 @@ test('proxy: CONNECT with its own password, which the registry never sees; NO_PR
   home.environment.NO_PROXY = '.test';
   const direct = await failure(resolve('registry.test/a:x'));
   assert.notEqual(direct.code, 'EPROXY');
+});
+
+test('proxy: SOCKS 5 by ALL_PROXY, with TLS to the registry through it', async () => {
+  const fake = await tlsRegistry('DNS:registry.test');
+  const asked: string[] = [];
+  const server = createTcpServer((socket) => {
+    socket.once('data', () => {
+      socket.write(Uint8Array.of(5, 0));
+      socket.once('data', (request: Buffer) => {
+        asked.push(request.subarray(5, 5 + (request[4] ?? 0)).toString());
+        const behind = connect(fake.port, '127.0.0.1', () => {
+          socket.write(Uint8Array.of(5, 0, 0, 1, 0, 0, 0, 0, 0, 0));
+          behind.pipe(socket).pipe(behind);
+        });
+        for (const each of [behind, socket]) each.on('error', () => behind.destroy());
+      });
+    });
+  });
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done);
+  });
+  closing.push({ close: async () => void server.close() });
+  const address = server.address();
+  home.write('.config/containers/certs.d/registry.test/ca.crt', authority.certificate);
+  home.environment.ALL_PROXY = `socks5h://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  assert.match(await resolve('registry.test/a:x'), /^sha256:/);
+  assert.deepEqual([...new Set(asked)], ['registry.test']);
 });
 
 test('addresses: a public registry leads nobody inside', async () => {

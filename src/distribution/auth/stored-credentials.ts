@@ -155,7 +155,9 @@ export class StoredCredentials implements CredentialSource {
     const slash = path.lastIndexOf('/');
     try {
       if (slash > 0) this.port.makeDirectory(path.slice(0, slash));
-      this.port.replaceFile(path, content, 0o600);
+      // What login has said stays, whatever a power cut takes.
+      if (this.port.replaceFileDurably === undefined) this.port.replaceFile(path, content, 0o600);
+      else this.port.replaceFileDurably(path, content, 0o600);
     } catch (error) {
       const what = `${bytesToUtf8(path)} cannot be written (${codeOf(error)})`;
       throw new CaissonError(what, { code: 'EAUTHFILE', cause: error });

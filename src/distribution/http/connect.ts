@@ -7,6 +7,7 @@ import { CaissonError } from '../../spec/error.ts';
 import { type AddressClass, addressClass, mayLead } from './address-class.ts';
 import { hostHeader, type Origin, originText } from './origin.ts';
 import type { ProxyServer } from './proxy.ts';
+import { throughSocks } from './socks.ts';
 
 /** What TLS to one host trusts and shows. */
 export interface TlsMaterial {
@@ -62,8 +63,9 @@ async function establish(route: Route, sockets: Socket[]): Promise<Connection> {
   if (proxy?.scheme === 'https') {
     socket = await ready(keep(secure(socket, proxy.host, { certificates: [] }, true)), 'secureConnect');
   }
+  if (proxy?.scheme === 'socks5') await throughSocks(socket, proxy, origin);
   if (origin.scheme === 'https') {
-    if (proxy !== undefined) await tunnel(socket, proxy, origin);
+    if (proxy !== undefined && proxy.scheme !== 'socks5') await tunnel(socket, proxy, origin);
     socket = await ready(keep(secure(socket, origin.host, route.tls, route.verify)), 'secureConnect');
   }
   socket.setNoDelay(true);

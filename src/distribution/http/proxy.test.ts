@@ -24,6 +24,22 @@ test('proxy: by scheme, upper case first, this host never', () => {
   assert.equal(choose({ HTTPS_PROXY: 'https://p' }, 'https://a.example/'), 'https://p:443');
 });
 
+test('proxy: SOCKS, and ALL_PROXY for what has none of its own', () => {
+  for (const scheme of ['socks5', 'socks5h', 'SOCKS5H'])
+    assert.equal(choose({ HTTPS_PROXY: `${scheme}://p` }, 'https://a.example/'), 'socks5://p:1080');
+  const both = { ALL_PROXY: 'socks5h://q:9', HTTPS_PROXY: 'http://p:1' };
+  assert.equal(choose(both, 'https://a.example/'), 'http://p:1');
+  assert.equal(choose(both, 'http://a.example/'), 'socks5://q:9');
+  assert.equal(choose({ all_proxy: 'socks5://q', NO_PROXY: 'example' }, 'http://a.example/'), 'direct');
+  assert.equal(choose({ ALL_PROXY: 'socks5://q' }, 'http://127.0.0.1/'), 'direct');
+  const origin = originOf(new URL('https://a.example/'));
+  assert.ok(origin);
+  const proxy = proxyOfEnvironment((name) => (name === 'ALL_PROXY' ? 'socks5h://u%40x:p@q' : undefined))(
+    origin,
+  );
+  assert.deepEqual(proxy, { scheme: 'socks5', host: 'q', port: 1080, user: { name: 'u@x', password: 'p' } });
+});
+
 test('proxy: NO_PROXY', () => {
   const cases: readonly (readonly [string, string, boolean])[] = [
     ['*', 'https://a.example/', true],
@@ -58,7 +74,7 @@ test('proxy: passwords, and proxies that cannot be used', () => {
     origin,
   );
   assert.equal(proxy?.authorization, `Basic ${Buffer.from('u@x:p:w').toString('base64')}`);
-  for (const wrong of ['socks5://p:1', 'http://[', 'http://u:canary@[']) {
+  for (const wrong of ['socks4://p:1', 'http://%zz:canary@p', 'http://[', 'http://u:canary@[']) {
     assert.throws(
       () => choose({ HTTPS_PROXY: wrong }, 'https://a.example/'),
       (error: unknown) =>

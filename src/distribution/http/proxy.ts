@@ -1,13 +1,15 @@
-// Proxies of the environment: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, read as Go's programs read them.
+// Proxies of the environment: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, read as Go's programs read them.
 
 import { CaissonError } from '../../spec/error.ts';
 import { addressClass, isThisHost } from './address-class.ts';
 import type { Origin } from './origin.ts';
 
 export interface ProxyServer {
-  readonly scheme: 'http' | 'https';
+  readonly scheme: 'http' | 'https' | 'socks5';
   readonly host: string;
   readonly port: number;
+  /** Of a SOCKS proxy. */
+  readonly user?: { readonly name: string; readonly password: string };
   /** The value of Proxy-Authorization, for the proxy alone. */
   readonly authorization?: string;
 }
@@ -17,7 +19,8 @@ export type ProxyChoice = (origin: Origin) => ProxyServer | undefined;
 
 /**
  * The choice that an environment makes (golang.org/x/net/http/httpproxy). Upper case goes first; in a CGI program
- * HTTP_PROXY is a header of the request and not looked at. This host itself is never behind a proxy.
+ * HTTP_PROXY is a header of the request and not looked at. This host itself is never behind a proxy. ALL_PROXY is for what
+ * has none of its own, as with curl(1).
  */
 export function proxyOfEnvironment(variable: (name: string) => string | undefined): ProxyChoice {
   const either = (name: string) => variable(name) || variable(name.toLowerCase()) || '';
@@ -26,12 +29,13 @@ export function proxyOfEnvironment(variable: (name: string) => string | undefine
     http: isCgi ? variable('http_proxy') || '' : either('HTTP_PROXY'),
     https: either('HTTPS_PROXY'),
   };
+  const all = either('ALL_PROXY');
   const rules = either('NO_PROXY')
     .split(',')
     .map((rule) => rule.trim().toLowerCase())
     .filter((rule) => rule !== '');
   return (origin) => {
-    const text = settings[origin.scheme];
+    const text = settings[origin.scheme] || all;
     if (text === '' || isThisHost(origin.host)) return undefined;
     if (rules.some((rule) => isExempt(rule, origin))) return undefined;
     return parseProxy(text);
@@ -43,20 +47,45 @@ function parseProxy(text: string): ProxyServer {
   try {
     url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   } catch {
-    throw new CaissonError('the proxy in HTTPS_PROXY or HTTP_PROXY is not a URL', { code: 'EPROXY' });
-  }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new CaissonError(`a proxy of the scheme ${url.protocol.slice(0, -1)} is not supported`, {
+    throw new CaissonError('the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is not a URL', {
       code: 'EPROXY',
-      details: ['http:// and https:// are, in HTTPS_PROXY and HTTP_PROXY'],
     });
   }
-  const scheme = url.protocol === 'http:' ? 'http' : 'https';
-  const port = url.port === '' ? { http: 80, https: 443 }[scheme] : Number(url.port);
-  const proxy = { scheme, host: url.hostname, port } as const;
+  const scheme = SCHEMES.get(url.protocol);
+  if (scheme === undefined) {
+    throw new CaissonError(`a proxy of the scheme ${url.protocol.slice(0, -1)} is not supported`, {
+      code: 'EPROXY',
+      details: ['http://, https:// and socks5h:// are, in HTTPS_PROXY, HTTP_PROXY and ALL_PROXY'],
+    });
+  }
+  const port = url.port === '' ? PORTS[scheme] : Number(url.port);
+  const proxy = { scheme, host: url.hostname, port };
   if (url.username === '') return proxy;
-  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  return { ...proxy, authorization: `Basic ${Buffer.from(user, 'utf8').toString('base64')}` };
+  const [name, password] = [decoded(url.username), decoded(url.password)];
+  if (scheme === 'socks5') return { ...proxy, user: { name, password } };
+  return {
+    ...proxy,
+    authorization: `Basic ${Buffer.from(`${name}:${password}`, 'utf8').toString('base64')}`,
+  };
+}
+
+/** The name is always looked up by the proxy, as Go's programs have it for both spellings of SOCKS 5. */
+const SCHEMES: ReadonlyMap<string, ProxyServer['scheme']> = new Map([
+  ['http:', 'http'],
+  ['https:', 'https'],
+  ['socks5:', 'socks5'],
+  ['socks5h:', 'socks5'],
+]);
+const PORTS: Readonly<Record<ProxyServer['scheme'], number>> = { http: 80, https: 443, socks5: 1080 };
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new CaissonError('the user or password of the proxy is not percent-encoded text', {
+      code: 'EPROXY',
+    });
+  }
 }
 
 /** `*`, an address, a range of addresses, a domain (with what is below it), `.domain` or `*.domain` (only that); each may have a port. */

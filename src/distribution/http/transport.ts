@@ -146,7 +146,7 @@ class Exchange {
     this.origin = origin;
     this.limits = settings.limits;
     const { proxy } = agent.route;
-    const absolute = proxy !== undefined && origin.scheme === 'http';
+    const absolute = proxy !== undefined && proxy.scheme !== 'socks5' && origin.scheme === 'http';
     const authorization = absolute ? proxy.authorization : undefined;
     this.outgoing = request({
       agent,

@@ -88,7 +88,9 @@ async function whilePaused<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   if (cgroups.length === 0) {
-    reporter.warn('the container has no cgroup and runs on while it is committed');
+    reporter.warn(
+      'the container has no cgroup of its own and cannot be paused: files that it writes meanwhile may be half there',
+    );
     return await work();
   }
   return await withLauncher(port, async (player) => {
