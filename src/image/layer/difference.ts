@@ -9,7 +9,7 @@ import { openTarget } from '../extract-target.ts';
 import { type FileLauncher, openFileLauncher } from '../user-namespace.ts';
 import { Conversation } from './conversation.ts';
 import { TreeCalls } from './tree-calls.ts';
-import type { TreeNode } from './tree-node.ts';
+import { isWhiteoutDevice, type TreeNode } from './tree-node.ts';
 import { type Read, TreeReader } from './tree-reader.ts';
 
 export interface DifferenceOptions {
@@ -103,7 +103,8 @@ class Comparison {
   }
 
   private linkDifference(found: TreeNode, expected: TreeNode): string | undefined {
-    if (found.type === 'directory') return undefined;
+    // Overlay links the whiteouts that it makes in one mount to each other; nobody sees that.
+    if (found.type === 'directory' || isWhiteoutDevice(found)) return undefined;
     if (found.links !== expected.links) return `${found.links} names instead of ${expected.links}`;
     if (found.links < 2) return undefined;
     const known = this.linked.get(found.identity) ?? { other: expected.identity, left: found.links };
