@@ -351,7 +351,7 @@ static _Noreturn void end(void) {
 static void read_config(void) {
     if (CALL(__NR_read, MONITOR_FD_CONFIG, ADDRESS(&config), sizeof config) != sizeof config) leave(EXIT_CONFIG);
     uint64_t length = config.text_length;
-    if (config.magic != MONITOR_MAGIC || length == 0 || length > MONITOR_TEXT) leave(EXIT_CONFIG);
+    if (config.magic != MONITOR_MAGIC || config.key_count > KEYS || length == 0 || length > MONITOR_TEXT) leave(EXIT_CONFIG);
     if (CALL(__NR_read, MONITOR_FD_CONFIG, ADDRESS(text), length) != (long)length || text[length - 1] != 0) leave(EXIT_CONFIG);
     CALL(__NR_close, MONITOR_FD_CONFIG);
     // Words end with NUL; an empty word ends a list.
@@ -379,8 +379,9 @@ _Noreturn __attribute__((used)) void begin(uint64_t *stack) {
     open_record();
     for (unsigned i = 0; i < CLIENTS; i++) client[i] = (struct client){.socket = -1, .fd = {-1, -1, -1}};
     if (config.attached & 1) { // the command that has started the container waits at the channel
-        client[0].socket = MONITOR_FD_CLIENT;
-        client[0].closes_input = 1;
+        client[0] = (struct client){.socket = MONITOR_FD_CLIENT, .fd = {-1, -1, -1}, .closes_input = 1, .keys = (uint32_t)config.key_count};
+        for (unsigned i = 0; i < KEYS; i++) client[0].key[i] = (uint8_t)(config.keys >> 8 * i);
+        tell(&client[0], MONITOR_ATTACHED, 0, 0);
         for (int32_t i = 0; i < 3; i++)
             if (config.attached >> (i + 1) & 1) client[0].fd[i] = (int32_t)MONITOR_FD_CLIENT + 1 + i;
     }

@@ -37,6 +37,8 @@ struct monitor_config {
     uint64_t terminal;
     uint64_t input;
     uint64_t attached;
+    uint64_t keys;
+    uint64_t key_count;
     uint64_t durable;
     uint64_t log_driver;
     uint64_t log_size;
@@ -58,6 +60,6 @@ struct monitor_message {
     uint8_t keys[8];
 };
 
-_Static_assert(sizeof(struct monitor_config) == 176, "configuration");
+_Static_assert(sizeof(struct monitor_config) == 192, "configuration");
 _Static_assert(sizeof(struct monitor_message) == 28, "message");
 #endif

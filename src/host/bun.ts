@@ -174,16 +174,18 @@ interface Stdio {
 }
 
 function openNull(): number {
-  return syscall('openat', AT_FDCWD, cstring('/dev/null'), O_CLOEXEC);
+  return syscall('openat', AT_FDCWD, cstring('/dev/null'), O_RDWR | O_CLOEXEC);
 }
 
 function stdioOf(options: ChannelOptions): Stdio {
   if (!options.capture) {
     const [stdin, stdout, stderr] = options.stdio ?? [0, 1, 2];
-    const input = options.noInput === true ? [openNull()] : [];
+    const own = options.noInput === true || options.noOutput === true ? [openNull()] : [];
+    const [input] = options.noInput === true ? own : [];
+    const [output] = options.noOutput === true ? own : [];
     return {
-      descriptors: [input[0] ?? stdin, stdout, stderr],
-      own: input,
+      descriptors: [input ?? stdin, output ?? stdout, output ?? stderr],
+      own,
       output: Promise.resolve({ stdout: '', stderr: '' }),
     };
   }

@@ -117,7 +117,12 @@ function openChannel(launcher: string, options: ChannelOptions = {}): Promise<No
   const channel = 3 + kept.length;
   const stdio: StdioOptions = options.capture
     ? ['ignore', 'pipe', 'pipe', ...kept, 'pipe']
-    : [options.noInput === true ? 'ignore' : stdin, stdout, stderr, ...kept, 'pipe'];
+    : [
+        options.noInput === true ? 'ignore' : stdin,
+        ...(options.noOutput === true ? (['ignore', 'ignore'] as const) : [stdout, stderr]),
+        ...kept,
+        'pipe',
+      ];
   const child = spawn(launcher, [String(channel)], { env: {}, stdio });
   return new Promise((resolve, reject) => {
     child.once('error', reject);

@@ -73,6 +73,8 @@ export interface ChannelOptions {
   readonly output?: (stream: 1 | 2, bytes: Bytes) => void;
   /** Standard input is /dev/null. */
   readonly noInput?: boolean;
+  /** So are standard output and error. A host that runs nothing in the background may leave this out. */
+  readonly noOutput?: boolean;
   /** The caller has other work while the launcher plays: waiting for an answer that is not brief never blocks. */
   readonly concurrent?: boolean;
   /** So many descriptors of the caller, from 3 on, are passed as they are; the channel lies behind them. */

@@ -1,7 +1,7 @@
 // The configuration of a monitor as bytes (monitor-wire.ts): fields of 64 bits, then the words that they refer to.
 import { type Bytes, fromArray } from '../linux/bytes.ts';
 import { CaissonError } from '../spec/error.ts';
-import { MONITOR, MONITOR_FIELDS, MONITOR_TIMERS, TIMER_FIELDS } from './monitor-wire.ts';
+import { MESSAGE_KEYS, MONITOR, MONITOR_FIELDS, MONITOR_TIMERS, TIMER_FIELDS } from './monitor-wire.ts';
 
 /** A command that runs again and again, times in milliseconds. */
 export interface MonitorTimer {
@@ -37,6 +37,8 @@ export interface MonitorConfiguration {
   readonly exitCommand: readonly Bytes[];
   /** Milliseconds between the two. */
   readonly exitDelay: number;
+  /** Key codes by which the attached command leaves, at most eight. */
+  readonly keys: readonly number[];
   /** At most two. */
   readonly timers: readonly MonitorTimer[];
 }
@@ -89,6 +91,8 @@ export function encodeMonitor(configuration: MonitorConfiguration, shape: Monito
     terminal: shape.terminal ? 1 : 0,
     input: shape.input ? 1 : 0,
     attached: shape.attached,
+    keys: 0,
+    key_count: Math.min(configuration.keys.length, MESSAGE_KEYS),
     durable: configuration.durable ? 1 : 0,
     log_driver: DRIVERS[log.driver],
     log_size: log.size,
@@ -115,6 +119,7 @@ export function encodeMonitor(configuration: MonitorConfiguration, shape: Monito
     view.setUint32(8 * index, each >>> 0, true);
     view.setUint32(8 * index + 4, Math.floor(each / 2 ** 32), true);
   }
+  bytes.set(configuration.keys.slice(0, MESSAGE_KEYS), 8 * MONITOR_FIELDS.indexOf('keys'));
   return fromArray(bytes, 0, bytes.length) + text;
 }
 

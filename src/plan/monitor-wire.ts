@@ -20,6 +20,9 @@ export const MONITOR_FIELDS = [
   'input',
   /** Bit 0: a command waits at MONITOR_FD_CLIENT; bits 1 to 3: its descriptors 0, 1 and 2 lie behind that. */
   'attached',
+  /** Bytes that detach this command, the first in the lowest one, and how many. */
+  'keys',
+  'key_count',
   /** 1: the exit record is on the disk before the monitor ends. */
   'durable',
   /** A LOG_ number. */

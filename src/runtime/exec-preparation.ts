@@ -29,7 +29,7 @@ export interface ExecOptions {
   readonly ignorePaused?: boolean;
   readonly noNewKeyring?: boolean;
   /** Where its input and output go; default: they are the caller's own. */
-  readonly stdio?: Pick<ChannelOptions, 'capture' | 'output' | 'noInput' | 'stdio'>;
+  readonly stdio?: Pick<ChannelOptions, 'capture' | 'output' | 'noInput' | 'noOutput' | 'stdio'>;
   /** Called once the program runs, and not where it is detached. */
   readonly started?: (running: Running) => void;
   /** Signals to this process are its own. */

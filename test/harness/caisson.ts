@@ -188,7 +188,8 @@ export class Harness {
     const [first, ...rest] = args;
     const state =
       first === 'oci' ? ['oci', '--root', this.state] : ['--runtime-root', this.state, first ?? ''];
-    const asRoot = caller.uid === 0 && (first === 'run' || first === 'create') && !rest.includes('--cgroup-parent');
+    const asRoot =
+      caller.uid === 0 && (first === 'run' || first === 'create') && !rest.includes('--cgroup-parent');
     const own = [...(first === 'run' ? boundFlags(rest) : []), ...rest];
     const words = asRoot ? ['--cgroup-parent', `/${this.cgroup}`, ...own] : own;
     const ids = ['--reuid', String(caller.uid), '--regid', String(caller.gid), '--clear-groups'];

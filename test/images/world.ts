@@ -55,8 +55,8 @@ export class World {
     return stdout;
   }
 
-  start(args: readonly string[]): Started {
-    return this.harness.start(args, this.options());
+  start(args: readonly string[], options: { readonly stdin?: 'pipe' } = {}): Started {
+    return this.harness.start(args, { ...this.options(), ...options });
   }
 
   /** A file of the caller's. */

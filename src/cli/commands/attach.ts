@@ -29,7 +29,8 @@ export const command: Command = {
     const end = proxySignals(engine, file.id, flags.sigProxy !== false && !file.tty);
     try {
       const how = await attachContainer(engine, file.id, {
-        keys: detachKeysOf(flags.detachKeys),
+        // What is piped in is data, whatever bytes it has.
+        keys: file.tty ? detachKeysOf(flags.detachKeys) : [],
         descriptors: input ? [0, 1, 2] : [1, 2],
       });
       restore?.();

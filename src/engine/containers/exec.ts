@@ -49,7 +49,11 @@ export async function execInContainer(engine: Engine, text: Bytes, request: Exec
     execProcess(engine.port, targetOf(engine, view), {
       process: (spec) => execProcessOf(spec, request, user),
       detach: request.detach,
-      ...(request.interactive ? {} : { stdio: { noInput: true } }),
+      ...(request.detach
+        ? { stdio: { noInput: true, noOutput: true } }
+        : request.interactive
+          ? {}
+          : { stdio: { noInput: true } }),
     }),
   );
   if (!request.detach) told('exec_die', { exitCode: String(code) });

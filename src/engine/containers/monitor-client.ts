@@ -46,15 +46,9 @@ export function resizeMessage(rows: number, columns: number): Bytes {
 }
 
 /**
- * Waits until the launcher has become the monitor. A command that stays says by which keys it leaves; the channel of
- * any other ends now. Throws CaissonError `ELAUNCHER` when it could not.
+ * Waits until the launcher has become the monitor. It says so to a command that stays; the channel of any other ends. Throws CaissonError `ELAUNCHER` when it could not.
  */
-export async function becameMonitor(
-  channel: Channel,
-  attached: boolean,
-  keys: readonly number[],
-): Promise<void> {
-  if (attached) await channel.send(message(MONITOR.ATTACH, keys.length, 1, 0, keys));
+export async function becameMonitor(channel: Channel, attached: boolean): Promise<void> {
   const raw = await channel.receive(true);
   if (!attached && raw === undefined) return;
   const answer = raw === undefined ? undefined : decodeAnswer(raw.frame, raw.data);

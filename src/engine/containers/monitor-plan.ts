@@ -40,7 +40,7 @@ const PASSED = ['HOME', 'XDG_RUNTIME_DIR', 'XDG_DATA_HOME', 'XDG_CONFIG_HOME', '
 export function monitorOptions(
   engine: Engine,
   run: MonitoredRun,
-  settings: Pick<CompiledRun['settings'], 'timeout' | 'terminal' | 'interactive'>,
+  settings: Pick<CompiledRun['settings'], 'timeout' | 'terminal' | 'interactive' | 'detachKeys'>,
 ): MonitorPart {
   const { port } = engine;
   const { file } = run;
@@ -53,6 +53,8 @@ export function monitorOptions(
     socket: attachSocket(engine, file.id),
     input: settings.interactive && !settings.terminal,
     ...(run.attached === undefined ? {} : { attached: run.attached }),
+    // What is piped in is data, whatever bytes it has.
+    keys: settings.terminal ? settings.detachKeys : [],
     run: run.number,
     durable: engine.durable,
     log: {

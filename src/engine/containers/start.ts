@@ -186,7 +186,7 @@ async function playKept(
     await player.continue();
     await player.receive(true);
     await player.send(plan.monitor?.((slot) => slotValue(batch, answer, slot)) ?? []);
-    await becameMonitor(channel, attached, settings.detachKeys);
+    await becameMonitor(channel, attached);
   } catch (error) {
     await undo(engine, player, record, prepared, init);
     throw error;

@@ -1,0 +1,140 @@
+// What dies, and what is true afterwards: monitors, commands, everything at once, the machine; many commands at a time.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { Containers, failed, rootOnly, rounds, skip } from './containers.ts';
+
+const box = new Containers();
+after(() => box.close());
+
+/** Whether a process is there and no zombie. */
+function lives(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+test('F02: the monitor is killed: the container is adopted, and nobody invents its exit code', {
+  skip,
+}, async () => {
+  const name = box.detached([], 'sleep 100');
+  const [monitor = 0] = box.monitors();
+  const init = box.init(name);
+  process.kill(monitor, 'SIGKILL');
+  await box.until(() => !lives(monitor), 'the end of the monitor');
+  assert.ok(lives(init), 'the container lives');
+  assert.equal(box.output(['exec', name, 'echo', 'still']), 'still');
+  failed(box.call(['rm', name]), 1, /container is running/);
+  box.output(['stop', '-t', '0', name]);
+  assert.equal(box.output(['wait', name]), '-1', 'unknown');
+  assert.equal(box.disk(name).exited?.code, -1);
+  box.output(['start', name]);
+  box.output(['rm', '-f', name]);
+  box.clear();
+});
+
+test('monitor and container are killed together: shown as ended, startable, removable', {
+  skip,
+}, async () => {
+  const name = box.detached([], 'sleep 100');
+  const [monitor = 0] = box.monitors();
+  const init = box.init(name);
+  process.kill(monitor, 'SIGKILL');
+  process.kill(init, 'SIGKILL');
+  await box.until(() => !lives(init) && !lives(monitor), 'their end');
+  assert.equal(box.output(['wait', name]), '-1');
+  box.output(['start', name]);
+  assert.ok(lives(box.init(name)));
+  box.output(['rm', '-f', name]);
+  box.clear();
+});
+
+test('the command of an exit is killed before it has settled: the next one does it', { skip }, async () => {
+  const name = box.detached([], 'exit 7');
+  assert.equal(box.output(['wait', name]), '7');
+  const { place } = box.disk(name);
+  // As if it had never come so far.
+  rmSync(`${place}/exited.json`);
+  assert.equal(box.output(['wait', name]), '7');
+  box.output(['rm', name]);
+  box.clear();
+});
+
+test('F01: start is killed at random moments: rm --force succeeds, and the name is free', {
+  skip,
+}, async () => {
+  for (let round = 0; round < rounds(15, 300); round++) {
+    const root = ['--rootfs', box.harness.rootfs, '/bin/sh', '-c', 'sleep 100'];
+    const run = box.start(['run', '-d', '--name', 'killed', ...root]);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 120));
+    run.kill('SIGKILL');
+    await run.end();
+    const removed = box.call(['rm', '-f', 'killed']);
+    assert.equal(removed.code, 0, removed.stderr);
+    box.call(['system', 'repair']);
+    box.output(['create', '--name', 'killed', ...root]);
+    box.output(['rm', 'killed']);
+  }
+  box.call(['system', 'prune', '-f']);
+  box.harness.assertNothingLeft();
+  box.clear();
+});
+
+test('F04: after a restart of the machine containers show as ended', { skip }, () => {
+  const name = box.detached([], 'exit 3');
+  box.output(['wait', name]);
+  const { place } = box.disk(name);
+  const run = JSON.parse(readFileSync(`${place}/run.json`, 'utf8')) as Record<string, unknown>;
+  // It ran when the machine went down: no exit record, another boot.
+  rmSync(`${place}/exited.json`);
+  rmSync(`${place}/exit`);
+  writeFileSync(`${place}/run.json`, JSON.stringify({ ...run, bootId: 'of another boot' }));
+  assert.equal(box.output(['wait', name]), '-1');
+  assert.equal(box.output(['start', '-a', name]), '');
+  box.clear();
+});
+
+test('F15: many commands at once on one container: each outcome is one of some order', { skip }, async () => {
+  const root = ['--rootfs', box.harness.rootfs, '/bin/sh', '-c', 'sleep 100'];
+  box.output(['create', '--name', 'many', ...root]);
+  const verbs = [['start'], ['stop', '-t', '0'], ['kill'], ['restart', '-t', '0'], ['exec'], ['rm']] as const;
+  const commands = Array.from({ length: rounds(24, 64) }, (_, index) => {
+    const [verb = 'start', ...flags] = verbs[index % verbs.length] ?? ['start'];
+    return box.start([verb, ...flags, 'many', ...(verb === 'exec' ? ['true'] : [])]);
+  });
+  const ends = await Promise.all(commands.map((command) => command.end()));
+  for (const { code, stderr } of ends) {
+    assert.ok([0, 1, 125, 137].includes(code), `${code}: ${stderr}`);
+    assert.doesNotMatch(stderr, /unexpected|at .*\.js:/);
+  }
+  box.call(['rm', '-f', 'many']);
+  box.clear();
+});
+
+test('F15: one name, many creates: one gets it', { skip }, async () => {
+  const root = ['--rootfs', box.harness.rootfs, '/bin/true'];
+  const commands = Array.from({ length: 16 }, () => box.start(['create', '--name', 'one', ...root]));
+  const ends = await Promise.all(commands.map((command) => command.end()));
+  assert.equal(ends.filter(({ code }) => code === 0).length, 1);
+  for (const { code, stderr } of ends) if (code !== 0) assert.match(stderr, /already in use by container/);
+  box.output(['rm', 'one']);
+  box.clear();
+});
+
+test('F03, F19: damaged files of one container leave the others alone', { skip: rootOnly }, () => {
+  const [good, bad] = [box.detached([], 'sleep 100'), box.detached([], 'true')];
+  box.output(['wait', bad]);
+  const { place } = box.disk(bad);
+  writeFileSync(`${place}/container.json`, '{"version": 1, "id":');
+  failed(box.call(['start', place.slice(-64)]), 125, /container\.json/);
+  assert.equal(box.output(['exec', good, 'echo', 'fine']), 'fine');
+  writeFileSync(`${place}/container.json`, JSON.stringify({ version: 99, id: place.slice(-64) }));
+  failed(box.call(['start', place.slice(-64)]), 125, /newer caisson/);
+  box.output(['rm', '-f', place.slice(-64)]);
+  assert.equal(existsSync(place), false);
+  box.output(['rm', '-f', good]);
+  box.call(['system', 'prune', '-f']);
+  box.clear();
+});
