@@ -25,10 +25,27 @@ export const engineCalls: EngineCalls = {
   repair: async (dryRun, context) => {
     const { repair } = await import('../engine/repair.ts');
     const lines = await repair(context.port, { stateRoot: stateRoot(context), dryRun });
+    const contained = await repairKept(dryRun, context);
     const places = await repairPlaces(dryRun, context);
-    return [...lines, ...places.map((place) => `${dryRun ? 'would remove' : 'removed'} ${place}`)].join('\n');
+    return [
+      ...lines,
+      ...contained,
+      ...places.map((place) => `${dryRun ? 'would remove' : 'removed'} ${place}`),
+    ].join('\n');
   },
 };
+
+/** What is left of containers that stay. */
+async function repairKept(dryRun: boolean, context: Context): Promise<readonly Bytes[]> {
+  const { port, globals } = context;
+  const { homeOf } = await import('../image/store/location.ts');
+  if (port.uid !== 0 && globals.dataRoot === undefined && homeOf(port) === undefined) return [];
+  const [{ repairContainers }, { containerEngine }] = await Promise.all([
+    import('../engine/containers/repair.ts'),
+    import('./container-engine.ts'),
+  ]);
+  return await repairContainers(await containerEngine(context), dryRun);
+}
 
 /** What containers of images have left. Who has no home has no images either. */
 async function repairPlaces(dryRun: boolean, { port, globals }: Context): Promise<readonly Bytes[]> {

@@ -66,6 +66,11 @@ const SYSTEM: CommandGroup = {
       load: () => import('./commands/system-repair.ts'),
     },
     {
+      name: 'system restore',
+      summary: 'After the machine has started, start containers whose restart policy says so',
+      load: () => import('./commands/system-restore.ts'),
+    },
+    {
       name: 'system event',
       summary: 'What the monitor of a container runs at an event',
       load: () => import('./commands/system-event.ts'),

@@ -2,8 +2,8 @@
 // calls caisson: as root, as an ordinary user, or as root for a container in a user namespace.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { boundFlags } from '../harness/bound.ts';
 import {
-  boundFlags,
   type Caller,
   type CallOptions,
   type Ended,

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename } from 'node:path';
+import { boundFlags } from './bound.ts';
 import { assertNothingLeft, type HostSnapshot, hostSnapshot, removeCgroups } from './host-snapshot.ts';
 import { makeRootfs, rootfsMissing } from './rootfs.ts';
 
@@ -306,11 +307,6 @@ export class Harness {
       rmSync(this.directory, { recursive: true, force: true });
     }
   }
-}
-
-/** A container of these tests lives and dies with its command, unless the test says otherwise. */
-export function boundFlags(given: readonly string[]): string[] {
-  return given.some((word) => ['--rm', '--rm=false', '-d', '--detach'].includes(word)) ? [] : ['--rm'];
 }
 
 /** The output of a command that must have succeeded, without the last line break. */

@@ -7,6 +7,7 @@ import { Recorder } from '../../frontends/docker/recorder.ts';
 import type { RunFlags } from '../../frontends/docker/run-flags.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { step } from '../../plan/step.ts';
+import * as sys from '../../plan/syscalls.ts';
 import { Player } from '../../runtime/player.ts';
 import { checkStateRoot } from '../../runtime/state.ts';
 import type { LayerStack } from '../../snapshot/layer-stack.ts';
@@ -14,6 +15,7 @@ import { CaissonError } from '../../spec/error.ts';
 import { type CompiledDockerRun, compileDockerRun } from '../docker-run.ts';
 import { tellContainer } from '../events/tell.ts';
 import { type HostPart, hostPart } from '../host-part.ts';
+import { MAKER, noteMaker } from '../images/container-place.ts';
 import type { RunImageOptions } from '../images/run-image.ts';
 import { mountsOfOthers, removeAnonymousVolumes } from '../volumes/of-containers.ts';
 import type { RunVolumes } from '../volumes/run-volumes.ts';
@@ -94,6 +96,7 @@ async function keep(
   const fresh = placeOf(engine, `.new-${id}`);
   port.makeDirectory(containersOf(engine));
   port.makeDirectory(fresh);
+  noteMaker(port, fresh);
   checkStateRoot(port, containersOf(engine));
   const channel = await port.openChannel({ noInput: true });
   let name: Bytes | undefined;
@@ -235,6 +238,7 @@ async function appear(engine: Engine, player: Player, fresh: Bytes, file: Contai
   await player.play([
     step('parent', 'container', `make ${place}`, CAUSE, [
       ...durableFile(fresh, 'container.json', containerText(file), durable),
+      sys.unlinkat(sys.AT_FDCWD, `${fresh}/${MAKER}`, 0),
       renamed(fresh, place),
       ...(durable ? [...syncedDirectory(containersOf(engine)), ...syncedDirectory(namesOf(engine))] : []),
     ]),

@@ -7,7 +7,9 @@ import { slotValue } from '../../plan/encode.ts';
 import { step } from '../../plan/step.ts';
 import * as sys from '../../plan/syscalls.ts';
 import type { Player } from '../../runtime/player.ts';
+import { isAlive } from '../../runtime/state.ts';
 import { CaissonError } from '../../spec/error.ts';
+import { makerOf } from '../images/container-place.ts';
 import { type Engine, namesOf, placeOf } from './engine.ts';
 
 const CAUSE = 'default: a container has a name of its own';
@@ -48,10 +50,10 @@ export async function tookName(engine: Engine, player: Player, name: Bytes, id: 
 /** A container that is being made has a directory, too, whose maker lives. */
 function isTaken(engine: Engine, id: Bytes): boolean {
   const { port } = engine;
-  return (
-    port.stat(placeOf(engine, id)) !== undefined ||
-    port.stat(`${placeOf(engine, `.new-${id}`)}`) !== undefined
-  );
+  const fresh = placeOf(engine, `.new-${id}`);
+  const maker = makerOf(port, fresh);
+  if (maker !== undefined) return isAlive(port, maker);
+  return [placeOf(engine, id), fresh].some((path) => port.stat(path) !== undefined);
 }
 
 /** Gives a name back, if it is this container's. */

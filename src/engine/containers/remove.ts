@@ -7,7 +7,7 @@ import { tellContainer } from '../events/tell.ts';
 import { removePlace } from '../images/container-place.ts';
 import { removeAnonymousVolumes } from '../volumes/of-containers.ts';
 import { renamed, syncedDirectory } from './durable.ts';
-import { containersOf, type Engine, placeOf } from './engine.ts';
+import { containersOf, type Engine, namesOf, placeOf } from './engine.ts';
 import { type ContainerView, findContainer, findId, viewContainer } from './find.ts';
 import { releaseName } from './names.ts';
 import { type HeldPlace, withPlace } from './place-lock.ts';
@@ -48,9 +48,11 @@ function viewOrDamaged(engine: Engine, id: Bytes, { force }: RemoveOptions): Con
   }
 }
 
-/** What cannot be read has nothing else to remove but its directory. */
+/** What cannot be read has nothing else to remove but its directory and its name. */
 async function removeDamaged(engine: Engine, id: Bytes): Promise<void> {
-  await removePlace(engine.port, placeOf(engine, id));
+  const { port } = engine;
+  await removePlace(port, placeOf(engine, id));
+  for (const name of port.list(namesOf(engine))) releaseName(engine, name, id);
 }
 
 function runs(text: Bytes, { status }: ContainerView): CaissonError {

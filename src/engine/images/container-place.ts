@@ -136,6 +136,8 @@ export function abandonedPlaces(port: Port, disk: Disk, root: Bytes): Bytes[] {
   const left = unnamed
     .map((name) => placeOf(root, name))
     .filter((path) => {
+      const maker = makerOf(port, path);
+      if (maker !== undefined) return !isAlive(port, maker);
       const modified = disk.stat(path)?.modified;
       return modified !== undefined && Date.now() - modified > GRACE;
     });
@@ -144,6 +146,27 @@ export function abandonedPlaces(port: Port, disk: Disk, root: Bytes): Bytes[] {
   );
   return [...left, ...gone, ...dead.map(({ path }) => path)];
 }
+
+/** Notes in a directory that has no owner yet who is making it. */
+export function noteMaker(port: Port, fresh: Bytes): void {
+  port.replaceFile(`${fresh}/${MAKER}`, stringifyJson(identify(port, port.pid)), 0o600);
+}
+
+/** Who is making a directory; undefined where nobody has said so. */
+export function makerOf(port: Pick<Port, 'readFile'>, fresh: Bytes): ProcessIdentity | undefined {
+  try {
+    const value = parseJson(port.readFile(`${fresh}/${MAKER}`, OWNER_LIMIT) ?? '');
+    if (!isObject(value)) return undefined;
+    const { pid, startTime } = value;
+    return typeof pid === 'number' && typeof startTime === 'number' ? { pid, startTime } : undefined;
+  } catch (error) {
+    if (error instanceof CaissonError) return undefined;
+    throw error;
+  }
+}
+
+/** The file that says who is making a directory. */
+export const MAKER = 'maker';
 
 /** Names of the volumes that the owners of `places` had. */
 export function volumesOfPlaces(port: Port, places: readonly Bytes[]): Bytes[] {
