@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename } from 'node:path';
-import { boundFlags } from './bound.ts';
+import { boundFlags, SIGNAL_NUMBERS } from './bound.ts';
 import { assertNothingLeft, type HostSnapshot, hostSnapshot, removeCgroups } from './host-snapshot.ts';
 import { makeRootfs, rootfsMissing } from './rootfs.ts';
 
@@ -84,8 +84,6 @@ export interface CallOptions {
 
 /** A part of config.json; process, root and linux are merged into the default ones. */
 export type Part = Readonly<Record<string, unknown>>;
-
-const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
 
 /** A command in the background. */
 export class Started {
@@ -189,8 +187,8 @@ export class Harness {
     const [first, ...rest] = args;
     const state =
       first === 'oci' ? ['oci', '--root', this.state] : ['--runtime-root', this.state, first ?? ''];
-    const asRoot =
-      caller.uid === 0 && (first === 'run' || first === 'create') && !rest.includes('--cgroup-parent');
+    const placed = rest.includes('--cgroup-parent') || !['run', 'create'].includes(first ?? '');
+    const asRoot = caller.uid === 0 && !placed;
     const own = [...(first === 'run' ? boundFlags(rest) : []), ...rest];
     const words = asRoot ? ['--cgroup-parent', `/${this.cgroup}`, ...own] : own;
     const ids = ['--reuid', String(caller.uid), '--regid', String(caller.gid), '--clear-groups'];
@@ -290,7 +288,7 @@ export class Harness {
     assertNothingLeft(this.before, this);
   }
 
-  /** The host as it is now is what later looks compare with. */
+  /** What later looks compare with. */
   lookAgain(): void {
     this.before = hostSnapshot(this);
   }
