@@ -6,6 +6,11 @@ const BOTH: readonly CommandEntry[] = [
   { name: 'ps', summary: 'List containers', load: () => import('./commands/ps.ts') },
   { name: 'logs', summary: 'Fetch the logs of a container', load: () => import('./commands/logs.ts') },
   {
+    name: 'stats',
+    summary: 'Display a live stream of container(s) resource usage statistics',
+    load: () => import('./commands/stats.ts'),
+  },
+  {
     name: 'top',
     summary: 'Display the running processes of a container',
     load: () => import('./commands/top.ts'),
@@ -51,6 +56,11 @@ export const CONTAINER_COMMANDS: readonly CommandEntry[] = BOTH;
 
 /** Commands of other files that are about containers. */
 const ELSEWHERE: readonly CommandEntry[] = [
+  {
+    name: 'prune',
+    summary: 'Remove all stopped containers',
+    load: () => import('./commands/container-prune.ts'),
+  },
   {
     name: 'inspect',
     summary: 'Display detailed information on one or more containers',

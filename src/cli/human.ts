@@ -13,6 +13,19 @@ export function humanSize(bytes: number, precision = 4): string {
   return `${Number(size.toPrecision(precision))}${UNITS[unit]}`;
 }
 
+const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** `4.06MiB`: binary units, at most four significant digits. */
+export function binarySize(bytes: number): string {
+  let size = bytes;
+  let unit = 0;
+  while (size >= 1024 && unit < BINARY.length - 1) {
+    size /= 1024;
+    unit++;
+  }
+  return `${Number(size.toPrecision(4))}${BINARY[unit]}`;
+}
+
 const SECONDS = { minute: 60, hour: 3600, day: 86_400 };
 
 /** `3 days`, `About an hour`; of seconds. */

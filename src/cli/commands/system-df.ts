@@ -1,4 +1,7 @@
 // `caisson system df`.
+import { containerSummaries, isUp } from '../../engine/containers/list.ts';
+import { containerSizes } from '../../engine/containers/size.ts';
+import type { ContainerSummary } from '../../engine/containers/summary.ts';
 import { placesInUse } from '../../engine/images/container-place.ts';
 import { createdAt } from '../../engine/images/filter.ts';
 import { usedPins } from '../../engine/images/garbage.ts';
@@ -7,6 +10,8 @@ import { type VolumeUsage, volumesBeside, volumeUsage } from '../../engine/volum
 import { boolean, value } from '../../frontends/flag.ts';
 import { familiarName } from '../../spec/reference.ts';
 import { type Command, flagOn, flagText } from '../command.ts';
+import { containerEngine } from '../container-engine.ts';
+import { containerRow } from '../container-row.ts';
 import type { Context } from '../context.ts';
 import { formatList, type Row } from '../format.ts';
 import { humanSince, humanSize } from '../human.ts';
@@ -32,6 +37,21 @@ const IMAGES_SHAPE = {
   },
 };
 
+const CONTAINERS_SHAPE = {
+  columns:
+    '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}',
+  heads: {
+    ID: 'CONTAINER ID',
+    Image: 'IMAGE',
+    Command: 'COMMAND',
+    LocalVolumes: 'LOCAL VOLUMES',
+    Size: 'SIZE',
+    RunningFor: 'CREATED',
+    Status: 'STATUS',
+    Names: 'NAMES',
+  },
+};
+
 const VOLUMES_SHAPE = {
   columns: '{{.Name}}\t{{.Links}}\t{{.Size}}',
   heads: { Name: 'VOLUME NAME', Links: 'LINKS', Size: 'SIZE' },
@@ -51,6 +71,8 @@ export const command: Command = {
     if (flagOn(parsed, 'verbose')) {
       context.out('Images space usage:\n');
       context.port.write(1, formatList(found.images, IMAGES_SHAPE, flagText(parsed, 'format')));
+      context.out('\nContainers space usage:\n');
+      context.port.write(1, formatList(found.containers, CONTAINERS_SHAPE, flagText(parsed, 'format')));
       context.out('\nLocal Volumes space usage:\n');
       context.port.write(1, formatList(found.volumes, VOLUMES_SHAPE, flagText(parsed, 'format')));
       return;
@@ -62,13 +84,25 @@ export const command: Command = {
 interface Gathered {
   readonly rows: readonly Row[];
   readonly images: readonly Row[];
+  readonly containers: readonly Row[];
   readonly volumes: readonly Row[];
 }
 
-function gather(context: Context): Promise<Gathered> {
-  return inShop(context, async (shop) => {
+/** All containers, and the bytes that each has written. */
+async function writtenBy(context: Context) {
+  const engine = await containerEngine(context);
+  const all = await containerSummaries(engine, { all: true });
+  return { all, sizes: await containerSizes(engine, all) };
+}
+
+async function gather(context: Context): Promise<Gathered> {
+  const { all, sizes } = await writtenBy(context);
+  return await inShop(context, async (shop) => {
     const { port, store } = shop;
     const containers = placesInUse(port, store.root);
+    const written = (some: readonly ContainerSummary[]) =>
+      some.reduce((sum, { id }) => sum + (sizes.get(id)?.changes ?? 0), 0);
+    const stopped = all.filter((each) => !isUp(each));
     const used = new Set(containers.map(({ image }) => image.digest));
     const usage = await store.usage(usedPins(shop));
     const images = (await imagesOf(shop)).sort((a, b) => createdAt(b) - createdAt(a));
@@ -78,12 +112,16 @@ function gather(context: Context): Promise<Gathered> {
     const now = Date.now();
     const volumes = await volumeUsage(volumesBeside(shop));
     return {
+      containers: all.map((each) => ({
+        ...containerRow(each, { whole: false, now }),
+        Size: humanSize(sizes.get(each.id)?.changes ?? 0, 3),
+      })),
       volumes: volumes.map(
         ({ name, links, size: bytes }): Row => ({ Name: name, Links: String(links), Size: humanSize(bytes) }),
       ),
       rows: [
         rowOf('Images', usage.images.length, used.size, size, free),
-        rowOf('Containers', containers.length, containers.length, 0, 0),
+        rowOf('Containers', all.length, all.length - stopped.length, written(all), written(stopped)),
         volumesRow(volumes),
         rowOf('Unfinished', usage.unfinished.count, 0, usage.unfinished.bytes, usage.unfinished.bytes),
         rowOf('Quarantine', usage.quarantine.count, 0, usage.quarantine.bytes, usage.quarantine.bytes),
