@@ -10,6 +10,7 @@ import { COMMANDS, GLOBAL_FLAGS, LATER_COMMANDS } from './commands.ts';
 import { errorText } from './errors.ts';
 import { type Parsed, parseCommandLine, parseGlobals } from './grammar.ts';
 import { Log } from './log.ts';
+import { logStep } from './stages.ts';
 import { RUNC_VERSION, VERSION } from './version.ts';
 
 const OWN_FAILURE = 1;
@@ -81,7 +82,7 @@ function openLog(port: Port, log: Log, parsed: Parsed): void {
   const format = parsed.text('log-format') ?? 'text';
   if (format !== 'text' && format !== 'json') throw new CaissonError(`invalid log-format: ${format}`, own());
   log.debugging = parsed.on('debug') || parsed.text('log-level') === 'debug';
-  if (log.debugging) port.told = (step) => log.debug(step);
+  if (log.debugging) port.told = (step) => logStep(log, step);
   // crun names the backend, of which this is the only one.
   const file = parsed.text('log')?.replace(/^file:/, '');
   try {

@@ -106,7 +106,8 @@ function loadFilter(c: Context, filter: SeccompFilter, flags: number): void {
       },
     },
   );
-  c.child('seccomp', `load a filter of ${filter.program.length / 8} instructions`, '/linux/seccomp', [
+  const title = `load a filter of ${filter.program.length / 8} instructions (flags ${flags})`;
+  c.child('seccomp', title, '/linux/seccomp', [
     call('seccomp', [
       number(SECCOMP_SET_MODE_FILTER, F.SECCOMP_OPERATIONS),
       number(flags, F.SECCOMP_FLAGS),
