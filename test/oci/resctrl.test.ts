@@ -46,6 +46,21 @@ for (const runtime of RUNTIMES) {
     assert.deepEqual(readdirSync(directory), ['gold']);
   });
 
+  test(`${name}: update writes schemas of caches and of bandwidth to the group`, { skip }, () => {
+    makeClass('MB:0=20\n');
+    const id = harness.newId();
+    const flags = ['--l3-cache-schema', 'L3:0=f', '--mem-bw-schema', 'MB:0=70'];
+    const created = call(['run', '-d', '-b', bundle({ closID: 'gold' }, 'exec sleep 1000'), id]);
+    assert.equal(created.code, 0, created.stderr);
+    const updated = call(['update', ...flags, id]);
+    assert.equal(updated.code, 0, updated.stderr);
+    assert.equal(readFileSync(group('schemata'), 'utf8'), 'L3:0=f\nMB:0=70\n');
+    // Without resctrl, and for a container that has no group.
+    const refused = harness.call(['update', ...flags, id]);
+    assert.match(refused.stderr, /Intel RDT\/CAT: l3 cache schema is not enabled/);
+    harness.succeed(['delete', '--force', id]);
+  });
+
   test(`${name}: a class with other schemata is refused`, { skip }, () => {
     makeClass('MB:0=30\n');
     const { code, stderr } = call([

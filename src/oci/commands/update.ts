@@ -4,11 +4,12 @@ import { type Flag, value } from '../../frontends/flag.ts';
 import { parseInteger, parseSize } from '../../frontends/number.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { readGivenFile } from '../../runtime/given-file.ts';
+import { updateSchemata } from '../../runtime/schemata.ts';
 import { updateContainer } from '../../runtime/update.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { Int64, LinuxResources } from '../../spec/runtime-spec.ts';
 import { parseResources } from '../../spec/validate.ts';
-import { absolute, type Invocation, type OciCommand } from '../command.ts';
+import { absolute, type Invocation, type OciCommand, usageError } from '../command.ts';
 import { goQuote } from '../go-quote.ts';
 import type { Parsed } from '../grammar.ts';
 
@@ -65,10 +66,10 @@ linux.resources of config.json, and the other options are ignored.`,
   ],
   arguments: [1, 1],
   run: async (invocation) => {
-    const { port, parsed, log, target } = invocation;
+    const { port, log, target } = invocation;
     const container = target();
     const resources = given(invocation);
-    refuseSchemas(parsed);
+    await updateSchemas(invocation);
     for (const warning of await updateContainer(port, container, resources)) log.warn(warning);
     return 0;
   },
@@ -112,12 +113,16 @@ function numberOf(name: string, text: Bytes, kind: Kind): Int64 {
   });
 }
 
-function refuseSchemas(parsed: Parsed): void {
-  const refused = [
-    ['l3-cache-schema', 'Intel RDT/CAT: l3 cache schema is not enabled'],
-    ['mem-bw-schema', 'Intel RDT/MBA: memory bandwidth schema is not enabled'],
-  ] as const;
-  for (const [name, message] of refused) {
-    if (parsed.isSet(name)) throw new CaissonError(message, { code: 'EUNSUPPORTED' });
-  }
+const SCHEMAS = [
+  ['l3-cache-schema', 'Intel RDT/CAT: l3 cache schema is not enabled'],
+  ['mem-bw-schema', 'Intel RDT/MBA: memory bandwidth schema is not enabled'],
+] as const;
+
+async function updateSchemas({ port, parsed, target }: Invocation): Promise<void> {
+  const given = SCHEMAS.filter(([name]) => (parsed.text(name) ?? '') !== '');
+  const [first] = given;
+  if (first === undefined) return;
+  const lines = given.map(([name]) => parsed.text(name) ?? '');
+  if (lines.some((line) => line.includes('\n'))) throw usageError('a schema is one line');
+  await updateSchemata(port, target(), lines, first[1]);
 }

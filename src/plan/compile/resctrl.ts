@@ -58,18 +58,21 @@ export function resctrlGroup({ spec, facts, options: { id } }: Context): Resctrl
   else for (const line of [l3CacheSchema, memBwSchema]) checkSame(line, host.schemata, group);
   const calls: Call[] = [];
   if (host.schemata === undefined) calls.push(sys.mkdirat(sys.AT_FDCWD, group, 0o755));
-  if (lines.length > 0) {
-    const file = slot('schemata');
-    calls.push(
-      sys.openat(sys.AT_FDCWD, `${group}/schemata`, O_WRONLY | O_CLOEXEC, 0, { result: file }),
-      sys.write(file, lines.map((line) => `${line}\n`).join('')),
-      sys.close(file),
-    );
-  }
+  if (lines.length > 0) calls.push(...schemataCalls(group, lines));
   if (rdt.enableMonitoring) calls.push(sys.mkdirat(sys.AT_FDCWD, monitorOf(group, id), 0o755));
   const title = `make the group ${group} (${host.mountPoint}/info/last_cmd_status says why not)`;
   const { create, ...rest } = joinGroup(rdt, group, id);
   return { create: [step('parent', 'resctrl', title, CAUSE, calls), ...create], ...rest };
+}
+
+/** All lines in one write: the kernel takes them in their order. */
+export function schemataCalls(group: Bytes, lines: readonly (Bytes | undefined)[]): Call[] {
+  const file = slot('schemata');
+  return [
+    sys.openat(sys.AT_FDCWD, `${group}/schemata`, O_WRONLY | O_CLOEXEC, 0, { result: file }),
+    sys.write(file, lines.map((line) => `${line}\n`).join('')),
+    sys.close(file),
+  ];
 }
 
 /** For a process of `exec`: the group that the container's first process is in, unless somebody has removed it. */
