@@ -71,7 +71,7 @@ const SCHEMATA: readonly Requirement[] = [
   ...rows(
     { [`${R}.15`]: 'without a schema nothing is written' },
     plan('without a schema nothing is written'),
-    patch(FILE, 'if (lines.length > 0) {', 'if (lines.length >= 0) {'),
+    patch(FILE, 'if (lines.length > 0) calls.push', 'if (lines.length >= 0) calls.push'),
   ),
 ];
 

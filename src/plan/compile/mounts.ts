@@ -322,7 +322,8 @@ function cgroupMount(c: Context, mount: Mount, options: MountOptions, cause: Poi
   const { calls, fd } = resolveDirectory(c, mount.destination);
   const mounted = slot(`mount ${mount.destination}`);
   calls.push(...checkDestination(mount.destination, fd));
-  const whole = unified !== undefined && !c.namespaces.has('cgroup') && !c.inUserNamespace;
+  const ofHost = c.facts.initialUserNamespace && !c.inUserNamespace;
+  const whole = unified !== undefined && ofHost && !c.namespaces.has('cgroup');
   if (unified !== undefined) {
     const path = whole ? unified.base : unified.path;
     calls.push(
