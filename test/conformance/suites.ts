@@ -10,11 +10,12 @@ export interface Count {
   readonly crun?: number;
 }
 
+/** As of 2026-12-01; without `pidfile` of the validation suite, which passes for nobody but by winning a race. */
 export const COUNTS: readonly Count[] = [
-  { suite: 'runc integration', where: 'cgroup v1', all: 339, caisson: 0, runc: 0 },
-  { suite: 'runc integration', where: 'cgroup v2', all: 339, caisson: 0, runc: 0 },
-  { suite: 'runtime-tools validation', where: 'cgroup v1', all: 58, caisson: 0, runc: 0, crun: 0 },
-  { suite: 'runtime-tools validation', where: 'cgroup v2', all: 58, caisson: 0, runc: 0, crun: 0 },
+  { suite: 'runc integration', where: 'cgroup v1', all: 339, caisson: 275, runc: 284 },
+  { suite: 'runc integration', where: 'cgroup v2', all: 339, caisson: 279, runc: 277 },
+  { suite: 'runtime-tools validation', where: 'cgroup v1', all: 58, caisson: 25, runc: 22, crun: 31 },
+  { suite: 'runtime-tools validation', where: 'cgroup v2', all: 58, caisson: 23, runc: 22, crun: 28 },
 ];
 
 /** One test, or several of one kind. */
