@@ -246,6 +246,37 @@ RUN ls /run /ctx /d /c 2>&1 | sort; cat /file /own 2>&1 | wc -c`;
     );
   });
 
+  test(`ADD of a root's archive into nothing is what it is when it is copied (${who})`, () => {
+    const context = site.context({
+      One: 'FROM scratch\nADD root.tgz /\nCMD ["/bin/busybox", "true"]',
+      Two: 'FROM scratch\nADD root.tgz empty /\nCMD ["/bin/busybox", "true"]',
+      empty: '',
+    });
+    spawnSync('sh', [
+      '-c',
+      `cd ${context} && mkdir -p r/bin r/d r/gone && cp /bin/busybox r/bin/ && echo 1 > r/d/f && ln r/d/f r/d/g && ln -s f r/d/l && mkfifo r/p && chmod 2750 r/d && chown -R 7:8 r/d && touch -d 2001-02-03 r/d/f r/d && chmod 700 r && tar czf root.tgz -C r . && chmod 644 root.tgz`,
+    ]);
+    const [one, two] = ['One', 'Two'].map((file) => {
+      const name = file.toLowerCase();
+      assert.equal(site.call(['build', '-q', '-f', `${context}/${file}`, '-t', name, context]).code, 0);
+      const listed = (path: string) =>
+        site.output([
+          'run',
+          '--rm',
+          '-q',
+          name,
+          '/bin/busybox',
+          'stat',
+          '-c',
+          '%n %F %a %u:%g %h %s %Y',
+          ...path.split(' '),
+        ]);
+      return listed('/ /bin/busybox /d /d/f /d/g /d/l /p').replace(/^(\/ directory \d+ \S+) .*$/m, '$1');
+    });
+    assert.equal(one, two);
+    assert.match(one ?? '', /^\/ directory 755 0:0\n.*\n\/d directory 2750 7:8 .* 981158400\n/);
+  });
+
   test(`a command that fails: place, line, last output, exit code (${who})`, () => {
     const ended = site.build('FROM bb\nRUN echo some output && \\\n  exit 7');
     assert.equal(ended.code, 1);

@@ -1,10 +1,12 @@
 // Carries out COPY and ADD: into a view of the stage's layers whose changes become the next layer.
 import { type Bytes, utf8ToBytes } from '../../linux/bytes.ts';
+import * as sys from '../../plan/syscalls.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { CopyOperation } from '../graph/operations.ts';
 import { changedMode } from '../mode.ts';
 import { type CopyItem, copyFiles } from '../tree/copy.ts';
 import { makeDirectories, type Owner } from '../tree/directories.ts';
+import type { TreeEntry } from '../tree/entry.ts';
 import { follow } from '../tree/resolve.ts';
 import type { Selected } from '../tree/select.ts';
 import { removeWork } from '../tree/view.ts';
@@ -30,6 +32,10 @@ export async function copyStep(
   const view = await openStage(environment, worker, layers, directory);
   try {
     const owner = operation.owner === '' ? undefined : await resolveOwner(worker, view.root, operation.owner);
+    if (
+      await unpackedInPlace(environment, worker, operation, sources, { layers, directory, root: view.root })
+    )
+      return;
     for (const source of sources) {
       const unpacked = await unpackedOf(environment, worker, operation, source);
       for (const selected of unpacked.selected)
@@ -49,6 +55,42 @@ export async function copyStep(
   }
 }
 
+/** Where nothing is below and nothing is changed, the archive of a root is unpacked where its files belong. */
+async function unpackedInPlace(
+  environment: BuildEnvironment,
+  worker: TreeWorker,
+  operation: CopyOperation,
+  sources: readonly ReadySource[],
+  to: { readonly layers: readonly ResultLayer[]; readonly directory: Bytes; readonly root: number },
+): Promise<boolean> {
+  const [source, more] = sources;
+  const { destination, owner, mode } = operation;
+  const plain = destination === '/' && owner === '' && mode === '' && to.layers.length === 0;
+  if (!plain || source === undefined || more !== undefined) return false;
+  const archive = await archiveOf(environment, worker, operation, source);
+  if (archive === undefined) return false;
+  await unpackArchive(environment, worker, archive.directory, archive.entry, `${to.directory}/upper`);
+  // What an archive says of `.` is nothing that COPY takes over.
+  await worker.play('give the root its usual look', [sys.fchown(to.root, 0, 0), sys.fchmod(to.root, 0o755)]);
+  return true;
+}
+
+/** The file, where it is an archive that ADD is to unpack. */
+async function archiveOf(
+  environment: BuildEnvironment,
+  worker: TreeWorker,
+  operation: CopyOperation,
+  ready: ReadySource,
+): Promise<{ readonly directory: number; readonly entry: TreeEntry } | undefined> {
+  const [selected, more] = ready.selected;
+  const wanted = operation.unpack ?? (operation.add && ready.source.kind === 'files');
+  if (!wanted || !operation.add || selected?.kind !== 'file' || more !== undefined) return undefined;
+  const [entry] = selected.entries;
+  const { directory } = selected;
+  if (entry?.type !== 'file') return undefined;
+  return (await isArchive(environment, worker, directory, entry)) ? { directory, entry } : undefined;
+}
+
 /** An archive that ADD is to unpack gives its files instead of itself. */
 async function unpackedOf(
   environment: BuildEnvironment,
@@ -56,14 +98,11 @@ async function unpackedOf(
   operation: CopyOperation,
   ready: ReadySource,
 ): Promise<ReadySource> {
-  const [selected, more] = ready.selected;
-  const wanted = operation.unpack ?? (operation.add && ready.source.kind === 'files');
-  if (!wanted || !operation.add || selected?.kind !== 'file' || more !== undefined) return ready;
-  const [entry] = selected.entries;
-  if (entry?.type !== 'file') return ready;
-  if (!(await isArchive(environment, worker, selected.directory, entry))) return ready;
+  const archive = await archiveOf(environment, worker, operation, ready);
+  if (archive === undefined) return ready;
+  const { directory, entry } = archive;
   const room = environment.session.room('archive');
-  await unpackArchive(environment, worker, selected.directory, entry, room);
+  await unpackArchive(environment, worker, directory, entry, room);
   return await unpackedSource(worker, ready.source, room);
 }
 
