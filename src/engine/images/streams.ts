@@ -60,17 +60,43 @@ export async function inputSource(shop: Shop): Promise<Source> {
   return await keptSource(shop, shop.port.readInputChunks?.() ?? shop.port.readChunks('/proc/self/fd/0'));
 }
 
-/** What an address answers. Throws CaissonError `ENETWORK`. */
+/**
+ * What an address answers. Throws CaissonError `ENETWORK`, and `EUSAGE` for one with a password, which would stay in the
+ * image's history.
+ */
 export async function addressSource(shop: Shop, address: string): Promise<Source> {
+  refusePassword(address);
   let response: Response;
   try {
     response = await fetch(address, { redirect: 'follow' });
   } catch (cause) {
     throw new CaissonError(`${address}: the connection failed`, { code: 'ENETWORK', cause });
   }
+  if (address.startsWith('https:') && !response.url.startsWith('https:')) {
+    await response.body?.cancel();
+    throw new CaissonError(`${address}: it leads to an address without TLS, which is not followed`, {
+      code: 'EREDIRECT',
+    });
+  }
   if (!response.ok || response.body === null)
     throw new CaissonError(`${address}: the server answers ${response.status}`, { code: 'ENETWORK' });
   return await keptSource(shop, chunksOf(response.body));
+}
+
+/** The address itself is not told: messages are kept. */
+function refusePassword(address: string): void {
+  let url: URL;
+  try {
+    url = new URL(address);
+  } catch {
+    throw new CaissonError('the address of the archive is no URL', { code: 'EUSAGE', exitCode: 1 });
+  }
+  if (url.username === '' && url.password === '') return;
+  throw new CaissonError(`the address of the archive at ${url.host} has a user or password in it`, {
+    code: 'EUSAGE',
+    exitCode: 1,
+    details: ['it would stay in the history of the image: download the archive, and import the file'],
+  });
 }
 
 async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -116,7 +142,7 @@ function absolutePath(port: Port, path: Bytes): Bytes {
 }
 
 /**
- * Writes to a file, which has its name when it is whole, or to standard output. Throws CaissonError `EUSAGE` for a
+ * Writes to a file, which has its name when it is whole and on the disk, or to standard output. Throws CaissonError `EUSAGE` for a
  * terminal, `EDISK` when the disk is full.
  */
 export async function writeOutput(
@@ -144,11 +170,17 @@ export async function writeOutput(
       file.write(chunk, at);
       at += chunk.length;
     }
-    file.close();
-    if (replaces) disk.rename(fresh, target);
+    // What was there before must not be given up for something that a power cut would take.
+    if (replaces) {
+      await file.sync();
+      disk.rename(fresh, target);
+      await disk.syncDirectory(target.slice(0, target.lastIndexOf('/')) || '/');
+    }
   } catch (error) {
     if (replaces) disk.remove(fresh);
     throw error;
+  } finally {
+    file.close();
   }
 }
 

@@ -174,10 +174,13 @@ test('parts of pulls stay for a day, what was half unpacked or half removed goes
   }
   disk.create(`${ROOT}/index.json.tmp`);
   disk.create(`${ROOT}/locks/blob-sha256-abc`);
+  // Held by containers that start, which have not opened the store.
+  disk.create(`${ROOT}/locks/ids`);
   assert.equal((await store.garbage()).unfinished, 2);
   assert.equal(disk.list(`${ROOT}/layers`)?.length, 2);
   assert.equal(disk.stat(`${ROOT}/index.json.tmp`), undefined);
   assert.equal(disk.stat(`${ROOT}/locks/blob-sha256-abc`), undefined);
+  assert.notEqual(disk.stat(`${ROOT}/locks/ids`), undefined);
   assert.equal((await store.usage()).unfinished.count, 1);
   assert.equal((await store.garbage({ partialAge: 0 })).unfinished, 1);
 });

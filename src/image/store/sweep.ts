@@ -6,7 +6,7 @@ import type { StoreContext } from './blobs.ts';
 import { GONE, NEW_LAYER } from './paths.ts';
 
 /** Locks that everybody takes: they stay. Others belong to a digest. */
-const LASTING: readonly Bytes[] = ['store', 'names'];
+const LASTING: readonly Bytes[] = ['store', 'names', 'ids'];
 
 export class Sweep {
   /** What has become free, in bytes. */
