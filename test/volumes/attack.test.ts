@@ -202,7 +202,7 @@ const ATTACKS: readonly { readonly title: string; readonly broken: BrokenName; r
         'seed:1',
         'sh',
         '-c',
-        'echo ready; read x; ls -d /v/kept',
+        'echo ready; sleep 100',
       ]);
       await started.untilPrinted('ready');
       writeFileSync(`${scene.data(name)}/kept`, '');

@@ -98,6 +98,32 @@ const PATCHES = {
       replacement: 'if (users.length > 1000) {',
     },
   ],
+  'a removal that does not take the name first': [
+    {
+      file: 'src/engine/volumes/volume-store.ts',
+      fragment: 'const gone = `${this.directory}/${GONE}${this.unique()}`;',
+      replacement: 'const gone = this.directoryOf(name);',
+    },
+  ],
+  'a copy that is not made beside the volume': [
+    {
+      file: 'src/engine/volumes/copy-up.ts',
+      fragment: 'disk.makeDirectory(copy, 0o700);',
+      replacement:
+        'disk.makeDirectory(copy, 0o700); disk.remove(`${directory}/fresh`); disk.rename(copy, data);',
+    },
+    {
+      file: 'src/engine/volumes/copy-up.ts',
+      fragment: 'await copyTree(store, launcher, from, copy);',
+      replacement: 'await copyTree(store, launcher, from, data);',
+    },
+    {
+      file: 'src/engine/volumes/copy-up.ts',
+      fragment:
+        'if (wanted.durable) await syncFiles(player, from.conversation, store, copy); disk.rename(copy, data);',
+      replacement: '',
+    },
+  ],
   'volumes that appear before they are whole': [
     {
       file: 'src/engine/volumes/volume-store.ts',
