@@ -1,4 +1,5 @@
 // Golden cases: the process, its identity, limits, filter and program; and configurations that are refused.
+import { type MonitorOptions, monitorPart } from '../../src/plan/compile/monitor.ts';
 import type { Spec } from '../../src/spec/runtime-spec.ts';
 import { defaultProfile } from '../../src/seccomp/default-profile.ts';
 import { all, onlyMounts, withLinux, withMounts, withNamespace, withProcess, withoutMounts, withoutNamespace } from './fixtures.ts';
@@ -7,6 +8,21 @@ import type { GoldenCase } from './golden-case.ts';
 const CAPABILITIES = ['CAP_CHOWN', 'CAP_KILL', 'CAP_NET_BIND_SERVICE'];
 const seccomp = withLinux({ seccomp: { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['getcwd'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }] } });
 const named = (change: Partial<Spec>) => (spec: Spec): Spec => ({ ...spec, ...change });
+
+const MONITOR: MonitorOptions = {
+  program: '\x7fELF of monitor',
+  place: '/var/lib/caisson/containers/golden',
+  socket: '/run/caisson/golden/attach',
+  input: false,
+  run: 1,
+  durable: true,
+  log: { driver: 'json-file', name: 'golden-json.log', size: 0, files: 1 },
+  environment: [],
+  exitCommand: ['/usr/bin/caisson', 'system', 'event', 'exit', 'golden'],
+  exitDelay: 0,
+  keys: [],
+  timers: [],
+};
 
 export const PROCESS_CASES: readonly GoldenCase[] = [
   { name: 'cwd', purpose: 'found and made below the root, entered after the pivot, proven to be inside', change: withProcess({ cwd: '/srv/app' }) },
@@ -47,6 +63,9 @@ export const PROCESS_CASES: readonly GoldenCase[] = [
   { name: 'secrets-masked', purpose: 'values of the environment are not shown', change: withProcess({ env: ['TOKEN=hunter2', 'EMPTY=', 'NAMEONLY'] }) },
   { name: 'secrets-shown', purpose: 'unless asked for', change: withProcess({ env: ['TOKEN=hunter2', 'EMPTY=', 'NAMEONLY'] }), options: { showSecrets: true } },
   { name: 'init', purpose: 'PID 1 from a sealed memory file', options: { initProgram: '\x7fELF of init' } },
+  { name: 'monitor', purpose: 'pipes, and a launcher that becomes the monitor', options: { monitor: monitorPart(MONITOR) } },
+  { name: 'monitor-attached', purpose: 'the command stays, with its descriptors', options: { monitor: monitorPart({ ...MONITOR, input: true, attached: [0, 1, 2] }) } },
+  { name: 'monitor-terminal', purpose: 'the master of the terminal is the monitor’s', change: withProcess({ terminal: true }), options: { monitor: monitorPart({ ...MONITOR, keys: [16, 17], attached: [0, 1, 2] }) } },
   { name: 'trace', purpose: 'the child answers before it executes', options: { trace: true } },
   { name: 'dies-with-parent', purpose: 'the death signal, after the change of user', options: { dieWithParent: true }, change: withProcess({ user: { uid: 1000, gid: 1000 } }) },
   { name: 'keyring-inherited', purpose: 'no session keyring', options: { noNewKeyring: true } },

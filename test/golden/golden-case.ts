@@ -30,7 +30,7 @@ export function compileCase(one: GoldenCase): StartPlan {
   const rootless = one.rootless ?? false;
   const spec = (one.change ?? ((unchanged) => unchanged))(baseSpec(rootless));
   const cgroup = cgroupPlan(one.cgroup ?? 'none', spec, rootless);
-  return compile(
+  const plan = compile(
     spec,
     { ...hostFacts(one), ...one.facts },
     {
@@ -40,6 +40,8 @@ export function compileCase(one: GoldenCase): StartPlan {
       ...one.options,
     },
   );
+  // Played in a batch of its own, when the program runs.
+  return { ...plan, steps: [...plan.steps, ...(plan.monitor?.((slot) => slot) ?? [])] };
 }
 
 /** The same host and cgroups with the configuration as it is. */

@@ -1,8 +1,9 @@
 // `caisson plan`.
 
-import { compileDockerRun } from '../../engine/docker-run.ts';
+import { type CompileRunOptions, compileDockerRun } from '../../engine/docker-run.ts';
 import { boolean, value } from '../../frontends/flag.ts';
 import { type Bytes, utf8ToBytes } from '../../linux/bytes.ts';
+import type { StartPlan } from '../../plan/compile.ts';
 import { planJson } from '../../plan/json.ts';
 import { printPlan } from '../../plan/print.ts';
 import { readBundle } from '../../runtime/bundle.ts';
@@ -59,6 +60,7 @@ type Form = 'steps' | 'calls' | 'json' | 'sh';
 
 interface Planned {
   readonly prepared: Prepared;
+  readonly plan: StartPlan;
   readonly sources: ReadonlyMap<Pointer, string>;
   readonly warnings: readonly string[];
 }
@@ -78,13 +80,36 @@ async function planRun(parsed: Parsed, context: Context): Promise<Planned> {
   const stateDirectory = `${stateRoot(context)}/${run.id}`;
   const channel = await port.openChannel();
   try {
-    const { compiled, prepared, close } = await compileDockerRun(port, channel, run, stateDirectory);
+    const monitor = flagOn(parsed, 'detach') ? await monitorOf(context, run.id) : {};
+    const { compiled, prepared, close } = await compileDockerRun(port, channel, run, stateDirectory, monitor);
     await close();
-    return { prepared, sources: compiled.sources, warnings: [...compiled.warnings, ...prepared.warnings] };
+    const warnings = [...compiled.warnings, ...prepared.warnings];
+    return { prepared, plan: whole(prepared.plan), sources: compiled.sources, warnings };
   } finally {
     await channel.close();
     port.remove(stateDirectory);
   }
+}
+
+/** With --detach the launcher becomes a monitor. */
+async function monitorOf(context: Context, id: Bytes): Promise<Pick<CompileRunOptions, 'monitor'>> {
+  const [{ monitorOptions }, { containerEngine }] = await Promise.all([
+    import('../../engine/containers/monitor-plan.ts'),
+    import('../container-engine.ts'),
+  ]);
+  const engine = await containerEngine(context);
+  return {
+    monitor: (settings) => {
+      const { log, health } = settings;
+      const file = { id, log, ...(health === undefined ? {} : { health }) };
+      return monitorOptions(engine, { file, number: 1, exitDelay: 0 }, settings);
+    },
+  };
+}
+
+/** What is played in a batch of its own at the end is a part of the plan. */
+function whole(plan: StartPlan): StartPlan {
+  return { ...plan, steps: [...plan.steps, ...(plan.monitor?.((slot) => slot) ?? [])] };
 }
 
 function planBundle(directory: Bytes, parsed: Parsed, { port }: Context): Planned {
@@ -95,17 +120,16 @@ function planBundle(directory: Bytes, parsed: Parsed, { port }: Context): Planne
   const absolute = directory.startsWith('/') ? directory : `${port.cwd}/${directory}`;
   const { spec, warnings } = readBundle(port, absolute);
   const prepared = prepare(port, spec, { id: 'plan', dieWithParent: true });
-  return { prepared, sources: new Map(), warnings: [...warnings, ...prepared.warnings] };
+  return { prepared, plan: prepared.plan, sources: new Map(), warnings: [...warnings, ...prepared.warnings] };
 }
 
 async function printed(planned: Planned, form: Form, parsed: Parsed, context: Context): Promise<Bytes> {
-  const { prepared, sources } = planned;
+  const { prepared, plan, sources } = planned;
   const showSecrets = flagOn(parsed, 'show-secrets');
   if (form === 'sh') {
     const { planShell } = await import('../../plan/shell.ts');
-    return planShell(prepared.spec, { plan: prepared.plan, facts: prepared.facts, showSecrets });
+    return planShell(prepared.spec, { plan, facts: prepared.facts, showSecrets });
   }
-  if (form === 'json')
-    return planJson(prepared.plan, { arch: context.port.arch, showSecrets, sources, indent: '  ' });
-  return utf8ToBytes(printPlan(prepared.plan, { showSecrets, sources, calls: form === 'calls' }));
+  if (form === 'json') return planJson(plan, { arch: context.port.arch, showSecrets, sources, indent: '  ' });
+  return utf8ToBytes(printPlan(plan, { showSecrets, sources, calls: form === 'calls' }));
 }

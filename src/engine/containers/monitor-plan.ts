@@ -11,7 +11,7 @@ import { attachSocket, type Engine, placeOf } from './engine.ts';
 
 /** What is known of a run before it is started. */
 export interface MonitoredRun {
-  readonly file: ContainerFile;
+  readonly file: Pick<ContainerFile, 'id' | 'log' | 'health'>;
   /** Of this run. */
   readonly number: number;
   /** Milliseconds before the command of its end. */
@@ -70,7 +70,11 @@ export function monitorOptions(
   });
 }
 
-function timers(engine: Engine, { id, health }: ContainerFile, timeout: number | undefined): MonitorTimer[] {
+function timers(
+  engine: Engine,
+  { id, health }: MonitoredRun['file'],
+  timeout: number | undefined,
+): MonitorTimer[] {
   const found: MonitorTimer[] = [];
   if (health !== undefined) {
     const starting = health.startPeriod > 0;

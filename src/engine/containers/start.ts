@@ -80,7 +80,7 @@ async function startHeld(
   const record = recordOf(engine, file, channel.pid);
   claim(port, stateRoot, record);
   try {
-    const made = await compiled(engine, channel, started).catch((error: unknown) => {
+    const made = await compiled(engine, channel, file, started).catch((error: unknown) => {
       port.remove(stateOf(engine, file.id));
       throw error;
     });
@@ -121,9 +121,13 @@ function noteFailure({ port }: Engine, place: Bytes, run: RunRecord, error: unkn
   writeExited(port, place, { run: run.number, code, signal: 0, oom: false, time, error: error.message });
 }
 
-async function compiled(engine: Engine, channel: Channel, run: MonitoredRun): Promise<CompiledDockerRun> {
+async function compiled(
+  engine: Engine,
+  channel: Channel,
+  file: ContainerFile,
+  run: MonitoredRun,
+): Promise<CompiledDockerRun> {
   const { port, stateRoot, warn } = engine;
-  const { file } = run;
   const place = placeOf(engine, file.id);
   const facts = keptFacts(port, file);
   return await compileDockerRun(

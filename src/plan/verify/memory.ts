@@ -6,6 +6,7 @@ import { MSG_CMSG_CLOEXEC, SOCK_CLOEXEC } from '../../linux/constants/socket.ts'
 import { TIOCGPTPEER } from '../../linux/constants/terminal.ts';
 import { type Arg, type Call, isSlot, type Memory, memoryLength, type Slot } from '../call.ts';
 import { writtenArguments } from '../kernel-writes.ts';
+import { MONITOR } from '../monitor-wire.ts';
 import { type Constraint, describe, type Finding } from './constraint.ts';
 import { kernelSize } from './kernel-sizes.ts';
 import { fieldAt, numberAt } from './recognise.ts';
@@ -216,8 +217,16 @@ function closedByExecve(call: Call): boolean | undefined {
   }
 }
 
+/** The fixed places of what a monitor inherits from its launcher (monitor-wire.ts). */
+function isMonitors(call: Call): boolean {
+  const to = numberAt(call, 1) ?? -1;
+  return call.name === 'dup3' && to >= MONITOR.FD_CLIENT && to <= MONITOR.FD_INPUT;
+}
+
 function leaks(time: Timeline): Finding[] {
-  const leaking = time.all.filter(({ call }) => closedByExecve(call) === false);
+  const leaking = time.all.filter(
+    ({ call, step }) => closedByExecve(call) === false && !(step.id === 'monitor' && isMonitors(call)),
+  );
   return leaking.map((moment) => ({
     message: `${describe(moment)} makes a descriptor that execve keeps`,
     moment,
@@ -269,7 +278,7 @@ export const MEMORY_RULES: readonly Constraint[] = [
   },
   {
     id: 'descriptors-closed-by-execve',
-    order: 'every descriptor but 0, 1 and 2 is made close-on-exec',
+    order: 'every descriptor but 0, 1 and 2, and what a monitor gets, is made close-on-exec',
     reason: 'the program would inherit it',
     source: 'CVE-2024-21626, CVE-2016-9962',
     check: leaks,
