@@ -8,6 +8,7 @@ import type { Port } from '../../host/port.ts';
 import { type Bytes, fromArray, toArray } from '../../linux/bytes.ts';
 import { isObject } from '../../spec/check.ts';
 import { type Descriptor, type Platform, parseDescriptor } from '../../spec/descriptor.ts';
+import { splitDigest } from '../../spec/digest.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { parseImageConfig } from '../../spec/image-config.ts';
 import { CONFIG_LIMIT } from '../../spec/image-document.ts';
@@ -51,7 +52,10 @@ export function readList(port: Port, root: Bytes, list: Reference): ListEntry[] 
 export function writeList(port: Port, root: Bytes, list: Reference, entries: readonly ListEntry[]): void {
   port.makeDirectory(`${root}/manifests`);
   const lines = entries.map(({ descriptor, source }) => ({ descriptor, source: canonical(source) }));
-  port.replaceFile(pathOf(root, list), stringifyJson({ list: canonical(list), entries: lines }), 0o600);
+  const text = stringifyJson({ list: canonical(list), entries: lines });
+  // It is all that there is of the list until it is pushed.
+  if (port.replaceFileDurably === undefined) port.replaceFile(pathOf(root, list), text, 0o600);
+  else port.replaceFileDurably(pathOf(root, list), text, 0o600);
 }
 
 /** False where there was none. */
@@ -63,7 +67,10 @@ export function removeList(port: Port, root: Bytes, list: Reference): boolean {
 }
 
 /** An image of a registry as an entry: its platform is that of its configuration. Throws CaissonError `EDOCUMENT`. */
-export async function entryOf(registry: Registry, reference: Reference): Promise<ListEntry> {
+export async function entryOf(
+  registry: Pick<Registry, 'manifest' | 'blob'>,
+  reference: Reference,
+): Promise<ListEntry> {
   const { descriptor, bytes } = await registry.manifest(reference);
   const document = parseManifest(fromArray(bytes), descriptor.mediaType);
   if (document.kind === 'index') {
@@ -80,17 +87,25 @@ export async function entryOf(registry: Registry, reference: Reference): Promise
   return { descriptor: { mediaType, digest, size, platform }, source: withTarget(reference, { digest }) };
 }
 
-async function platformOf(registry: Registry, { config }: ImageManifest): Promise<Platform> {
+/** Throws CaissonError `EDIGEST` for another content than the digest's, by whatever algorithm that is. */
+async function platformOf(
+  registry: Pick<Registry, 'blob'>,
+  { config }: Pick<ImageManifest, 'config'>,
+): Promise<Platform> {
   if (config.size > CONFIG_LIMIT)
     throw new CaissonError('its configuration is too large', { code: 'EDOCUMENT' });
   const { content } = await registry.blob(config, 0);
   const chunks: Bytes[] = [];
-  const hash = createHash('sha256');
+  const { algorithm, hex } = splitDigest(config.digest);
+  const hash = createHash(algorithm);
+  let size = 0;
   for await (const chunk of content) {
+    size += chunk.length;
+    if (size > config.size) break;
     hash.update(chunk);
     chunks.push(fromArray(chunk));
   }
-  if (config.digest.startsWith('sha256:') && config.digest !== `sha256:${hash.digest('hex')}`)
+  if (size !== config.size || hash.digest('hex') !== hex)
     throw new CaissonError(`${config.digest}: the content that came is another`, { code: 'EDIGEST' });
   const { os, architecture, variant, 'os.version': version } = parseImageConfig(chunks.join(''));
   return {
