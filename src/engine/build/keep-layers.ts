@@ -7,7 +7,7 @@ import { type KeptStep, writeStep } from '../../build/cache/steps.ts';
 import type { BuildEnvironment } from '../../build/execute/environment.ts';
 import type { ResultLayer } from '../../build/execute/result.ts';
 import type { ExportedLayer } from '../../build/export/layers.ts';
-import { settleTree } from '../../image/layer/settle.ts';
+import { settleTrees } from '../../image/layer/settle.ts';
 import { chainIds } from '../../image/store/chain.ts';
 import type { FinishedTree } from '../../image/store/layers.ts';
 import { splitDigest } from '../../spec/digest.ts';
@@ -46,21 +46,23 @@ async function adopt(
 ): Promise<void> {
   // Files are on the disk before they are a layer, and a result has its record before it has a link.
   await session.commit();
-  const trees: FinishedTree[] = [];
-  const taken = new Set<string>();
-  for (const { layer, step } of missing) {
-    const { chain, parent, diffId } = layer;
-    const from = `${step.directory}/upper`;
+  const free = missing.filter(({ step: { directory } }, at) => {
+    const first = missing.findIndex(({ step }) => step.directory === directory) === at;
     // Another build may have made a layer of it meanwhile.
-    if (taken.has(step.directory) || disk.stat(from)?.type !== 'directory') continue;
-    const settled = await settleTree(port, from, { cause: step.title, epoch });
-    if (settled === undefined) continue;
-    const { members, bytes, owners, xattrs } = settled;
+    return first && disk.stat(`${directory}/upper`)?.type === 'directory';
+  });
+  const candidates = free.map(({ step }) => ({ directory: `${step.directory}/upper`, cause: step.title }));
+  const settled = await settleTrees(port, candidates, epoch);
+  const trees = free.flatMap(({ layer, step }, at): FinishedTree[] => {
+    const tree = settled[at];
+    if (tree === undefined) return [];
+    const { chain, parent, diffId } = layer;
+    const { members, bytes, owners, xattrs } = tree;
     writeStep(port, { ...step, layer: chain });
-    taken.add(step.directory);
     const link = `../../../layers/${splitDigest(chain).hex}/tree`;
-    trees.push({ chain, parent, facts: { diffId, size: bytes, members, owners, xattrs }, from, link });
-  }
+    const facts = { diffId, size: bytes, members, owners, xattrs };
+    return [{ chain, parent, facts, from: `${step.directory}/upper`, link }];
+  });
   try {
     await store.layers.adopt(trees);
   } catch (error) {

@@ -10,7 +10,7 @@ import { IN_ROOT } from '../../plan/compile/destination.ts';
 import type { Pointer } from '../../spec/error.ts';
 import { openTarget } from '../extract-target.ts';
 import { splitPath } from '../member-path.ts';
-import { openFileLauncher } from '../user-namespace.ts';
+import { type FileLauncher, openFileLauncher } from '../user-namespace.ts';
 import { isOpaque } from './archive.ts';
 import { isPortable } from './attributes.ts';
 import { tolerating } from './batch-writer.ts';
@@ -29,10 +29,10 @@ export interface SettledTree {
   readonly xattrs: 'trusted' | 'user';
 }
 
-export interface SettleOptions {
+/** A tree that may be a layer. */
+export interface Candidate {
+  readonly directory: Bytes;
   readonly cause: Pointer;
-  /** No time of the layer is later than this, in seconds. */
-  readonly epoch?: number | undefined;
 }
 
 /** The root of an unpacked layer whose archive does not name it (extract-target.ts). */
@@ -48,29 +48,45 @@ interface Note {
 }
 
 /**
- * Takes overlay's notes away from the tree `directory`. The result is undefined where the tree differs from what its
- * archive unpacks to (sockets, later times than `epoch`, attributes that no archive carries): then nobody may take it for
- * the layer. Throws CaissonError ESYSCALL where a call fails.
+ * Takes overlay's notes away from trees. The result is undefined for a tree that differs from what its archive unpacks to
+ * (sockets, times later than `epoch`, in seconds; attributes that no archive carries): nobody may take it for the layer
+ * then. Throws CaissonError ESYSCALL where a call fails.
  */
-export async function settleTree(
+export async function settleTrees(
   port: Port,
-  directory: Bytes,
-  { cause, epoch }: SettleOptions,
-): Promise<SettledTree | undefined> {
-  const launcher = await openFileLauncher(port, cause);
+  trees: readonly Candidate[],
+  epoch: number | undefined,
+): Promise<(SettledTree | undefined)[]> {
+  const [first] = trees;
+  if (first === undefined) return [];
+  const launcher = await openFileLauncher(port, first.cause);
   try {
-    const conversation = new Conversation(launcher.channel, cause);
-    const calls = new TreeCalls(port.arch);
-    const opened = await openTarget(conversation, calls, directory, { confine: true, fresh: false });
-    const xattrs = launcher.userxattr ? 'user' : 'trusted';
-    const reader = new TreeReader(conversation, opened, port.arch);
-    const walk = new Walk({ conversation, calls, reader, root: opened.root }, `${xattrs}.overlay.`, epoch);
-    if (!(await walk.root()) || !(await walk.directory(''))) return undefined;
-    const owners = launcher.owners.kind;
-    return { members: walk.members, bytes: walk.bytes, owners, xattrs };
+    const settled: (SettledTree | undefined)[] = [];
+    for (const tree of trees) settled.push(await settleTree(port, launcher, tree, epoch));
+    return settled;
   } finally {
     await launcher.channel.close();
   }
+}
+
+async function settleTree(
+  port: Port,
+  { channel, userxattr, owners }: FileLauncher,
+  { directory, cause }: Candidate,
+  epoch: number | undefined,
+): Promise<SettledTree | undefined> {
+  const conversation = new Conversation(channel, cause);
+  const calls = new TreeCalls(port.arch);
+  const opened = await openTarget(conversation, calls, directory, { confine: false, fresh: false });
+  const xattrs = userxattr ? 'user' : 'trusted';
+  const reader = new TreeReader(conversation, opened, port.arch);
+  const walk = new Walk({ conversation, calls, reader, root: opened.root }, `${xattrs}.overlay.`, epoch);
+  const same = (await walk.root()) && (await walk.directory(''));
+  calls.reset();
+  calls.close(opened.root);
+  calls.close(opened.spare);
+  await conversation.ask(calls);
+  return same ? { members: walk.members, bytes: walk.bytes, owners: owners.kind, xattrs } : undefined;
 }
 
 /** The launcher's side of a walk. */
