@@ -2,6 +2,7 @@
 // the program's exit status.
 //
 //   init PATH... -- ARGUMENT0 ARGUMENT...
+//   init PATH... -- ''      no program: reaps until it is killed (a sandbox, whose programs come later)
 //
 // The paths are candidates in order, as execvp(3) tries them; TypeScript has made them from PATH. Needs no
 // /proc, no C library and no privilege. Runs the program in a process group of its own, in the foreground of
@@ -24,6 +25,8 @@ struct action {
 };
 
 static const uint64_t every_signal = ~0ull;
+
+#define NO_PROGRAM (-1) // neither a process id nor what wait4(2) answers without children
 
 static _Noreturn void leave(long code) {
     CALL(__NR_exit_group, (uint64_t)code);
@@ -105,7 +108,7 @@ static _Noreturn void forward_signals(long program) {
     for (;;) {
         reap(program);
         long signal = CALL(__NR_rt_sigtimedwait, ADDRESS(&every_signal), 0, 0, sizeof every_signal);
-        if (signal > 0 && signal != SIGCHLD) CALL(__NR_kill, (uint64_t)program, (uint64_t)signal);
+        if (program > 0 && signal > 0 && signal != SIGCHLD) CALL(__NR_kill, (uint64_t)program, (uint64_t)signal);
     }
 }
 
@@ -119,6 +122,10 @@ _Noreturn __attribute__((used)) void begin(uint64_t *stack) {
         leave(EXIT_USAGE);
     }
     CALL(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); // for a container that shares the host's PIDs
+    if (program[1][0] == 0) {
+        CALL(__NR_rt_sigprocmask, SIG_SETMASK, ADDRESS(&every_signal), 0, sizeof every_signal);
+        forward_signals(NO_PROGRAM);
+    }
     long pid = start_program(argv + 1, program + 1, envp);
     if (pid < 0) {
         complain(program[1], -pid);

@@ -44,10 +44,11 @@ const MAY_IMPORT = {
   oci: ['linux', 'spec', 'seccomp', 'cgroups', 'plan', 'frontends', 'runtime', 'snapshot', 'host/port.ts'],
   engine: [...BELOW_ENGINE, 'oci'],
   cli: [...BELOW_ENGINE, 'engine', 'oci'],
+  library: [...BELOW_ENGINE, 'engine'],
   // The entry of the executable on QuickJS.
   'caisson-oci.ts': ['host', 'oci'],
   // The library's public face.
-  'index.ts': [...BELOW_ENGINE, 'engine'],
+  'index.ts': [...BELOW_ENGINE, 'engine', 'library'],
 };
 
 /** Rooms that run in any ES2023 engine: no module but our own. */

@@ -1,37 +1,16 @@
-// The library: `import { run } from 'caisson'`. On Node and Bun, as root or as an ordinary user, without a daemon.
+// The library: `import { Engine, Sandbox, run } from 'caisson'`. On Node and Bun, as root or as an ordinary user.
 import { libraryRun, type RunInput, type RunOutput } from './engine/library-run.ts';
-import type { Port } from './host/port.ts';
-import { CaissonError } from './spec/error.ts';
+import { openPort } from './library/open-port.ts';
 
 export type { RunInput, RunOutput } from './engine/library-run.ts';
 export type { RunFlags } from './frontends/docker/run-flags.ts';
+export type { SandboxEntry, SandboxFiles } from './library/sandbox/files.ts';
+export type { SandboxOptions } from './library/sandbox/options.ts';
+export type { OutputPiece } from './library/sandbox/output.ts';
+export type { PoolOptions, SandboxPool } from './library/sandbox/pool.ts';
+export type { SandboxResult, SandboxRunOptions } from './library/sandbox/run.ts';
+export { Sandbox } from './library/sandbox/sandbox.ts';
 export { CaissonError, type ErrorDetail } from './spec/error.ts';
-
-let port: Promise<Port> | undefined;
-
-async function open(): Promise<Port> {
-  if (process.platform !== 'linux') {
-    throw new CaissonError(
-      `containers need a Linux kernel, and this is ${process.platform}: run this in a Linux virtual machine (WSL 2, Lima, ...)`,
-      { code: 'EPLATFORM' },
-    );
-  }
-  const [{ builtPrograms, readProgram }, { presentPort }] = await Promise.all([
-    import('./host/programs.ts'),
-    import('./host/present.ts'),
-  ]);
-  const { launcher, init, monitor } = builtPrograms();
-  if (process.versions.bun === undefined)
-    return presentPort((await import('./host/node.ts')).nodePort({ launcher, init, monitor }));
-  const { bunPort } = await import('./host/bun.ts');
-  return presentPort(
-    bunPort({
-      launcher: () => readProgram(launcher),
-      init: () => readProgram(init),
-      monitor: () => readProgram(monitor),
-    }),
-  );
-}
 
 /**
  * Runs a container until its end and says how it ended and what it wrote.
@@ -41,9 +20,8 @@ async function open(): Promise<Port> {
  * Windows importing works, and running says that a Linux kernel is needed.
  */
 export async function run(input: RunInput): Promise<RunOutput> {
-  port ??= open();
   // What images need is loaded when there is one.
-  return libraryRun(await port, input, async (...image) =>
+  return libraryRun(await openPort(), input, async (...image) =>
     (await import('./engine/library-image.ts')).libraryImage(...image),
   );
 }

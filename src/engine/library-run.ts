@@ -49,13 +49,14 @@ export interface RunOutput {
 }
 
 /** Flags come as text and are bytes inside. */
-function bytesOf(flags: RunFlags): RunFlags {
+export function bytesOf(flags: RunFlags): RunFlags {
   const encode = (value: unknown): unknown =>
     typeof value === 'string' ? utf8ToBytes(value) : Array.isArray(value) ? value.map(encode) : value;
   return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, encode(value)])) as RunFlags;
 }
 
-async function dockerRunOf(port: Port, input: RunInput, find: ImageFinder): Promise<DockerRun> {
+/** The run that `input` asks for, not started. Throws CaissonError where its flags or its image cannot be had. */
+export async function dockerRunOf(port: Port, input: RunInput, find: ImageFinder): Promise<DockerRun> {
   // A library leaves the signals of its program alone unless it is asked.
   const flags = bytesOf({ sigProxy: false, ...input.flags });
   const dataRoot = input.dataRoot === undefined ? undefined : utf8ToBytes(input.dataRoot);

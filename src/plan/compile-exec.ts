@@ -151,7 +151,7 @@ export function inherited(spec: Spec, given: Process): Process {
 }
 
 /** The container's namespaces are joined ones to everything that compiles a process. */
-function contextOf(spec: Spec, own: Process, facts: HostFacts, options: ExecOptions): Context {
+export function contextOf(spec: Spec, own: Process, facts: HostFacts, options: ExecOptions): Context {
   const { target, mayCallSetgroups, ...rest } = options;
   const namespaces = target.namespaces.map((type) => ({ type, path: `/proc/${target.init}/ns` }));
   const joined = { ...spec, process: own, linux: { ...spec.linux, namespaces } };
@@ -193,7 +193,7 @@ function child(c: Context, forked: ForkSlots, join: () => void, terminalSocket: 
 }
 
 /** Not made when it is missing, and proven to lie inside: a link or a mount may lead anywhere (CVE-2024-21626). */
-function workingDirectory(c: Context): void {
+export function workingDirectory(c: Context): void {
   const cwd = c.spec.process?.cwd ?? '/';
   const directory = slot('cwd');
   const first = slot('cwd_first', { width: 4 });
