@@ -21,8 +21,8 @@ import {
   struct,
   value,
 } from '../../plan/call.ts';
-import type { InsidePlan } from '../../plan/compile-inside.ts';
 import { CHANNEL } from '../../plan/channel.ts';
+import type { InsidePlan } from '../../plan/compile-inside.ts';
 import { type Answer, type Batch, decodeAnswer, slotValue } from '../../plan/encode.ts';
 import { type Step, step } from '../../plan/step.ts';
 import * as sys from '../../plan/syscalls.ts';

@@ -2,6 +2,8 @@
 //
 // Nothing is opened by a path of the host. The agent's own root is the sandbox's, each path is resolved below it without
 // magic links (openat2(2), T30 to T36 of the threats), and only regular files are read and written.
+
+import { regularFile } from '../../image/regular-file.ts';
 import { openFlags } from '../../linux/abi/index.ts';
 import { type Bytes, bytesToUtf8, utf8ToBytes } from '../../linux/bytes.ts';
 import {
@@ -22,7 +24,6 @@ import { bufferBytes, slotValue } from '../../plan/encode.ts';
 import { step } from '../../plan/step.ts';
 import * as sys from '../../plan/syscalls.ts';
 import type { Played } from '../../runtime/player.ts';
-import { regularFile } from '../../image/regular-file.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { Place } from './place.ts';
 

@@ -23,7 +23,7 @@ export interface SandboxOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Working directory; made where it is not there. Default: the image's, `/tmp` for `host`. */
   readonly workdir?: string;
-  /** User, by name or number (`1000:1000`). Default: the image's; for `host` with root as caller 65534:65534 (nobody). */
+  /** User, by name or number (`1000:1000`). Default: the image's; for `host` with root as caller 65534:65534, which is nobody. */
   readonly user?: string;
   /** The root is read-only; `/tmp` and `/var/tmp` stay writable. */
   readonly readOnly?: boolean;
@@ -49,7 +49,7 @@ export interface SandboxOptions {
 /** Limits where nothing is said. */
 export const DEFAULTS = { memory: '512m', pids: 256, timeout: 60_000 } as const;
 
-/** nobody and nogroup of Debian: no file of the machine belongs to them. */
+/** The user and the group that own nothing: no file of the machine belongs to them. */
 const NOBODY = '65534:65534';
 
 const SCRATCH = ['/tmp', '/var/tmp'];

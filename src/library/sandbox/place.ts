@@ -1,7 +1,7 @@
 // A place: a container whose first process waits, its own launcher, and an agent that has joined it.
 import type { Cgroup } from '../../cgroups/path.ts';
-import { dockerRunOf } from '../../engine/library-run.ts';
 import { type DockerRunResult, dockerRun } from '../../engine/docker-run.ts';
+import { dockerRunOf } from '../../engine/library-run.ts';
 import type { Port } from '../../host/port.ts';
 import { bytesToUtf8, utf8ToBytes } from '../../linux/bytes.ts';
 import { SIGNALS } from '../../linux/signals.ts';
