@@ -164,8 +164,10 @@ async function makeReady(
   if (volumes === undefined && hostActions.length === 0) return;
   const check = signals === undefined ? {} : { check: () => signals.check() };
   try {
+    const mountLabel = spec.linux?.mountLabel ?? '';
     await volumes?.make(new Player(port, channel), id, {
       ...(source === undefined ? {} : { source }),
+      ...(mountLabel === '' ? {} : { mountLabel }),
       ...check,
     });
     if (hostActions.length === 0) return;

@@ -18,6 +18,7 @@ import { IN_ROOT } from '../../plan/compile/destination.ts';
 import { step } from '../../plan/step.ts';
 import { Player } from '../../runtime/player.ts';
 import { CaissonError } from '../../spec/error.ts';
+import { changeTree } from './change-tree.ts';
 import { underLock } from './lock.ts';
 import { TreeCopy } from './tree-copy.ts';
 import type { VolumeStore } from './volume-store.ts';
@@ -35,6 +36,8 @@ export interface CopyUp {
   readonly device?: Bytes;
   /** Absent: the volume begins empty. */
   readonly source: CopySource | undefined;
+  /** The SELinux label of a new volume; absent where there is none. */
+  readonly label?: Bytes;
   /** Whether the disk is waited for. */
   readonly durable: boolean;
   /** Called before each batch; may throw to end the work. */
@@ -58,6 +61,14 @@ export async function copyUp(store: VolumeStore, player: Player, wanted: CopyUp)
       if (wanted.device === undefined) await copyBeside(store, wanted, directory);
       else await copyInPlace(store, wanted, directory, wanted.device);
     }
+    // A file system label that containers may use, where files have labels (SELinux), as podman's new volumes have it.
+    if (wanted.label !== undefined && wanted.device === undefined)
+      await changeTree(
+        store.port,
+        store.dataOf(wanted.name),
+        { kind: 'label', label: wanted.label },
+        'default: SELinux',
+      );
     store.disk.remove(fresh);
     if (wanted.durable) await store.disk.syncDirectory(directory);
   });

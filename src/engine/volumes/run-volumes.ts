@@ -3,11 +3,13 @@
 import type { RequestedMount, VolumeFact, VolumeRequest } from '../../frontends/docker/volume-request.ts';
 import type { Port } from '../../host/port.ts';
 import type { Bytes } from '../../linux/bytes.ts';
+import { selinuxEnabled } from '../../runtime/facts.ts';
 import type { Player } from '../../runtime/player.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { type CopySource, copyUp } from './copy-up.ts';
 
 import { type Backing, backingOf } from './driver-options.ts';
+import { sharedLabel } from './host-actions.ts';
 import { noteUse, volumesInUse } from './in-use.ts';
 import { underLock } from './lock.ts';
 import { openVolumes, type VolumeStore } from './volume-store.ts';
@@ -43,6 +45,8 @@ export interface ForContainer {
 export interface MakeOptions {
   /** The files that the container begins with; without them a new volume begins empty. */
   readonly source?: CopySource;
+  /** The label of the container's mounts, where it has one. */
+  readonly mountLabel?: Bytes;
   readonly check?: () => Promise<void>;
 }
 
@@ -135,8 +139,9 @@ async function fillAll(
   store: VolumeStore,
   player: Player,
   wanted: readonly Wanted[],
-  { source, check }: MakeOptions,
+  { source, mountLabel, check }: MakeOptions,
 ): Promise<void> {
+  const label = mountLabel !== undefined && selinuxEnabled(store.port) ? sharedLabel(mountLabel) : undefined;
   for (const { name, destination, request, backing } of wanted) {
     if (backing.kind === 'tmpfs') continue;
     await copyUp(store, player, {
@@ -145,6 +150,7 @@ async function fillAll(
       ...(backing.kind === 'bind' ? { device: backing.device } : {}),
       source: request.copy ? source : undefined,
       durable: store.durable && request.name !== undefined,
+      ...(label === undefined ? {} : { label }),
       ...(check === undefined ? {} : { check }),
     });
   }
