@@ -96,7 +96,7 @@ export function readContainerFile(
   id: Bytes,
 ): ContainerFile | undefined {
   const at = path({ dataRoot }, id);
-  const text = port.readFile(at, LIMIT);
+  const text = readable(port, at);
   if (text === undefined) return undefined;
   const value = parseJson(text, at);
   if (!isObject(value) || typeof value.version !== 'number') throw damaged(at, 'it has no version');
@@ -116,6 +116,15 @@ export function replaceContainerFile(engine: Engine, file: ContainerFile): void 
   engine.port.replaceFile(path(engine, file.id), containerText(file), 0o600);
 }
 
+/** What is no file, or another user's, is damaged as well: the other containers are nobody's concern. */
+function readable(port: Pick<Port, 'readFile'>, at: Bytes): Bytes | undefined {
+  try {
+    return port.readFile(at, LIMIT);
+  } catch (error) {
+    throw damaged(at, error instanceof Error ? error.message : String(error));
+  }
+}
+
 function damaged(at: Bytes, why: string): CaissonError {
   return new CaissonError(`${at} is damaged: ${why}`, { code: 'ESTATE' });
 }
@@ -125,11 +134,45 @@ const LISTS = ['command', 'environment', 'files', 'args', 'mounts', 'volumes', '
 const OBJECTS = ['flags', 'config', 'labels', 'restart', 'log'] as const;
 const NUMBERS = ['stopSignal', 'stopTimeout'] as const;
 
+const TEXT_LISTS = ['command', 'environment', 'args', 'volumes', 'anonymousVolumes'] as const;
+
 function isContainerFile(value: Record<string, unknown>): value is Record<string, unknown> & ContainerFile {
   return (
     TEXTS.every((name) => typeof value[name] === 'string') &&
     LISTS.every((name) => Array.isArray(value[name])) &&
     OBJECTS.every((name) => isObject(value[name])) &&
-    NUMBERS.every((name) => typeof value[name] === 'number')
+    NUMBERS.every((name) => typeof value[name] === 'number') &&
+    TEXT_LISTS.every((name) => isTexts(value[name])) &&
+    areParts(value)
   );
+}
+
+/** The parts that lists of containers look into. */
+function areParts({ restart, log, labels, mounts, files, health, stack }: Record<string, unknown>): boolean {
+  return (
+    isObject(restart) &&
+    typeof restart.name === 'string' &&
+    isObject(log) &&
+    typeof log.driver === 'string' &&
+    isObject(log.options) &&
+    isObject(labels) &&
+    isTexts(Object.values(labels)) &&
+    Array.isArray(mounts) &&
+    mounts.every(isMount) &&
+    Array.isArray(files) &&
+    files.every(isTexts) &&
+    (health === undefined || (isObject(health) && isTexts(health.test))) &&
+    (stack === undefined || (isObject(stack) && isTexts(stack.layers)))
+  );
+}
+
+function isMount(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  return (
+    [value.source, value.destination].every((each) => typeof each === 'string') && isTexts(value.options)
+  );
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }

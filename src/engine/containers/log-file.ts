@@ -127,16 +127,18 @@ export interface TailSearch {
 
 /**
  * Where the last lines of a file begin; undefined when the search has to go on in an older file. `isWhole` says whether
- * a line of the file ends one of the container's, so that pieces of a long line count as one.
+ * a line of the file ends one of the container's, so that pieces of a long line count as one; undefined is a damaged one, which does not count.
  */
 export async function positionFromEnd(
   file: DiskFile,
   search: TailSearch,
-  isWhole: (line: Bytes) => boolean,
+  isWhole: (line: Bytes) => boolean | undefined,
 ): Promise<number | undefined> {
   if (search.left === 0 && search.first) return file.size();
   for await (const { line, end } of linesBackward(file)) {
-    if (isWhole(line) || search.first) {
+    const whole = isWhole(line);
+    if (whole === undefined) continue;
+    if (whole || search.first) {
       if (search.left === 0) return end;
       search.left--;
     }

@@ -122,7 +122,7 @@ class LogReader {
       return;
     }
     const search: TailSearch = { left: tail, first: true };
-    const isWhole = (line: Bytes): boolean => parseLogLine(line, this.format)?.text.endsWith('\n') === true;
+    const isWhole = (line: Bytes) => parseLogLine(line, this.format)?.text.endsWith('\n');
     for (let number = 0; ; number++) {
       const file = this.disk.open(this.nameOf(number));
       if (file === undefined) break;

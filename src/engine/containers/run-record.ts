@@ -70,13 +70,17 @@ export function writeExited(port: Port, place: Bytes, exited: ExitRecord): void 
 /** What the monitor wrote; undefined where it has not, or of another run. A torn record is none. */
 export function readExit(port: Pick<Port, 'readFile'>, place: Bytes, run: number): ExitRecord | undefined {
   // Its room on the disk was taken beforehand: zeros come after the line.
-  const [line = ''] = (port.readFile(`${place}/exit`, 4096) ?? '').split('\n');
+  const [line = ''] = (readable(port, `${place}/exit`, 4096) ?? '').split('\n');
   const words = line.split(' ').map(Number);
   const [number, code, signal, seconds, nanoseconds] = words;
   if (words.length !== 5 || words.some((word) => !Number.isSafeInteger(word) || word < 0)) return undefined;
   if (number !== run || code === undefined || signal === undefined) return undefined;
+  if ((seconds ?? 0) > LAST_SECOND) return undefined;
   return { run, code, signal, oom: false, time: preciseTime(seconds ?? 0, nanoseconds ?? 0) };
 }
+
+/** Of the year 9999: RFC 3339 has no later one. */
+const LAST_SECOND = 253_402_300_799;
 
 /** RFC 3339 with nanoseconds, as docker writes it. */
 export function preciseTime(seconds: number, nanoseconds: number): Bytes {
@@ -84,8 +88,17 @@ export function preciseTime(seconds: number, nanoseconds: number): Bytes {
   return `${whole}.${String(nanoseconds).padStart(9, '0')}Z`;
 }
 
+/** What is no file, or too large for one of ours, tells nothing. */
+function readable(port: Pick<Port, 'readFile'>, path: Bytes, limit: number): Bytes | undefined {
+  try {
+    return port.readFile(path, limit);
+  } catch {
+    return undefined;
+  }
+}
+
 function readJson(port: Pick<Port, 'readFile'>, path: Bytes): Record<string, unknown> | undefined {
-  const text = port.readFile(path, 1 << 20);
+  const text = readable(port, path, 1 << 20);
   if (text === undefined) return undefined;
   try {
     const value = parseJson(text, path);
