@@ -37,7 +37,7 @@ export const command: Command = {
   name: 'stats',
   summary: 'Display a live stream of container(s) resource usage statistics',
   usage: '[OPTIONS] [CONTAINER...]',
-  examples: ['caisson stats', "caisson stats --no-stream --format '{{.Name}} {{.CPUPerc}}' web"],
+  examples: ['caisson stats', "caisson stats --no-stream --format '{{.Name}} {{.PIDs}}' web"],
   flags: [
     boolean('all', 'Show all containers (default shows just running)', { short: 'a' }),
     value('format', 'Format output using a custom template: table, table TEMPLATE, json or TEMPLATE'),

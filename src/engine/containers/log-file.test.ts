@@ -1,3 +1,5 @@
+// Reading a log file: whole lines, bounded memory, and the last lines from the end.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryDisk } from '../../image/store/memory-disk.testing.ts';

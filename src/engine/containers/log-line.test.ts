@@ -1,3 +1,5 @@
+// Lines of a log in both formats, and damaged ones.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseLogLine } from './log-line.ts';

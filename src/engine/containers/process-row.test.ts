@@ -1,3 +1,5 @@
+// A process in the columns of ps(1), and what it cannot do to a terminal.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Port } from '../../host/port.ts';
