@@ -27,6 +27,7 @@ const SPECIAL = ['node24', 'quickjs', 'properties', 'library', 'registry'];
 /** Seconds for folders of test/ that are not expected to be done in a minute. */
 const BUDGETS = {
   'engine-view': 90,
+  package: 90,
   peers: 90,
   launcher: 120,
   golden: 30,

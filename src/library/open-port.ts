@@ -38,7 +38,7 @@ async function open(): Promise<Port> {
     import('../host/programs.ts'),
     import('../host/present.ts'),
   ]);
-  const { launcher, init, monitor } = builtPrograms();
+  const { launcher, init, monitor } = programs(builtPrograms);
   if (process.versions.bun === undefined)
     return presentPort((await import('../host/node.ts')).nodePort({ launcher, init, monitor }));
   const { bunPort } = await import('../host/bun.ts');
@@ -49,4 +49,14 @@ async function open(): Promise<Port> {
       monitor: () => readProgram(monitor),
     }),
   );
+}
+
+/** The programs of this package. Throws CaissonError `EPROGRAMS`. */
+function programs<T>(find: () => T): T {
+  try {
+    return find();
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new CaissonError(message, { code: 'EPROGRAMS', cause });
+  }
 }
