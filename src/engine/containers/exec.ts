@@ -77,7 +77,7 @@ function targetOf({ stateRoot }: Engine, { file }: ContainerView) {
 }
 
 /** docker: 126 for a program that cannot be executed, 127 for one that is not there, 1 for the rest. */
-async function asDocker(work: () => Promise<number>): Promise<number> {
+export async function asDocker(work: () => Promise<number>): Promise<number> {
   try {
     return await work();
   } catch (error) {
@@ -108,7 +108,7 @@ function exitCodeOf(error: CaissonError): number {
 }
 
 /** The user by name is looked up in the container as it is now, by the launcher, on descriptors (T35). */
-async function execUser(
+export async function execUser(
   { port }: Engine,
   { pid }: ContainerView,
   text: Bytes | undefined,
