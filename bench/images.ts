@@ -1,6 +1,6 @@
 // `npm run bench -- images [ROUNDS]`: pulls and builds of caisson beside podman and docker; bench/RESULTS-images.md.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Docker } from '../test/dropin/docker.ts';
@@ -9,6 +9,7 @@ import { peersRoot } from '../test/dropin/peers-root.ts';
 import type { Job, Room } from '../test/dropin/room.ts';
 import { RUNTIMES } from '../test/dropin/runtimes.ts';
 import { type Bar, barLine, type Series, table } from './figures.ts';
+import { Places } from './places.ts';
 
 const REGISTRY = '127.0.0.1:5000';
 const PULL_SECONDS = 300;
@@ -33,30 +34,32 @@ const series = (name: string, what: string): Measured => ({
   memory: [],
 });
 
-/** What is measured: a command in the room, and what makes the next round cold again where a new place does not. */
+/** What is measured: a command in the room. */
 interface Contestant {
   readonly series: Measured;
-  readonly command: (round: number) => readonly string[];
+  /** `place` is that of `at`. */
+  readonly command: (place: string) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  readonly after: readonly (readonly string[])[];
+  /** Where a new file system is mounted for each round; without it all rounds have the same store. */
+  readonly at?: string;
+  /** A daemon that lives in the place: stopped while that is exchanged. */
+  readonly daemon?: Docker;
 }
 
 const STORE = '/var/lib/caisson-dropin/store';
-/** A place of its own for each round: an ext4 without a journal is slow for minutes after files were deleted. */
-const podmanIn = (place: string) => [
-  '/usr/bin/podman',
-  ...['--root', `/var/lib/containers/${place}`, '--runroot', `/run/containers-${place}`],
-];
+const SEED = '/var/lib/caisson-dropin/seed';
 
 class Bench {
   readonly docker: Docker;
   readonly room: Room;
+  readonly places: Places;
   readonly caisson: string;
   private readonly measure: string;
 
   constructor(docker: Docker) {
     this.docker = docker;
     this.room = docker.room;
+    this.places = new Places(docker.room);
     this.caisson = `${this.room.directory}/caisson`;
     this.measure = `${this.room.directory}/measure`;
     copyFileSync('dist/caisson', this.caisson);
@@ -67,18 +70,27 @@ class Bench {
     return this.room.output(command, { seconds: PULL_SECONDS, env: { CAISSON_DATA_ROOT: STORE, ...env } });
   }
 
-  async once({ series: into, command, env = {}, after }: Contestant, round: number): Promise<void> {
+  /** A round that does not count has no `round` of 0 or more. */
+  async once(contestant: Contestant, round: number): Promise<void> {
+    const { series: into, command, env = {}, at } = contestant;
+    if (at !== undefined) await this.exchange(contestant, () => this.places.make(at));
     await this.run(['sync']);
-    const words = command(round);
+    const words = command(at ?? '');
     const said = await this.run([this.measure, ...words], env);
     const [wall = 0, user = 0, system = 0, ended = 1, memory = 0] = said.split(' ').map(Number);
     if (ended !== 0) throw new Error(`${words.join(' ')} failed (${ended})`);
-    if (round >= 0) {
-      into.wall.push(wall / 1e6);
-      into.processor.push((user + system) / 1e3);
-      into.memory.push(memory);
-    }
-    for (const step of after) await this.run(step);
+    if (at !== undefined) await this.exchange(contestant, () => this.places.leave(at));
+    if (round < 0) return;
+    into.wall.push(wall / 1e6);
+    into.processor.push((user + system) / 1e3);
+    into.memory.push(memory);
+  }
+
+  private async exchange({ daemon }: Contestant, work: () => Promise<void>): Promise<void> {
+    await daemon?.stop();
+    await work();
+    await daemon?.start();
+    if (daemon !== undefined) await this.run(['sleep', '1']);
   }
 
   async rounds(contestants: readonly Contestant[], count: number, warm = 0): Promise<void> {
@@ -119,53 +131,59 @@ function smallFiles(directory: string, count: number): void {
   }
 }
 
-/** Two images in the registry: programs and libraries of Debian, and many small files. */
+/** Two images in the registry: programs and libraries of Debian, and many small files. Nothing on a disk is deleted. */
 async function makeImages(bench: Bench): Promise<void> {
   const { directory } = bench.room;
-  const files = join(directory, 'files');
-  smallFiles(join(files, 'more'), MORE_FILES);
-  const large = ['usr/lib', 'usr/share', 'usr/bin', 'etc'];
-  const tars = { large: join(directory, 'large.tar'), small: join(directory, 'small.tar') };
-  execFileSync('tar', ['-cf', tars.large, '-C', files, 'more', '-C', peersRoot(), ...large]);
-  execFileSync('rm', ['-rf', files]);
-  smallFiles(join(files, 'small'), SMALL_FILES);
-  execFileSync('tar', ['-cf', tars.small, '-C', files, 'small']);
-  execFileSync('rm', ['-rf', files]);
-  for (const [name, file] of Object.entries(tars)) {
-    await bench
-      .run([bench.caisson, 'import', '--quiet', file, `${REGISTRY}/${name}:1`])
-      .catch(() => bench.run([bench.caisson, 'import', file, `${REGISTRY}/${name}:1`]));
-    await bench.run([bench.caisson, 'push', `${REGISTRY}/${name}:1`]);
-    execFileSync('rm', [file]);
+  const files = mkdtempSync('/dev/shm/caisson-bench-');
+  try {
+    smallFiles(join(files, 'more'), MORE_FILES);
+    smallFiles(join(files, 'small'), SMALL_FILES);
+    const large = ['usr/lib', 'usr/share', 'usr/bin', 'etc'];
+    execFileSync('tar', [
+      '-cf',
+      join(directory, 'large.tar'),
+      '-C',
+      files,
+      'more',
+      '-C',
+      peersRoot(),
+      ...large,
+    ]);
+    execFileSync('tar', ['-cf', join(directory, 'small.tar'), '-C', files, 'small']);
+  } finally {
+    rmSync(files, { recursive: true });
   }
-  await bench.run(['rm', '-rf', STORE]);
+  const env = { CAISSON_DATA_ROOT: SEED };
+  for (const name of ['large', 'small']) {
+    const image = `${REGISTRY}/${name}:1`;
+    await bench.run([bench.caisson, 'import', join(directory, `${name}.tar`), image], env);
+    await bench.run([bench.caisson, 'push', image], env);
+  }
 }
 
 function pulls(bench: Bench, name: string): Contestant[] {
   const image = `${REGISTRY}/${name}:1`;
+  const at = '/var/lib/caisson-dropin/place';
   return [
     {
       series: series(`${name}: caisson`, 'caisson pull'),
-      command: (round) => [
-        bench.caisson,
-        '--data-root',
-        `${STORE}-${name}-${round}`,
-        'pull',
-        '--quiet',
-        image,
-      ],
-      after: [],
+      command: (place) => [bench.caisson, '--data-root', `${place}/store`, 'pull', '--quiet', image],
+      at,
     },
     {
       series: series(`${name}: podman`, 'podman pull'),
-      command: (round) => [...podmanIn(`${name}-${round}`), 'pull', '--quiet', '--tls-verify=false', image],
-      after: [],
+      command: (place) => [
+        ...['/usr/bin/podman', '--root', `${place}/root`, '--runroot', `${place}/run`],
+        ...['--storage-driver', 'overlay', 'pull', '--quiet', '--tls-verify=false', image],
+      ],
+      at,
     },
     {
       series: series(`${name}: docker`, 'docker pull'),
       command: () => ['/usr/bin/docker', 'pull', '--quiet', image],
       env: { DOCKER_HOST: 'unix:///run/docker.sock' },
-      after: [['docker', '--host', 'unix:///run/docker.sock', 'rmi', '--force', image]],
+      at: '/var/lib/docker',
+      daemon: bench.docker,
     },
   ];
 }
@@ -197,7 +215,6 @@ function builds(bench: Bench, context: string, cached: boolean): Contestant[] {
       context,
     ],
     env: { DOCKER_HOST: 'unix:///run/docker.sock', DOCKER_BUILDKIT: kit },
-    after: [],
   });
   return [
     {
@@ -214,7 +231,6 @@ function builds(bench: Bench, context: string, cached: boolean): Contestant[] {
         context,
       ],
       env: { CAISSON_DATA_ROOT: STORE },
-      after: [],
     },
     { series: series(`${how}: BuildKit`, 'docker build'), ...docker('1') },
     { series: series(`${how}: classic`, 'docker build, DOCKER_BUILDKIT=0'), ...docker('0') },
@@ -244,13 +260,13 @@ function page(groups: readonly (readonly Contestant[])[], versions: string): str
   return [
     '# Results of `npm run bench -- images`',
     '',
-    `${new Date().toISOString().slice(0, 10)}, commit ${commit}, rounds ${rounds}, every program once per round in turn, pulls of docker last.`,
+    `${new Date().toISOString().slice(0, 10)}, commit ${commit}, rounds ${rounds}, every program once per round, in turn.`,
     `${cpus().length} processors (${cpus()[0]?.model.trim()}), Linux ${release()}; ${versions}.`,
     '',
-    'The registry is Debian 12 docker-registry on loopback, all stores are on one ext4. `large` is a layer of Debian',
-    'programs and libraries, `small` one of 50,000 files of up to 2 KiB; both stores and page tables are cold, the',
-    'page cache is not. A build is eight trivial RUN and a COPY on busybox. The sources of the',
-    'images are deleted before the first round, and an ext4 without a journal makes files slowly for minutes after that.',
+    'The registry is Debian 12 docker-registry on loopback. Each pull has a file system of its own, a new ext4 with a journal',
+    'in a new file behind a loop device; nothing is deleted before or between. `large` is a layer of Debian',
+    'programs and libraries, `small` one of 50,000 files of up to 2 KiB; stores are cold, the page cache of the registry',
+    'is not. What caisson has pulled is on the disk when it ends. A build is eight trivial RUN and a COPY on busybox.',
     '',
     ...tables.flatMap((text) => [text, '']),
     ...BARS.map((bar) => barLine(bar, all.flat())),
@@ -270,9 +286,7 @@ async function main(): Promise<void> {
     await bench.run(['sleep', '1']);
     await makeImages(bench);
     const groups = [pulls(bench, 'large'), pulls(bench, 'small')];
-    for (const group of groups) await bench.rounds(group.slice(0, 2), rounds);
-    // Last: it deletes what it has pulled.
-    for (const group of groups) await bench.rounds(group.slice(2), rounds);
+    for (const group of groups) await bench.rounds(group, rounds, 1);
     const archive = join(bench.room.directory, 'image-again.tar');
     writeImage(archive);
     await bench.run([bench.caisson, 'load', '--input', archive]);
