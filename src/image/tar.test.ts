@@ -99,6 +99,21 @@ test('the prefix of ustar joins the name, and is something else for GNU', () => 
   assert.equal(only(member({ name: 'b', prefix: 'a', magic: 'ustar  \0' })).entry.path, 'b');
 });
 
+test('a link that says a size has no content all the same, as for Go (Z03, seed 1180979906)', () => {
+  for (const type of ['1', '2', '3', '4', '5', '6']) {
+    const link = header({ name: 'link', type, linkName: 'target', size: 63 });
+    const members = read(concat(link, member({ name: 'next' }, 'x'), END));
+    assert.deepEqual(
+      members.map(({ entry, content }) => [entry.path, entry.size, content]),
+      [
+        ['link', 0, ''],
+        ['next', 1, 'x'],
+      ],
+      type,
+    );
+  }
+});
+
 test('a file whose name ends in a slash is a directory', () => {
   assert.equal(only(member({ name: 'old/', type: '\0' })).entry.type, 'directory');
 });

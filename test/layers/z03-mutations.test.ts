@@ -124,6 +124,19 @@ function hasUnendedName(archive: Uint8Array): boolean {
   return false;
 }
 
+/**
+ * A link, device, directory or FIFO that says a size: Go's and our reader have no content for one (archive/tar,
+ * isHeaderOnlyType), GNU tar leaves as many bytes out.
+ */
+function hasSizeWithoutContent(archive: Uint8Array): boolean {
+  for (let at = 0; at + 512 <= archive.length; at += 512) {
+    const type = fromArray(archive, at + 156, at + 157);
+    if (fromArray(archive, at + 257, at + 262) !== 'ustar' || !/^[1-6]$/.test(type)) continue;
+    if (/[^0\0 ]/.test(fromArray(archive, at + 124, at + 136))) return true;
+  }
+  return false;
+}
+
 /** Names as the reader has them; undefined where it refuses. Checks that events fit together. */
 function read(archive: Uint8Array, chunk: number): string[] | undefined {
   const reader = new TarReader();
@@ -176,7 +189,7 @@ test(`Z03: where both accept an archive, GNU tar lists the same names (seed ${se
   for (let round = 0; compared < COMPARED && round < 40 * COMPARED; round++) {
     const archive = mutated(all[pick(all.length)] as Uint8Array, pick);
     const names = read(archive, 4096);
-    if (names === undefined || hasUnendedName(archive)) continue;
+    if (names === undefined || hasUnendedName(archive) || hasSizeWithoutContent(archive)) continue;
     const args = ['-t', '-f', '-', '--quoting-style=literal', '--absolute-names', '--null'];
     const { status, stdout } = spawnSync('tar', args, { input: archive, encoding: 'latin1' });
     if (status !== 0) continue;
