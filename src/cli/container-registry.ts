@@ -50,6 +50,17 @@ const BOTH: readonly CommandEntry[] = [
     summary: 'Attach local standard input, output, and error streams to a running container',
     load: () => import('./commands/attach.ts'),
   },
+  {
+    name: 'cp',
+    summary: 'Copy files/folders between a container and the local filesystem',
+    load: () => import('./commands/cp.ts'),
+  },
+  { name: 'rename', summary: 'Rename a container', load: () => import('./commands/rename.ts') },
+  {
+    name: 'update',
+    summary: 'Update configuration of one or more containers',
+    load: () => import('./commands/update.ts'),
+  },
 ];
 
 export const CONTAINER_COMMANDS: readonly CommandEntry[] = BOTH;

@@ -124,7 +124,6 @@ export const CATALOGUE: Catalogue = { summary: SUMMARY, flags: GLOBAL_FLAGS, ent
 
 /** docker's commands that a later issue brings: refused by name. */
 export const LATER_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ...names('the engine (issue 5)', 'rename update cp'),
   ...names('networks (issue 6)', 'network port'),
   ...names('the other front ends (issue 7)', 'xray jail lxc ecs convert'),
 ]);

@@ -27,6 +27,8 @@ export interface ExtractOptions {
   readonly fresh?: boolean;
   /** What is in the way of a member that is no directory is removed, a directory with all that is in it. */
   readonly replace?: boolean;
+  /** A directory is never replaced by another kind of file, nor the other way round: an error (docker cp). */
+  readonly keepKinds?: boolean;
   /** Bytes that all files together may have, holes included; default 1 TiB. */
   readonly byteLimit?: number;
   /** Members, and directories that they imply; default 10 million. */

@@ -238,9 +238,9 @@ export class Extractor {
     this.open.drop(calls, path);
     this.dropWhiteout(above, path, name);
     // What is there and is no directory gives way to one; a directory stays (EISDIR).
-    const isFresh = this.options.fresh === true;
-    if (!isFresh) calls.unlinkat(above, name, 'file', NOT_THERE);
-    calls.mkdirat(above, name, 0o700, isFresh ? {} : EXISTS);
+    const { fresh = false, keepKinds = false } = this.options;
+    if (!fresh && !keepKinds) calls.unlinkat(above, name, 'file', NOT_THERE);
+    calls.mkdirat(above, name, 0o700, fresh || keepKinds ? {} : EXISTS);
     this.describe(path, entry);
   }
 
@@ -389,6 +389,8 @@ export class Extractor {
     if (failure.errno !== ERRNO.EEXIST) return undefined;
     const cut = failure.subject.indexOf('/');
     const path = failure.subject.slice(cut + 1);
+    if (failure.subject.slice(0, cut) === 'unpack ' && this.options.keepKinds === true)
+      return await this.obstacles.pass(failure, path);
     if (failure.subject.slice(0, cut) === 'unpack ')
       return this.obstacles.clear(failure, path, this.options.replace === true);
     // A whiteout: it is there in this layer, a file that hides what is below, or a directory that shall.

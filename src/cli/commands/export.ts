@@ -1,19 +1,18 @@
 // `caisson export`.
-import { exportContainer } from '../../engine/images/export.ts';
-import { runningContainer } from '../../engine/images/running.ts';
+import { exportByName } from '../../engine/containers/changes.ts';
 import { refuseTerminal, writeOutput } from '../../engine/images/streams.ts';
 import { value } from '../../frontends/flag.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { type Command, flagText } from '../command.ts';
+import { containerEngine } from '../container-engine.ts';
 import { ending } from '../image-shop.ts';
-import { stateRoot } from '../state-root.ts';
 import { isOutputTerminal } from '../terminal.ts';
 
 export const command: Command = {
   name: 'export',
   summary: "Export a container's filesystem as a tar archive",
   usage: '[OPTIONS] CONTAINER',
-  description: 'What is mounted in the container is left out. The container must be running.',
+  description: 'What is mounted in the container is left out. The container may be running or stopped.',
   examples: ['caisson export -o rootfs.tar web'],
   flags: [value('output', 'Write to a file, instead of STDOUT', { short: 'o', completes: 'file' })],
   arguments: [1, 1],
@@ -21,7 +20,7 @@ export const command: Command = {
     const [container] = parsed.positionals as [Bytes];
     const output = flagText(parsed, 'output');
     refuseTerminal(output === undefined && isOutputTerminal(), 'export');
-    const record = runningContainer(context.port, stateRoot(context), container);
-    await writeOutput(context.port, output, exportContainer(context.port, record));
+    const engine = await containerEngine(context);
+    await exportByName(engine, container, (archive) => writeOutput(context.port, output, archive));
   }),
 };

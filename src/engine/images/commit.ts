@@ -1,13 +1,14 @@
 // `commit`: an image from a container's changes; and `diff`, which lists them.
 import { draftOf } from '../../build/graph/image-draft.ts';
 import { thawStep } from '../../cgroups/freezer.ts';
+import type { Port } from '../../host/port.ts';
 import { type Change, treeChanges } from '../../image/layer/changes.ts';
 import { layerMediaType } from '../../image/layer/compress.ts';
 import { writeLayer } from '../../image/layer/write.ts';
 import { type Bytes, bytesToUtf8, fromArray } from '../../linux/bytes.ts';
 import { freeze } from '../../runtime/pause.ts';
 import { withLauncher } from '../../runtime/removal.ts';
-import type { ContainerRecord } from '../../runtime/state.ts';
+import type { ContainerRecord, ProcessIdentity } from '../../runtime/state.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
 import { parseImageConfig } from '../../spec/image-config.ts';
@@ -17,10 +18,20 @@ import { isForeignLayer, layerCompression } from '../../spec/media-types.ts';
 import type { Reference } from '../../spec/reference.ts';
 import { applyChanges } from './changes.ts';
 import { changesView } from './changes-view.ts';
+import { type PlaceOwner, placeOf } from './container-place.ts';
 import { makeImage } from './new-image.ts';
 import { changesOf, idsOf, isMountPoint } from './running.ts';
 import { storeContent } from './scratch.ts';
 import type { Shop } from './shop.ts';
+
+/** A container, whether it runs or not. */
+export interface CommitSubject {
+  readonly id: Bytes;
+  /** Of its run; none where it does not run. */
+  readonly cgroups: ContainerRecord['cgroups'];
+  /** Its first process, where it runs. */
+  readonly init: ProcessIdentity | undefined;
+}
 
 export interface CommitOptions {
   readonly name: Reference | undefined;
@@ -34,7 +45,7 @@ export interface CommitOptions {
 /** The ID of the new image, whose configuration is that of the container's image with the changes. Throws CaissonError. */
 export async function commitContainer(
   shop: Shop,
-  record: ContainerRecord,
+  record: CommitSubject,
   options: CommitOptions,
 ): Promise<Digest> {
   const { port, store, host } = shop;
@@ -45,8 +56,8 @@ export async function commitContainer(
   const cause = `container ${record.id.slice(0, 12)}`;
   const { directory, ...view } = changesView(
     port,
-    `${owner.changes}/upper`,
-    idsOf(port, owner, record),
+    upperOf(port, store.root, owner),
+    idsOf(port, owner, record.init),
     cause,
   );
   const write = () =>
@@ -73,6 +84,15 @@ export async function commitContainer(
   });
 }
 
+/** Where the changes are; an empty directory for a container that was never mounted: its first start still sees a fresh one. */
+function upperOf(port: Port, root: Bytes, { id, changes }: PlaceOwner): Bytes {
+  const upper = `${changes}/upper`;
+  if (port.stat(upper) !== undefined) return upper;
+  const nothing = `${placeOf(root, id)}/nothing`;
+  port.makeDirectory(nothing);
+  return nothing;
+}
+
 /** In an OCI manifest the same layer has OCI's media type. */
 function ociLayer(layer: Descriptor): Descriptor {
   const { mediaType, digest, size } = layer;
@@ -84,7 +104,7 @@ function ociLayer(layer: Descriptor): Descriptor {
 /** Without cgroups of its own nobody can hold a container, and it runs on. */
 async function whilePaused<T>(
   { port, reporter }: Shop,
-  { cgroups }: ContainerRecord,
+  { cgroups }: CommitSubject,
   work: () => Promise<T>,
 ): Promise<T> {
   if (cgroups.length === 0) {
@@ -106,15 +126,15 @@ async function whilePaused<T>(
 /** What the container has changed, as `docker diff` lists it. */
 export async function containerChanges(
   { port, store }: Shop,
-  record: ContainerRecord,
+  record: CommitSubject,
 ): Promise<readonly Change[]> {
   const owner = changesOf(port, store.root, record);
   const layers = owner.layers.flatMap((chain) => store.layers.get(chain)?.path ?? []).reverse();
   const cause = `container ${record.id.slice(0, 12)}`;
   const { directory, ...view } = changesView(
     port,
-    `${owner.changes}/upper`,
-    idsOf(port, owner, record),
+    upperOf(port, store.root, owner),
+    idsOf(port, owner, record.init),
     cause,
   );
   const changes = await treeChanges(port, directory, layers, { cause, exclude: isMountPoint, ...view });

@@ -11,7 +11,7 @@ import { TreeCalls } from '../../image/layer/tree-calls.ts';
 import { TreeReader } from '../../image/layer/tree-reader.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '../../linux/constants/mount.ts';
-import { CLONE_NEWNS, CLONE_NEWUSER } from '../../linux/constants/process.ts';
+import { CLONE_NEWNS, CLONE_NEWUSER, PR_SET_DUMPABLE } from '../../linux/constants/process.ts';
 import { call, number, slot } from '../../plan/call.ts';
 import { slotValue } from '../../plan/encode.ts';
 import { step } from '../../plan/step.ts';
@@ -63,6 +63,8 @@ async function enterRoot(port: Port, player: Player, record: ContainerRecord, ca
   const root = slot('root');
   await player.play([
     step('parent', 'join', 'join its mounts, and take its root without what is mounted below', cause, [
+      // Nobody in the container can trace it (CVE-2016-9962).
+      sys.prctl(PR_SET_DUMPABLE, 0),
       sys.setns(slotValue(opened.batch, opened.answer, pidfd), flags),
       sys.openTree(sys.AT_FDCWD, '/', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, { result: root }),
       sys.fchdir(root),

@@ -1,28 +1,14 @@
-// Containers as commands about their files see them: an attached one, while its command runs.
+// Containers as commands about their files see them: where their changes are, whose they are, which process is the first.
 import type { Port } from '../../host/port.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { parseIdMap } from '../../linux/idmap.ts';
 import { type ContainerRecord, identify, type ProcessIdentity } from '../../runtime/state.ts';
 import { CaissonError } from '../../spec/error.ts';
-import { findContainer } from '../cgroup-target.ts';
 import type { ContainerIds } from './changes-view.ts';
 import { type PlaceOwner, placesInUse } from './container-place.ts';
 
-/** The record of the container with that id, the beginning of one, or name. Throws CaissonError `ENOTFOUND`. */
-export function runningContainer(port: Port, stateRoot: Bytes, text: Bytes): ContainerRecord {
-  const found = findContainer(port, stateRoot, text);
-  if (found !== undefined) return found;
-  throw new CaissonError(`No such container: ${text}`, {
-    code: 'ENOTFOUND',
-    exitCode: 1,
-    details: [
-      'a container is there while its `caisson run` is; those that stay come with the engine (issue 5)',
-    ],
-  });
-}
-
 /** Where the changes of a container are. Throws CaissonError `EUNSUPPORTED` for one that is of no image of the store. */
-export function changesOf(port: Port, root: Bytes, { id }: ContainerRecord): PlaceOwner {
+export function changesOf(port: Port, root: Bytes, { id }: Pick<ContainerRecord, 'id'>): PlaceOwner {
   const found = placesInUse(port, root).find((owner) => owner.id === id);
   if (found !== undefined) return found;
   throw new CaissonError(
@@ -36,13 +22,16 @@ export function changesOf(port: Port, root: Bytes, { id }: ContainerRecord): Pla
 
 /**
  * The maps of root's container in a user namespace, whose changes belong to other ids than the container sees; undefined
- * for one without, and for a user's, which sees the ids that the user's layers have.
+ * for one without, and for a user's, which sees the ids that the user's layers have. `init` is its first process.
  */
-export function idsOf(port: Port, { ids }: PlaceOwner, record: ContainerRecord): ContainerIds | undefined {
-  if (ids !== undefined || port.uid !== 0) return ids;
+export function idsOf(
+  port: Port,
+  { ids }: PlaceOwner,
+  init: ProcessIdentity | undefined,
+): ContainerIds | undefined {
+  if (ids !== undefined || port.uid !== 0 || init === undefined) return ids;
   // One that joined a user namespace: its maps are nowhere but with its processes.
-  const pid = firstPid(port, record);
-  if (pid === undefined) return undefined;
+  const { pid } = init;
   const [uids, gids] = ['uid_map', 'gid_map'].map((name) => port.readFile(`/proc/${pid}/${name}`));
   if (uids === undefined || gids === undefined || uids === port.readFile('/proc/self/uid_map'))
     return undefined;

@@ -151,7 +151,11 @@ export async function writeOutput(
   content: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   if (path === undefined) {
-    for await (const chunk of content) port.write(1, fromArray(chunk));
+    // Whoever reads may have seen enough.
+    for await (const chunk of content) {
+      port.write(1, fromArray(chunk));
+      if (port.readerGone?.(1) === true) return;
+    }
     return;
   }
   const target = absolutePath(port, path);

@@ -6,6 +6,7 @@ import { parseDuration } from '../number.ts';
 import type { HostAction } from './bind-options.ts';
 import { type EngineSettings, engineSettings } from './engine-settings.ts';
 import { keyValueLines } from './environment.ts';
+import { CaissonError } from '../../spec/error.ts';
 import type { FrontendFacts, ImageConfig } from './facts.ts';
 import { conflictingFlags, flagRefused, flagSource, invalidArgument } from './flag-error.ts';
 import { absoluteHostPath } from './mount-paths.ts';
@@ -76,6 +77,15 @@ export function compileSettings(
     upper: path(flags.upper),
     hostActions,
   };
+}
+
+/** For a name that is no flag's. Throws CaissonError `EUSAGE` in docker's words. */
+export function checkName(name: Bytes): void {
+  if (NAME.test(name)) return;
+  throw new CaissonError(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`, {
+    code: 'EUSAGE',
+    exitCode: 1,
+  });
 }
 
 function containerName(flags: RunFlags): Bytes | undefined {

@@ -25,6 +25,10 @@ export interface ArchiveOptions {
   readonly withRoot?: boolean;
   /** Whether a path is left out, with all below it. */
   readonly exclude?: (path: Bytes) => boolean;
+  /** Whether a file is left out, with all below it, for what it is. */
+  readonly skips?: (node: TreeNode) => boolean;
+  /** The name of a path in the archive; default: the path. */
+  readonly named?: (path: Bytes) => Bytes;
 }
 
 /** What was archived, and what was left out. */
@@ -54,6 +58,23 @@ export class TreeArchive {
     yield ARCHIVE_END;
   }
 
+  /** The archive of these names of the root directory alone; what is not there is left out. */
+  async *bytesOf(names: readonly Bytes[]): AsyncGenerator<Uint8Array> {
+    for await (const read of this.reader.complete('', await this.reader.stats('', names))) {
+      yield* this.member(read);
+      if (read.node.type === 'directory') yield* this.directory(read.node.path);
+    }
+    yield ARCHIVE_END;
+  }
+
+  /** The archive with the root directory itself as its first member. */
+  async *bytesWithRoot(): AsyncGenerator<Uint8Array> {
+    const root = await this.reader.directory('');
+    if (root !== undefined) yield this.header(this.entryOf(root, 'directory'));
+    yield* this.directory('');
+    yield ARCHIVE_END;
+  }
+
   private async *rootMarks(): AsyncGenerator<Uint8Array> {
     const root = await this.reader.directory('');
     if (root === undefined) return;
@@ -70,7 +91,7 @@ export class TreeArchive {
 
   private async *directory(path: Bytes): AsyncGenerator<Uint8Array> {
     const nodes = (await this.reader.entries(path)).filter(
-      (node) => this.options.exclude?.(node.path) !== true,
+      (node) => this.options.exclude?.(node.path) !== true && this.options.skips?.(node) !== true,
     );
     const removed = this.options.form === 'overlay' ? nodes.filter(isWhiteoutDevice) : [];
     for (const { path: gone, mtime } of removed) yield this.whiteout(whiteoutOfPath(gone), mtime);
@@ -93,7 +114,12 @@ export class TreeArchive {
     if (this.options.form === 'overlay') refuseInLayer(node);
     const first = node.type === 'file' && node.links > 1 ? this.linked.get(node.identity) : undefined;
     if (first !== undefined) {
-      yield this.header({ ...this.entryOf(node, 'hardlink'), size: 0, linkName: first, xattrs: NO_XATTRS });
+      yield this.header({
+        ...this.entryOf(node, 'hardlink'),
+        size: 0,
+        linkName: this.named(first),
+        xattrs: NO_XATTRS,
+      });
       return;
     }
     if (node.type === 'file' && node.links > 1) this.linked.set(node.identity, node.path);
@@ -129,7 +155,7 @@ export class TreeArchive {
   private entryOf(node: TreeNode, type: TarType): TarEntry {
     const isDevice = type === 'character' || type === 'block';
     return {
-      path: type === 'directory' ? `${node.path}/` : node.path,
+      path: type === 'directory' ? `${this.named(node.path)}/` : this.named(node.path),
       type,
       mode: node.mode,
       uid: node.uid,
@@ -140,6 +166,10 @@ export class TreeArchive {
       device: isDevice ? node.device : { major: 0, minor: 0 },
       xattrs: new Map([...node.xattrs].filter(([name]) => isPortable(name))),
     };
+  }
+
+  private named(path: Bytes): Bytes {
+    return this.options.named?.(path) ?? path;
   }
 
   private clamped(time: Timespec): Timespec {

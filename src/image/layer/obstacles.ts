@@ -1,6 +1,7 @@
 // Removes what is in the way of a member, or what a whiteout names: by descriptors below the target, never through a link.
 import type { Bytes } from '../../linux/bytes.ts';
 import {
+  O_PATH,
   O_RDONLY,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
@@ -8,6 +9,7 @@ import {
 } from '../../linux/constants/open.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import { IN_ROOT } from '../../plan/compile/destination.ts';
+import { CaissonError } from '../../spec/error.ts';
 import { refused, splitPath } from '../member-path.ts';
 import { tolerating } from './batch-writer.ts';
 import { type Conversation, type Failure, slotOf } from './conversation.ts';
@@ -49,6 +51,34 @@ export class Obstacles {
     if (!all) throw refused(path, 'would replace a directory that is not empty');
     await this.remove(path);
     return index;
+  }
+
+  /**
+   * After a record that failed because `path` is there already, where kinds of files stay: the record to go on from, past
+   * a directory that was to be made. Throws CaissonError EARCHIVE, in docker's words, for another kind.
+   */
+  async pass({ index, call }: Failure, path: Bytes): Promise<number> {
+    const isDirectory = await this.isDirectory(path);
+    if (call === 'mkdirat' && isDirectory) return index + 1;
+    const [old, made] = call === 'mkdirat' ? ['non-directory', 'directory'] : ['directory', 'non-directory'];
+    throw new CaissonError(`cannot overwrite ${old} "/${path}" with ${made} "/${path}"`, {
+      code: 'EARCHIVE',
+      exitCode: 1,
+    });
+  }
+
+  private async isDirectory(path: Bytes): Promise<boolean> {
+    const { calls } = this;
+    const { parent, name } = splitPath(path);
+    calls.reset();
+    calls.about(`look at /${path}`);
+    calls.directory(this.root, parent === '' ? '.' : parent, IN_ROOT, PARENT, NO_PARENT);
+    const flags = O_PATH | calls.open.O_DIRECTORY | calls.open.O_NOFOLLOW;
+    const tolerate = tolerating(ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ELOOP, ERRNO.EBADF);
+    calls.openat(~PARENT, name, flags, 0, { result: FILE_RESULT, tolerate });
+    calls.close(~FILE_RESULT, { tolerate: UNOPENED });
+    calls.close(~PARENT, { tolerate: UNOPENED });
+    return slotOf(await this.conversation.ask(calls), FILE_RESULT) >= 0;
   }
 
   /** Removes a file or an empty directory; whether a directory with something in it is left. */

@@ -36,6 +36,8 @@ const FILE = 2;
 const COUNT = 3;
 /** Of one file system: what is mounted in a tree is not of the tree. */
 const BELOW = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+/** With what is mounted in it. */
+const BELOW_MOUNTS = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 const GONE = tolerating(ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ELOOP, ERRNO.EXDEV);
 const CLOSED = tolerating(ERRNO.EBADF);
 const VANISHED = tolerating(ERRNO.ENOENT, ERRNO.ELOOP, ERRNO.ENXIO, ERRNO.EINVAL);
@@ -62,13 +64,19 @@ export class TreeReader {
   private readonly root: number;
   private readonly spare: number;
   private readonly calls: TreeCalls;
+  private readonly below: number;
 
-  /** `root` and `spare` are descriptors that the launcher holds: the tree's root, and one to use. */
+  /**
+   * `root` and `spare` are descriptors that the launcher holds: the tree's root, and one to use. What is mounted in the
+   * tree is of it only where it `crosses`.
+   */
   constructor(
     conversation: Conversation,
     { root, spare }: { root: number; spare: number },
     arch: TreeCalls['arch'],
+    crosses = false,
   ) {
+    this.below = crosses ? BELOW_MOUNTS : BELOW;
     this.conversation = conversation;
     this.root = root;
     this.spare = spare;
@@ -78,7 +86,7 @@ export class TreeReader {
   private readonly openerOf = (path: Bytes) => (calls: TreeCalls, slot: number) => {
     calls.about(`read /${path}`);
     const flags = O_RDONLY | calls.open.O_DIRECTORY | calls.open.O_NOFOLLOW;
-    calls.openat2(this.root, path === '' ? '.' : path, flags, BELOW, { result: slot, tolerate: GONE });
+    calls.openat2(this.root, path === '' ? '.' : path, flags, this.below, { result: slot, tolerate: GONE });
   };
 
   /** Attributes of all that is in the directory `path`, sorted by name; without the values of links and attributes. */
