@@ -389,10 +389,11 @@ export class Extractor {
     if (failure.errno !== ERRNO.EEXIST) return undefined;
     const cut = failure.subject.indexOf('/');
     const path = failure.subject.slice(cut + 1);
-    if (failure.subject.slice(0, cut) === 'unpack ' && this.options.keepKinds === true)
-      return await this.obstacles.pass(failure, path);
+    const { keepKinds, replace } = this.options;
     if (failure.subject.slice(0, cut) === 'unpack ')
-      return this.obstacles.clear(failure, path, this.options.replace === true);
+      return await (keepKinds
+        ? this.obstacles.pass(failure, path)
+        : this.obstacles.clear(failure, path, replace));
     // A whiteout: it is there in this layer, a file that hides what is below, or a directory that shall.
     this.whiteouts.delete(path);
     const known = this.directories.get(path);

@@ -1,7 +1,7 @@
 // `caisson update`.
 import { updateByName } from '../../engine/containers/update.ts';
 import { RUN_FLAGS } from '../../frontends/docker/run-flags.ts';
-import { type Command, type Parsed } from '../command.ts';
+import type { Command, Parsed } from '../command.ts';
 import { containerEngine, eachContainer } from '../container-engine.ts';
 import { usageError } from '../grammar.ts';
 import { runFlags } from './run-shape.ts';

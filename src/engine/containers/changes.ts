@@ -1,5 +1,5 @@
 // `diff`, `commit` and `export` of a container, whether it runs or not, and of an attached one while its command lives.
-import type { ContainerRecord } from '../../runtime/state.ts';
+
 import { openTarget } from '../../image/extract-target.ts';
 import { TreeArchive } from '../../image/layer/archive.ts';
 import { type Change, treeChanges } from '../../image/layer/changes.ts';
@@ -7,6 +7,7 @@ import { Conversation } from '../../image/layer/conversation.ts';
 import { TreeCalls } from '../../image/layer/tree-calls.ts';
 import { TreeReader } from '../../image/layer/tree-reader.ts';
 import type { Bytes } from '../../linux/bytes.ts';
+import type { ContainerRecord } from '../../runtime/state.ts';
 import type { Digest } from '../../spec/digest.ts';
 import { CaissonError } from '../../spec/error.ts';
 import {

@@ -1,3 +1,4 @@
+// docker's rules for `cp`, case by case.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CaissonError } from '../../spec/error.ts';

@@ -5,7 +5,7 @@ import type { TreeNode } from '../../image/layer/tree-node.ts';
 import { TreeReader } from '../../image/layer/tree-reader.ts';
 import type { Arch } from '../../linux/abi/index.ts';
 import type { Bytes } from '../../linux/bytes.ts';
-import { type CopySource, baseName, type PathArgument, refusedCopy } from './copy-rules.ts';
+import { baseName, type CopySource, type PathArgument, refusedCopy } from './copy-rules.ts';
 import type { ContainerFiles } from './files.ts';
 import { type Located, Lookup } from './lookup.ts';
 

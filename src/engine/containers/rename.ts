@@ -9,8 +9,8 @@ import { write } from '../../runtime/state.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { replaceContainerFile } from './container-file.ts';
 import type { Engine } from './engine.ts';
-import { findId } from './find.ts';
 import { runs, viewAgain } from './files.ts';
+import { findId } from './find.ts';
 import { releaseName, takeName } from './names.ts';
 import { withPlace } from './place-lock.ts';
 

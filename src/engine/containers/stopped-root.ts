@@ -23,6 +23,7 @@ import {
 import { CLONE_NEWNS, CLONE_NEWUSER, PR_SET_DUMPABLE } from '../../linux/constants/process.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import { formatIdMap } from '../../linux/idmap.ts';
+import { parseMountinfo } from '../../linux/mountinfo.ts';
 import { type Call, call, number, type Slot, slot } from '../../plan/call.ts';
 import type { RootPlan } from '../../plan/compile/context.ts';
 import { IN_ROOT } from '../../plan/compile/destination.ts';
@@ -34,7 +35,6 @@ import { Player } from '../../runtime/player.ts';
 import { ONTO } from '../../snapshot/mount-flags.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { LinuxIDMapping, Spec } from '../../spec/runtime-spec.ts';
-import { parseMountinfo } from '../../linux/mountinfo.ts';
 import { directoryImageRoot, hostImageRoot } from '../roots.ts';
 import { compiledFile } from './compiled-file.ts';
 import type { ContainerFile, ContainerMount } from './container-file.ts';

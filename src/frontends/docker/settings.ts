@@ -2,11 +2,11 @@
 
 import type { Bytes } from '../../linux/bytes.ts';
 import { parseSignal } from '../../linux/signals.ts';
+import { CaissonError } from '../../spec/error.ts';
 import { parseDuration } from '../number.ts';
 import type { HostAction } from './bind-options.ts';
 import { type EngineSettings, engineSettings } from './engine-settings.ts';
 import { keyValueLines } from './environment.ts';
-import { CaissonError } from '../../spec/error.ts';
 import type { FrontendFacts, ImageConfig } from './facts.ts';
 import { conflictingFlags, flagRefused, flagSource, invalidArgument } from './flag-error.ts';
 import { absoluteHostPath } from './mount-paths.ts';

@@ -45,7 +45,7 @@ export class Obstacles {
    * After a record that failed because `path` is there already: the record to go on from. A directory stays where one is
    * to be made. Throws CaissonError EARCHIVE for one with something in it, unless `all` may be removed.
    */
-  async clear({ index, call }: Failure, path: Bytes, all: boolean): Promise<number> {
+  async clear({ index, call }: Failure, path: Bytes, all = false): Promise<number> {
     if (call === 'mkdirat') return (await this.removeFile(path)) ? index : index + 1;
     if ((await this.removeOne(path)) === 'gone') return index;
     if (!all) throw refused(path, 'would replace a directory that is not empty');
