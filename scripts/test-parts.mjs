@@ -33,6 +33,7 @@ const BUDGETS = {
   golden: 30,
   images: 90,
   engine: 120,
+  'engine-files': 90,
   layers: 120,
   'image-peers': 90,
   kernel: 300,

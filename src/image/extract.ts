@@ -389,11 +389,7 @@ export class Extractor {
     if (failure.errno !== ERRNO.EEXIST) return undefined;
     const cut = failure.subject.indexOf('/');
     const path = failure.subject.slice(cut + 1);
-    const { keepKinds, replace } = this.options;
-    if (failure.subject.slice(0, cut) === 'unpack ')
-      return await (keepKinds
-        ? this.obstacles.pass(failure, path)
-        : this.obstacles.clear(failure, path, replace));
+    if (failure.subject.slice(0, cut) === 'unpack ') return this.obstacles.clear(failure, path, this.options);
     // A whiteout: it is there in this layer, a file that hides what is below, or a directory that shall.
     this.whiteouts.delete(path);
     const known = this.directories.get(path);

@@ -29,7 +29,8 @@ const FLAGS = [
 export const command: Command = {
   name: 'cp',
   summary: 'Copy files/folders between a container and the local filesystem',
-  usage: '[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n[OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH',
+  usage:
+    '[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n        caisson cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH',
   description:
     "Use '-' as the source to read a tar archive from stdin and extract it to a directory destination in a container.\n" +
     "Use '-' as the destination to stream a tar archive of a container source to stdout.\n" +

@@ -10,6 +10,7 @@ import {
 import { ERRNO } from '../../linux/errno.ts';
 import { IN_ROOT } from '../../plan/compile/destination.ts';
 import { CaissonError } from '../../spec/error.ts';
+import type { ExtractOptions } from '../extract-options.ts';
 import { refused, splitPath } from '../member-path.ts';
 import { tolerating } from './batch-writer.ts';
 import { type Conversation, type Failure, slotOf } from './conversation.ts';
@@ -29,6 +30,9 @@ const NAMES_PER_BATCH = 1000;
 /** Whether a path stays; one that stays keeps the directories above it. */
 export type Keep = (path: Bytes) => boolean;
 
+/** What may become of what is in the way. */
+type Wish = Pick<ExtractOptions, 'replace' | 'keepKinds'>;
+
 export class Obstacles {
   private readonly conversation: Conversation;
   private readonly root: number;
@@ -43,12 +47,14 @@ export class Obstacles {
 
   /**
    * After a record that failed because `path` is there already: the record to go on from. A directory stays where one is
-   * to be made. Throws CaissonError EARCHIVE for one with something in it, unless `all` may be removed.
+   * to be made. Throws CaissonError EARCHIVE for one with something in it, unless it may be replaced.
    */
-  async clear({ index, call }: Failure, path: Bytes, all = false): Promise<number> {
+  async clear(failure: Failure, path: Bytes, wish: Wish): Promise<number> {
+    if (wish.keepKinds === true) return await this.pass(failure, path);
+    const { index, call } = failure;
     if (call === 'mkdirat') return (await this.removeFile(path)) ? index : index + 1;
     if ((await this.removeOne(path)) === 'gone') return index;
-    if (!all) throw refused(path, 'would replace a directory that is not empty');
+    if (wish.replace !== true) throw refused(path, 'would replace a directory that is not empty');
     await this.remove(path);
     return index;
   }
@@ -57,7 +63,7 @@ export class Obstacles {
    * After a record that failed because `path` is there already, where kinds of files stay: the record to go on from, past
    * a directory that was to be made. Throws CaissonError EARCHIVE, in docker's words, for another kind.
    */
-  async pass({ index, call }: Failure, path: Bytes): Promise<number> {
+  private async pass({ index, call }: Failure, path: Bytes): Promise<number> {
     const isDirectory = await this.isDirectory(path);
     if (call === 'mkdirat' && isDirectory) return index + 1;
     const [old, made] = call === 'mkdirat' ? ['non-directory', 'directory'] : ['directory', 'non-directory'];
