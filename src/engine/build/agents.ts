@@ -80,9 +80,10 @@ async function begin(port: Port, room: Bytes, keys: readonly Bytes[]) {
   try {
     const socket = `${room}/${SOCKET}`;
     const since = Date.now();
-    while (port.stat(socket)?.type !== 'socket') {
+    // There is a socket a moment before anybody answers on it.
+    while (port.stat(socket)?.type !== 'socket' || !(await answers(port, add, room))) {
       if (held.ended() !== undefined || Date.now() - since > TIMEOUT)
-        throw failed(`ssh-agent does not start: ${held.ended() ?? 'it makes no socket'}`, []);
+        throw failed(`ssh-agent does not start: ${held.ended() ?? 'it does not answer'}`, []);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     for (const path of keys) await addKey(port, add, room, path);
@@ -91,6 +92,13 @@ async function begin(port: Port, room: Bytes, keys: readonly Bytes[]) {
     await end(port, held);
     throw error;
   }
+}
+
+/** ssh-add(1): 2 where the agent cannot be reached, 1 where it has no keys. */
+async function answers(port: Port, add: Bytes, room: Bytes): Promise<boolean> {
+  const env = [`SSH_AUTH_SOCK=${SOCKET}`, 'LC_ALL=C'];
+  const { exitCode } = await port.spawn(add, ['-l'], { env, cwd: room, timeout: TIMEOUT });
+  return exitCode === 0 || exitCode === 1;
 }
 
 async function addKey(port: Port, add: Bytes, room: Bytes, path: Bytes): Promise<void> {
