@@ -6,7 +6,7 @@
 // takes minutes, so that only the long round should ask for those.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { World } from '../images/world.ts';
 
@@ -42,12 +42,8 @@ export function debianContext(world: World, name: string, options: DebianOptions
   const context = join(world.directory, `debian-${name.replace(/[^a-z0-9]/g, '-')}`);
   rmSync(context, { recursive: true, force: true });
   mkdirSync(context);
-  const here = join(context, basename(archive));
-  try {
-    linkSync(archive, here);
-  } catch {
-    copyFileSync(archive, here);
-  }
+  // A copy: the context becomes the caller's, and the cache stays root's.
+  copyFileSync(archive, join(context, basename(archive)));
   const lines = ['FROM scratch', `ADD ${basename(archive)} /`, 'CMD ["/bin/bash"]', ...(options.lines ?? [])];
   const files = { Dockerfile: `${lines.join('\n')}\n`, ...options.files };
   for (const [file, content] of Object.entries(files)) writeFileSync(join(context, file), content);
