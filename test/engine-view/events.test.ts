@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { Containers, failed, skip } from '../engine/containers.ts';
+import { Containers, failed, rootless, skip } from '../engine/containers.ts';
 
 const box = new Containers();
 after(() => box.close());
@@ -19,8 +19,9 @@ test('a life, as it is told while it happens and afterwards', { skip }, async ()
   await new Promise((resolve) => setTimeout(resolve, 300));
   const name = box.detached(['-l', 'job=x'], 'trap "exit 4" TERM; while :; do sleep 0.05; done');
   box.output(['exec', name, '/bin/true']);
-  box.output(['pause', name]);
-  box.output(['unpause', name]);
+  // A user without the freezer cannot hold a container.
+  const freezes = rootless ? [] : ['pause', 'unpause'];
+  for (const action of freezes) box.output([action, name]);
   box.output(['stop', '-t', '5', name]);
   box.output(['rm', name]);
   await followed.untilPrinted('destroy');
@@ -28,7 +29,8 @@ test('a life, as it is told while it happens and afterwards', { skip }, async ()
   const { stdout } = await followed.end();
   const expected = [
     ...['create', 'start', 'exec_create: /bin/true', 'exec_start: /bin/true', 'exec_die'],
-    ...['pause', 'unpause', 'kill', 'die', 'stop', 'destroy'],
+    ...freezes,
+    ...['kill', 'die', 'stop', 'destroy'],
   ];
   const lines = stdout.trim().split('\n');
   assert.deepEqual(
