@@ -5,6 +5,7 @@
 // notifier, shares that table: it is the launcher's child, it clones the container's first process (which becomes the
 // launcher's child too, and is alone in a new pid namespace: its PID 1 may not have siblings of its own making), keeps
 // the table beyond the execve, sends the listener, and is gone before the start is over.
+import type { Arch } from '../../linux/abi/index.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { F_DUPFD_CLOEXEC } from '../../linux/constants/open.ts';
 import { POLLIN } from '../../linux/constants/poll.ts';
@@ -23,6 +24,7 @@ import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
 import { compileSeccomp, type SeccompFilter } from '../../seccomp/compile.ts';
 import { stringifyJson } from '../../spec/json.ts';
+import type { LinuxSeccomp } from '../../spec/linux-spec.ts';
 import type { State } from '../../spec/runtime-spec.ts';
 import {
   type Call,
@@ -54,17 +56,18 @@ export interface AgentState {
 
 const CAUSE = '/linux/seccomp/listenerPath';
 
-const filters = new WeakMap<Context, SeccompFilter>();
+/** By profile: a sandbox compiles many processes with the same one. */
+const filters = new WeakMap<LinuxSeccomp, { readonly arch: Arch; readonly filter: SeccompFilter }>();
 
 /** The compiled filter, once. */
 export function filterOf(c: Context): SeccompFilter | undefined {
   const profile = c.spec.linux?.seccomp;
   if (profile === undefined) return undefined;
-  const known = filters.get(c);
-  if (known !== undefined) return known;
-  const made = compileSeccomp(profile, c.facts.arch);
-  filters.set(c, made);
-  return made;
+  const known = filters.get(profile);
+  if (known !== undefined && known.arch === c.facts.arch) return known.filter;
+  const filter = compileSeccomp(profile, c.facts.arch);
+  filters.set(profile, { arch: c.facts.arch, filter });
+  return filter;
 }
 
 /** Whether an agent decides about calls of the container. */
