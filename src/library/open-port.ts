@@ -7,7 +7,7 @@ let port: Promise<Port> | undefined;
 /** What is to be done on a machine whose kernel is another's. */
 const INSTEAD: Readonly<Record<string, string>> = {
   darwin: 'run it in a Linux virtual machine, such as Lima or Colima, or in a container of Docker Desktop',
-  win32: 'run it in WSL 2 (`wsl --install`)',
+  win32: 'run it in the Linux of WSL 2 (`wsl --install`)',
 };
 
 /**
