@@ -54,6 +54,9 @@ const BUDGETS = {
 /** Folders whose tests neither change the machine nor measure it, so that two files may run at once. */
 const PURE = ['golden', 'scripts', 'cli', 'dropin', 'images', 'build', 'volumes'];
 
+/** Folders whose tests run a second time as an ordinary user, and what that part is called. */
+const AS_USER = { kernel: 'rootless', engine: 'engine-rootless' };
+
 /** Folders whose tests run other engines; as an ordinary user they skip themselves. */
 const WITH_PEERS = ['image-peers', 'layers', 'peers', 'differential', 'dropin', 'uml'];
 
@@ -141,7 +144,7 @@ function canBootstrap() {
   return process.getuid() === 0 && findProgram('debootstrap') !== null;
 }
 
-// Every folder of test/ is a part; the kernel's tests run a second time as an ordinary user.
+// Every folder of test/ is a part; some run a second time as an ordinary user.
 function folderParts() {
   const base = join(root, 'build/test');
   const found = existsSync(base) ? readdirSync(base) : [];
@@ -162,7 +165,8 @@ function folderParts() {
         ...(name === 'debian' && canBootstrap() ? ['debian'] : []),
       ],
     };
-    if (name !== 'kernel') return [part];
-    return [part, { ...part, name: 'rootless', env: { CAISSON_TEST_USER: 'caisson-test' } }];
+    const asUser = AS_USER[name];
+    if (asUser === undefined) return [part];
+    return [part, { ...part, name: asUser, env: { CAISSON_TEST_USER: 'caisson-test' } }];
   });
 }

@@ -19,7 +19,7 @@ class OnTerminal {
     const quoted = [program, ...words].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
     this.child = spawn('script', ['-qec', `stty ${size}; exec ${quoted}`, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, CAISSON_DATA_ROOT: box.dataRoot, SHELL: '/bin/sh' },
+      env: { ...process.env, HOME: box.directory, CAISSON_DATA_ROOT: box.dataRoot, SHELL: '/bin/sh' },
     });
     this.child.stdout.on('data', (chunk: Buffer) => {
       this.output += chunk.toString('latin1');

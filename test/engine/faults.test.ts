@@ -78,7 +78,9 @@ test('F01: start is killed at random moments: rm --force succeeds, and the name 
     assert.equal(created.code, 0, `round ${round}: ${created.stderr}`);
     box.output(['rm', 'killed']);
   }
-  box.call(['system', 'prune', '-f']);
+  // A directory whose maker was killed before it had said so is somebody's for two seconds.
+  await new Promise((resolve) => setTimeout(resolve, 2100));
+  box.call(['system', 'repair']);
   box.harness.assertNothingLeft();
   box.clear();
 });

@@ -65,7 +65,7 @@ const UNNAMED = '.new-';
 /** And of one that somebody was removing. */
 const GONE = '.gone-';
 /** Milliseconds after which a directory that still has none has been left. */
-const GRACE = 60_000;
+const GRACE = 2000;
 
 /** Makes the directory of a container that is about to start; it has an owner when others see it. */
 export function makePlace(

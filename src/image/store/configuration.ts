@@ -33,10 +33,25 @@ export function configurationFiles(port: Port): Bytes[] {
 export async function readConfiguration(port: Port): Promise<Configuration> {
   const storage: { dataRoot?: Bytes; durability?: 'full' | 'off' } = {};
   for (const file of configurationFiles(port)) {
-    const text = port.readFile(file, LIMIT);
+    const text = readFile(port, file);
     if (text !== undefined) Object.assign(storage, (await parseConfiguration(text, file)).storage);
   }
   return { storage };
+}
+
+function readFile(port: Port, file: Bytes): Bytes | undefined {
+  try {
+    return port.readFile(file, LIMIT);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CaissonError(`${file} cannot be read: ${reason}`, {
+      code: 'ECONFIG',
+      details: [
+        'the configuration of a user lies below HOME or XDG_CONFIG_HOME: set them to directories of their own',
+      ],
+      cause: error,
+    });
+  }
 }
 
 /** Throws CaissonError `ECONFIG`. */
