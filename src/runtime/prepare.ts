@@ -80,6 +80,8 @@ export function prepare(port: Port, given: Spec, options: PrepareOptions): Prepa
     ...options,
     ...(options.init ? { initProgram: port.initProgram() } : {}),
     ...(cgroups === undefined ? {} : { cgroup: cgroups.plan }),
+    // Without a cgroup nothing else would name its processes, if the launcher died before the record does.
+    ...(options.monitor !== undefined && cgroups === undefined ? { dieWithParent: true } : {}),
     root,
     ...(options.noPivot ? { kernelMounts: kernelMounts(mounts, spec.root?.path ?? '/') } : {}),
     mapHelpers: needsMapHelpers(spec, facts),

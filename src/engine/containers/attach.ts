@@ -119,7 +119,10 @@ async function connect(
     ])
     .catch((error: unknown) => {
       if (!(error instanceof CaissonError) || error.errno === undefined) throw error;
-      throw refused('You cannot attach to this container: its monitor is gone', 'ENOTRUNNING');
+      throw refused(
+        `You cannot attach to this container: its monitor does not answer (${error.message})`,
+        'ENOTRUNNING',
+      );
     });
   return new Connection(port, player, slotValue(batch, answer, connected));
 }
