@@ -70,6 +70,7 @@ export function monitorPart(options: MonitorOptions): MonitorPart {
 /** Before the fork: pipes become the launcher's own standard descriptors, which the child inherits. */
 function openMonitor(c: Context, options: MonitorOptions): MonitorSlots {
   const place = slot('place', { reply: true });
+  const bound = slot('attach_socket_bound');
   const listener = slot('attach_socket', { reply: true });
   const terminal = c.spec.process?.terminal === true;
   const kept = (options.attached ?? []).map((fd) => ({ fd, aside: slot(`kept_${fd}`, { reply: true }) }));
@@ -79,7 +80,9 @@ function openMonitor(c: Context, options: MonitorOptions): MonitorSlots {
     ...aside(place, (opened) =>
       sys.openat(sys.AT_FDCWD, options.place, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, { result: opened }),
     ),
-    ...bindCalls(options.socket, listener),
+    ...bindCalls(options.socket, bound),
+    sys.fcntl(bound, F_DUPFD_CLOEXEC, ASIDE, { result: listener }),
+    sys.close(bound),
     call('listen', [value(listener), number(BACKLOG)]),
   ]);
   const slots = { options, place, listener, kept };
