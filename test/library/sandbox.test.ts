@@ -1,6 +1,7 @@
 // `Sandbox`: what a program in it can do, see and use up; how it ends; and that nothing is left.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { CaissonError, Sandbox, type SandboxOptions } from '../../src/index.ts';
 import { Harness, rootOnly as skip } from '../harness/caisson.ts';
@@ -264,4 +265,25 @@ test('many runs leave no descriptor and no process', { skip }, async () => {
     assert.ok(seen <= 4, `${seen} processes`);
   });
   harness.assertNothingLeft();
+});
+
+test('a program that is killed takes its sandbox with it', { skip }, async () => {
+  const library = import.meta.url.replace(/test\/library\/[^/]*\.(ts|js)$/, 'src/index.$1');
+  const file = `${harness.directory}/killed.mjs`;
+  writeFileSync(
+    file,
+    `import { Sandbox } from ${JSON.stringify(library)};
+    const sandbox = await Sandbox.create(${JSON.stringify(options())});
+    await sandbox.run('setsid sleep 876543 & echo begun; sleep 876543', { onOutput: ({ text }) => console.log(text) });`,
+  );
+  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  assert.match(cmdlines(), /sleep 876543/);
+  child.kill('SIGKILL');
+  for (let tries = 0; tries < 200 && /sleep 876543/.test(cmdlines()); tries++)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.doesNotMatch(cmdlines(), /sleep 876543/);
+  // Its record and empty cgroups are for the repair.
+  assert.equal(harness.caisson(['--runtime-root', harness.state, 'system', 'repair']).code, 0);
+  assert.deepEqual(readdirSync(harness.state), []);
 });
