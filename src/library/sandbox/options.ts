@@ -56,8 +56,15 @@ const SCRATCH = ['/tmp', '/var/tmp'];
 const HOMES = ['/root', '/home'];
 
 /** The flags of the container that holds the sandbox. */
-export function sandboxFlags(port: Pick<Port, 'uid' | 'stat'>, options: SandboxOptions): RunFlags {
-  const { image = 'host', memory = DEFAULTS.memory, pids = DEFAULTS.pids, cpus, env = {} } = options;
+export function sandboxFlags(
+  port: Pick<Port, 'uid' | 'stat'>,
+  options: SandboxOptions,
+  limitable: boolean,
+): RunFlags {
+  const { image = 'host', cpus, env = {} } = options;
+  // A limit that was asked for and cannot be had is an error; a default is left out, with a warning.
+  const memory = options.memory ?? (limitable ? DEFAULTS.memory : undefined);
+  const pids = options.pids ?? (limitable ? DEFAULTS.pids : undefined);
   const host = image === 'host';
   const user = options.user ?? (host && port.uid === 0 ? NOBODY : undefined);
   const workdir = options.workdir ?? (host ? '/tmp' : undefined);
@@ -65,9 +72,8 @@ export function sandboxFlags(port: Pick<Port, 'uid' | 'stat'>, options: SandboxO
   return {
     init: true,
     network: options.network ?? 'none',
-    memory: String(memory),
-    memorySwap: String(memory),
-    pidsLimit: String(pids),
+    ...(memory === undefined ? {} : { memory: String(memory), memorySwap: String(memory) }),
+    ...(pids === undefined ? {} : { pidsLimit: String(pids) }),
     ...(cpus === undefined ? {} : { cpus: String(cpus) }),
     capDrop: ['ALL'],
     ...(options.capabilities === undefined ? {} : { capAdd: [...options.capabilities] }),

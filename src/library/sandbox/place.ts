@@ -1,6 +1,7 @@
 // A place: a container whose first process waits, its own launcher, and an agent that has joined it.
 import type { Cgroup } from '../../cgroups/path.ts';
 import { type DockerRunResult, dockerRun } from '../../engine/docker-run.ts';
+import { hostPart } from '../../engine/host-part.ts';
 import { dockerRunOf } from '../../engine/library-run.ts';
 import type { Port } from '../../host/port.ts';
 import { bytesToUtf8, utf8ToBytes } from '../../linux/bytes.ts';
@@ -75,12 +76,15 @@ interface First {
 /** Starts the container; its first process is the init that has no program. */
 async function startFirst(port: Port, options: SandboxOptions, warnings: string[]): Promise<First> {
   const { dataRoot, image, stateRoot } = options;
+  const limitable = hostPart(port, {}).cgroups.available;
+  if (!limitable && (options.memory === undefined || options.pids === undefined))
+    warnings.push('this user has no cgroup: memory and processes of the sandbox are not limited');
   const input = {
     ...(image === undefined ? {} : { image }),
     ...(dataRoot === undefined ? {} : { dataRoot }),
     // Replaced below; an image without a command is as good as any.
     command: ['-'],
-    flags: sandboxFlags(port, options),
+    flags: sandboxFlags(port, options, limitable),
   };
   const run = await dockerRunOf(port, input, async (...found) =>
     (await import('../../engine/library-image.ts')).libraryImage(...found),
