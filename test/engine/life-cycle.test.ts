@@ -105,6 +105,8 @@ test('rm: not while it runs; --force; -v of nothing; --rm of a detached one', { 
   assert.equal(box.output(['rm', '-f', name]), name);
   assert.equal(box.call(['rm', '-f', 'nobody']).code, 0);
   failed(box.call(['rm', 'nobody']), 1, /No such container: nobody/);
+  const stopped = box.detached(['--rm'], 'sleep 100');
+  box.output(['stop', '-t', '0', stopped]);
   box.detached(['--rm'], 'true');
   const containers = `${box.dataRoot}/containers`;
   await box.until(() => box.call(['wait', 'box-of-nobody']).code === 1 && isEmpty(containers), 'the removal');
@@ -142,6 +144,14 @@ test('restart policies: on-failure with a maximum, always, and never after a sto
   const { number } = box.disk(always).run ?? { number: 0 };
   await new Promise((resolve) => setTimeout(resolve, 1000));
   assert.equal(box.disk(always).run?.number, number, 'it stays stopped');
+  const again = box.detached(['--restart', 'always'], 'exit 1');
+  await box.until(() => (box.disk(again).run?.restarts ?? 0) >= 4, 'a delay of more than a second');
+  const begun = Date.now();
+  box.output(['stop', again]);
+  assert.ok(Date.now() - begun < 1500, 'stop does not wait for the delay of a restart');
+  const last = box.disk(again).run?.number;
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  assert.equal(box.disk(again).run?.number, last, 'and nothing is started after it');
   failed(box.call(['run', '-d', '--rm', '--restart', 'always', 'host', 'true']), 125, /conflicting options/);
   failed(box.call(['create', '--restart', 'often', 'host', 'true']), 125, /invalid restart policy/);
   box.clear();

@@ -20,14 +20,14 @@ const STABLE = 10_000;
 export async function exited(engine: Engine, id: Bytes): Promise<void> {
   const next = await withPlace(engine, id, async (held) => {
     const view = viewContainer(engine, id);
-    // Somebody was faster, and it may even run again.
-    if (view === undefined || view.exit === undefined || !view.unsettled) return undefined;
-    const exit = await settle(engine, held, view);
-    if (view.status === 'removing') return undefined;
+    if (view === undefined || view.exit === undefined || view.status === 'removing') return undefined;
     if (view.file.autoRemove) {
       await removeHeld(engine, held, view);
       return undefined;
     }
+    // Somebody was faster: a stop, or a start, after which it may have ended again.
+    if (!view.unsettled) return undefined;
+    const exit = await settle(engine, held, view);
     const { run } = view;
     return run !== undefined && exit !== undefined && willRestart(view.file, run, exit)
       ? { restarts: run.restarts + 1, backoff: backoffAfter(view) }

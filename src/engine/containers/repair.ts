@@ -5,6 +5,7 @@ import { CaissonError } from '../../spec/error.ts';
 import { type Engine, namesOf, placeOf } from './engine.ts';
 import { type ContainerView, containerIds, viewContainer } from './find.ts';
 import { withPlace } from './place-lock.ts';
+import { removeHeld } from './remove.ts';
 import { settledView } from './settle.ts';
 import { startContainer } from './start.ts';
 
@@ -14,8 +15,15 @@ export async function repairContainers(engine: Engine, dryRun: boolean): Promise
   for (const id of containerIds(engine)) {
     const view = viewOf(engine, id, lines);
     if (view === undefined || !isLeft(engine, view)) continue;
-    if (!dryRun) await withPlace(engine, id, (held) => settledView(engine, held, id));
-    lines.push(`${dryRun ? 'would settle' : 'settled'} container ${view.file.name}, whose monitor is gone`);
+    const { name, autoRemove } = view.file;
+    if (!dryRun) {
+      await withPlace(engine, id, async (held) => {
+        const now = await settledView(engine, held, id);
+        if (autoRemove && now.exit !== undefined && !now.unsettled) await removeHeld(engine, held, now);
+      });
+    }
+    const done = autoRemove ? ['remove', 'removed'] : ['settle', 'settled'];
+    lines.push(`${dryRun ? `would ${done[0]}` : done[1]} container ${name}, whose monitor is gone`);
   }
   for (const name of danglingNames(engine)) {
     if (!dryRun) engine.port.remove(`${namesOf(engine)}/${name}`);
@@ -62,7 +70,7 @@ export async function restoreContainers(engine: Engine): Promise<Bytes[]> {
     try {
       const view = viewContainer(engine, id);
       if (view === undefined || !isToRestore(view, boot)) continue;
-      await startContainer(engine, id, { restart: { restarts: 0, backoff: 100 } });
+      await startContainer(engine, id);
       started.push(view.file.name);
     } catch (error) {
       if (!(error instanceof CaissonError)) throw error;

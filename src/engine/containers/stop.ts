@@ -11,7 +11,7 @@ import { type Engine, placeOf, stateOf } from './engine.ts';
 import { type ContainerView, findContainer, noSuchContainer, viewContainer } from './find.ts';
 import { withPlace } from './place-lock.ts';
 import { type ExitRecord, readRun, writeRun } from './run-record.ts';
-import { settledView } from './settle.ts';
+import { settle } from './settle.ts';
 
 export interface StopOptions {
   /** Milliseconds before SIGKILL, negative: never; undefined: the container's own. */
@@ -57,8 +57,9 @@ export function markStopped(engine: Engine, { file, run }: Pick<ContainerView, '
 
 export async function stopView(engine: Engine, view: ContainerView, options: StopOptions): Promise<void> {
   const { file } = view;
+  // Between two runs nothing but the delay of its monitor is left, whose command finds nothing to do then.
   if (view.status === 'restarting') {
-    await cancelRestart(engine, view);
+    await settleNow(engine, file.id);
     return;
   }
   if (view.pid === 0 || view.exit !== undefined) return;
@@ -83,17 +84,6 @@ async function resume({ port, stateRoot }: Engine, id: Bytes): Promise<void> {
   }
 }
 
-/** A container between two runs ends where its monitor would start it again. */
-async function cancelRestart(engine: Engine, { file, record }: ContainerView): Promise<void> {
-  for (let waited = 0, pause = FIRST_PAUSE; waited < PATIENCE; waited += pause) {
-    const now = viewContainer(engine, file.id);
-    if (now === undefined || now.record?.keeper.pid !== record?.keeper.pid) return;
-    if (now.status !== 'restarting') return;
-    pause = Math.min(2 * pause, LONGEST_PAUSE);
-    await sleep(engine.port, pause);
-  }
-}
-
 /** Whether this run of the container has ended, and has been settled, within so many milliseconds. */
 async function ended(engine: Engine, { file, run }: ContainerView, patience: number): Promise<boolean> {
   for (let waited = 0, pause = FIRST_PAUSE; waited <= patience; waited += pause) {
@@ -109,19 +99,29 @@ async function ended(engine: Engine, { file, run }: ContainerView, patience: num
   return false;
 }
 
-/** Waits until what is left of a run that has ended is away: by its monitor's command, or by this one. */
+/**
+ * Waits until what is left of a run that has ended is away: by its monitor's command, or by this one. A run that a person
+ * has stopped is not left to a monitor that waits for the delay of a restart.
+ */
 async function settled(engine: Engine, id: Bytes): Promise<void> {
   for (let waited = 0, pause = FIRST_PAUSE; waited < PATIENCE; waited += pause) {
     const view = viewContainer(engine, id);
-    if (view === undefined || !view.unsettled) return;
-    if (view.status === 'restarting') return;
-    if (view.record === undefined || !isAlive(engine.port, view.record.keeper)) {
-      await withPlace(engine, id, (held) => settledView(engine, held, id)).catch(ignoreGone);
+    if (view === undefined || !view.unsettled || view.status === 'restarting') return;
+    const left = view.record === undefined || !isAlive(engine.port, view.record.keeper);
+    if (view.exit !== undefined && (left || view.run?.stopped === true)) {
+      await settleNow(engine, id);
       return;
     }
     pause = Math.min(2 * pause, LONGEST_PAUSE);
     await sleep(engine.port, pause);
   }
+}
+
+async function settleNow(engine: Engine, id: Bytes): Promise<void> {
+  await withPlace(engine, id, async (held) => {
+    const now = viewContainer(engine, id);
+    if (now?.exit !== undefined && now.unsettled) await settle(engine, held, now);
+  }).catch(ignoreGone);
 }
 
 function ignoreGone(error: unknown): void {
