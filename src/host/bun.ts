@@ -149,8 +149,20 @@ class BunChannel implements Channel {
     if (!this.open) return;
     this.open = false;
     syscall('close', this.fd);
+    released.push(this.pid);
   }
 }
+
+/** Children that live on and are this process's to reap when they have ended. */
+let released: number[] = [];
+
+function reapReleased(): void {
+  if (released.length > 0)
+    released = released.filter((pid) => syscall('wait4', pid, null, WNOHANG, null) === 0);
+}
+
+/** wait4(2). */
+const WNOHANG = 1;
 
 /** Everything that comes out of a pipe. */
 async function collect(fd: number, number: 1 | 2, output: ChannelOptions['output']): Promise<Bytes> {
@@ -199,6 +211,7 @@ function stdioOf(options: ChannelOptions): Stdio {
 }
 
 function openChannel({ launcher, patience = 0 }: Programs, options: ChannelOptions = {}): BunChannel {
+  reapReleased();
   const image = launcherFile(launcher);
   const pair = new Int32Array(2);
   if (syscall('socketpair', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) !== 0)

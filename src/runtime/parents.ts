@@ -10,6 +10,7 @@ import { call, number, slot, value } from '../plan/call.ts';
 import { slotValue } from '../plan/encode.ts';
 import { type Step, step } from '../plan/step.ts';
 import * as sys from '../plan/syscalls.ts';
+import { failure } from './failure.ts';
 import type { Player } from './player.ts';
 import { byLiving, sleep } from './removal.ts';
 
@@ -38,7 +39,7 @@ export async function holdParents(
   const parts = text.split('/').filter((name) => name !== '' && name !== '.');
   if (text === '' ? asRunc : parts.length < 2) return undefined;
   const lock = slot('state root', { reply: true });
-  const { batch, answer } = await player.play([
+  const batch = await player.send([
     step('parent', 'cgroup-guard', `keep ${stateRoot} from being tidied`, CAUSE, [
       sys.openat(sys.AT_FDCWD, stateRoot, O_RDONLY | O_CLOEXEC, 0, {
         result: lock,
@@ -50,6 +51,9 @@ export async function holdParents(
       }),
     ]),
   ]);
+  // Not brief: another start or removal of this very process may hold it, and goes on by the event loop alone.
+  const answer = await player.receive(false);
+  if (answer.kind !== 'done') throw failure(batch, answer);
   const descriptor = slotValue(batch, answer, lock);
   return descriptor < 0 ? undefined : descriptor;
 }

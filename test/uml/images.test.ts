@@ -11,11 +11,11 @@ export CAISSON_DATA_ROOT=/tmp/data
 caisson() { "$CAISSON_ROOT/dist/caisson" "$@"; }
 uname -r | grep -q '^6\\.[1-4]\\.' || echo "another kernel: $(uname -r)"
 caisson load -q -i "$ARCHIVE"
-caisson run box:1
-caisson run -u 0 box:1 sh -c 'rm /etc/motd; echo new > /etc/new; ls /etc/motd /etc/new 2>/dev/null; stat -c %a /'
-caisson run many:1 sh -c 'ls /many | wc -l; cat /last'
-caisson run --upper /tmp/up -u 0 box:1 touch /kept
-caisson run --upper /tmp/up many:1 ls /kept
+caisson run --rm box:1
+caisson run --rm -u 0 box:1 sh -c 'rm /etc/motd; echo new > /etc/new; ls /etc/motd /etc/new 2>/dev/null; stat -c %a /'
+caisson run --rm many:1 sh -c 'ls /many | wc -l; cat /last'
+caisson run --rm --upper /tmp/up -u 0 box:1 touch /kept
+caisson run --rm --upper /tmp/up many:1 ls /kept
 ls /tmp/data/containers
 `;
 
