@@ -5,6 +5,7 @@ import { POLLIN } from '../../linux/constants/poll.ts';
 import { MSG_DONTWAIT, SCM_RIGHTS, SOL_SOCKET } from '../../linux/constants/socket.ts';
 import { ERRNO } from '../../linux/errno.ts';
 import * as F from '../../linux/flags.ts';
+import { SIGNALS } from '../../linux/signals.ts';
 import { bufferBytes, slotValue } from '../../plan/answer.ts';
 import type { Batch } from '../../plan/batch.ts';
 import {
@@ -184,7 +185,7 @@ class Connection {
       ]);
     };
     tell();
-    return this.port.onSignals([SIGWINCH], tell);
+    return this.port.onSignals([SIGNALS.SIGWINCH], tell);
   }
 
   /** Another batch ends the wait of the one before it: the channel is watched, too. */
@@ -212,8 +213,6 @@ class Connection {
     this.queue.push(sent.then((batch) => ({ batch, frame, length })));
   }
 }
-
-const SIGWINCH = 28;
 
 /** ppoll(2) of the channel and the connection. */
 function pollCalls(socket: number): Call[] {

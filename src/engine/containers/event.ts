@@ -7,7 +7,7 @@ import { type ContainerView, viewContainer, willRestart } from './find.ts';
 import { withPlace } from './place-lock.ts';
 import { removeHeld } from './remove.ts';
 import { settle } from './settle.ts';
-import { LONGEST_BACKOFF, startContainer } from './start.ts';
+import { FIRST_BACKOFF, LONGEST_BACKOFF, startContainer } from './start.ts';
 import { signalView, stopView } from './stop.ts';
 
 /** A run that lasted so long, in milliseconds, counts as one that succeeded: the delay begins anew (docker's). */
@@ -39,7 +39,7 @@ export async function exited(engine: Engine, id: Bytes): Promise<void> {
 function backoffAfter({ run, exit }: ContainerView): number {
   if (run === undefined || exit === undefined) return 0;
   const lasted = Date.parse(exit.time) - Date.parse(run.startedAt);
-  return lasted > STABLE ? 100 : Math.min(2 * run.backoff, LONGEST_BACKOFF);
+  return lasted > STABLE ? FIRST_BACKOFF : Math.min(2 * run.backoff, LONGEST_BACKOFF);
 }
 
 /** The time of `--timeout` is over: the signal that was asked for, then SIGKILL for the whole tree. */

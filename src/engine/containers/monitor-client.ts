@@ -4,6 +4,7 @@
 // (docs/monitor.md): nothing passes through JavaScript. The connection tells of the end, and of a new size.
 import type { Channel, Port, RawAnswer } from '../../host/port.ts';
 import { type Bytes, fromArray } from '../../linux/bytes.ts';
+import { SIGNALS } from '../../linux/signals.ts';
 import { decodeAnswer } from '../../plan/answer.ts';
 import { MESSAGE_FIELDS, MESSAGE_KEYS, MONITOR } from '../../plan/monitor-wire.ts';
 import { CaissonError } from '../../spec/error.ts';
@@ -88,8 +89,5 @@ export function passSize(port: Port, send: (bytes: Uint8Array) => void): () => v
     send(message(MONITOR.RESIZE, rows, columns, 0));
   };
   tell();
-  return port.onSignals([SIGWINCH], tell);
+  return port.onSignals([SIGNALS.SIGWINCH], tell);
 }
-
-/** signal(7). */
-const SIGWINCH = 28;

@@ -7,7 +7,7 @@ import { sleep } from '../../runtime/removal.ts';
 import { isAlive } from '../../runtime/state.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { tellContainer } from '../events/tell.ts';
-import { type Engine, placeOf, stateOf } from './engine.ts';
+import { type Engine, placeOf } from './engine.ts';
 import { type ContainerView, findContainer, noSuchContainer, viewContainer } from './find.ts';
 import { withPlace } from './place-lock.ts';
 import { type ExitRecord, readRun, writeRun } from './run-record.ts';
@@ -185,8 +185,3 @@ export async function waitContainer(
 }
 
 const NEVER_RAN: ExitRecord = { run: 0, code: 0, signal: 0, oom: false, time: '0001-01-01T00:00:00Z' };
-
-/** Whether a run has left a state directory. */
-export function hasState(engine: Engine, id: Bytes): boolean {
-  return engine.port.stat(stateOf(engine, id)) !== undefined;
-}
