@@ -70,6 +70,26 @@ test('the command of an exit is killed before it has settled: the next one does 
   box.clear();
 });
 
+test('F01: a first start is killed before it has noted the run: the container starts, and goes', {
+  skip,
+}, async () => {
+  for (const then of ['start', 'rm', 'repair']) {
+    const name = box.detached([], 'sleep 100');
+    const pids = [...box.monitors(), box.init(name)];
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await box.until(() => !pids.some(lives), 'their end');
+    // As if it had never come so far.
+    rmSync(`${box.disk(name).place}/run.json`);
+    if (then === 'start') box.output(['start', name]);
+    if (then === 'repair') {
+      assert.match(box.output(['system', 'repair']), /settled container/);
+      assert.ok(!existsSync(`${box.harness.state}/${box.id(name)}`));
+    }
+    box.output(['rm', '-f', name]);
+    box.clear();
+  }
+});
+
 test('F01: start is killed at random moments: rm --force succeeds, and the name is free', {
   skip,
 }, async () => {

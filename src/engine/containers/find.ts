@@ -102,11 +102,13 @@ export function viewContainer(
   if (file === undefined) return undefined;
   const place = placeOf(engine, id);
   const run = readRun(port, place);
-  const record = run === undefined ? undefined : runtimeRecord(engine, id, run);
+  const record = runtimeRecord(engine, id);
   const exited = readExited(port, place);
   const last = exited !== undefined && exited.run === run?.number ? exited : undefined;
   const common = { file, run, record };
-  if (run === undefined) return { ...common, status: 'created', pid: 0, exit: undefined, unsettled: false };
+  // With a record a first start is on its way, or was killed before it had noted the run.
+  if (run === undefined)
+    return { ...common, status: 'created', pid: 0, exit: undefined, unsettled: record !== undefined };
   const removing = port.stat(`${place}/removing`) !== undefined;
   if (record === undefined || last !== undefined) {
     const known = last ?? readExit(port, place, run.number);
@@ -134,11 +136,9 @@ export function viewContainer(
 function runtimeRecord(
   { port, stateRoot }: Pick<Engine, 'port' | 'stateRoot'>,
   id: Bytes,
-  run: RunRecord,
 ): OciContainerRecord | undefined {
-  if (run.bootId !== bootId(port)) return undefined;
   const found = load(port, stateRoot, id);
-  return found !== undefined && isOciRecord(found) ? found : undefined;
+  return found !== undefined && isOciRecord(found) && found.bootId === bootId(port) ? found : undefined;
 }
 
 function dockers(status: Status): ContainerStatus {

@@ -11,7 +11,7 @@ import { containersOf, type Engine, namesOf, placeOf } from './engine.ts';
 import { type ContainerView, findContainer, findId, viewContainer } from './find.ts';
 import { releaseName } from './names.ts';
 import { type HeldPlace, withPlace } from './place-lock.ts';
-import { settle } from './settle.ts';
+import { isUnsettled, settle } from './settle.ts';
 import { markStopped, stopView } from './stop.ts';
 
 export interface RemoveOptions {
@@ -71,7 +71,7 @@ export async function removeHeld(
 ): Promise<void> {
   const { port } = engine;
   const { id, name, autoRemove, anonymousVolumes } = view.file;
-  if (view.record !== undefined || view.unsettled) await settle(engine, held, view);
+  if (isUnsettled(engine, view)) await settle(engine, held, view);
   const gone = `${containersOf(engine)}/.gone-${id}`;
   await held.player.play([
     step('parent', 'forget', `take the container ${id} away`, 'default: rm', [

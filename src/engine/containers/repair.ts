@@ -32,8 +32,9 @@ export async function repairContainers(engine: Engine, dryRun: boolean): Promise
   return lines;
 }
 
-function isLeft({ port }: Engine, { unsettled, exit, record }: ContainerView): boolean {
-  return unsettled && exit !== undefined && (record === undefined || !isAlive(port, record.keeper));
+function isLeft({ port }: Engine, { unsettled, run, exit, record }: ContainerView): boolean {
+  const over = run === undefined || exit !== undefined;
+  return unsettled && over && (record === undefined || !isAlive(port, record.keeper));
 }
 
 function viewOf(engine: Engine, id: Bytes, lines: Bytes[]): ContainerView | undefined {

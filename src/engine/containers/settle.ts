@@ -1,6 +1,9 @@
 // After the end of a run: takes its cgroups and its record away, and notes how it ended. Whoever comes first does it.
 
+import type { Bytes } from '../../linux/bytes.ts';
+import type { OciContainerRecord } from '../../runtime/container.ts';
 import { removeParents } from '../../runtime/parents.ts';
+import type { Player } from '../../runtime/player.ts';
 import { byLiving, removeCgroups } from '../../runtime/removal.ts';
 import { explained } from '../../runtime/run.ts';
 import { isAlive } from '../../runtime/state.ts';
@@ -21,10 +24,15 @@ export async function settle(
   { player }: Pick<HeldPlace, 'player'>,
   view: ContainerView,
 ): Promise<ExitRecord | undefined> {
-  const { port, stateRoot } = engine;
+  const { port } = engine;
   const { file, record, run } = view;
   const place = placeOf(engine, file.id);
-  if (run === undefined || view.exit === undefined) return undefined;
+  if (run === undefined) {
+    // A first start that was killed before it had noted the run: nobody ever saw it.
+    await removeRun(engine, player, file.id, record);
+    return undefined;
+  }
+  if (view.exit === undefined) return undefined;
   let exit: ExitRecord = view.exit;
   if (view.unsettled) {
     if (record !== undefined && record.cgroups.length > 0) {
@@ -37,14 +45,30 @@ export async function settle(
     noteExit(engine, place, exit);
     if (!known) tellEnd(engine, file, run, exit);
   }
+  await removeRun(engine, player, file.id, record);
+  return readExited(port, place) ?? exit;
+}
+
+/** The cgroups first: as long as one of them is there, the record says so. */
+async function removeRun(
+  engine: Engine,
+  player: Player,
+  id: Bytes,
+  record: OciContainerRecord | undefined,
+): Promise<void> {
+  const { port, stateRoot } = engine;
   if (record !== undefined) {
     await byLiving(port, player, async (living) => {
       await removeCgroups(port, living, record.cgroups);
       await removeParents(port, living, stateRoot, record);
     });
   }
-  port.remove(stateOf(engine, file.id));
-  return readExited(port, place) ?? exit;
+  port.remove(stateOf(engine, id));
+}
+
+/** Whether a run has left something, if only an empty directory; asked under the lock of the container. */
+export function isUnsettled(engine: Engine, { file, record, unsettled }: ContainerView): boolean {
+  return unsettled || record !== undefined || engine.port.stat(stateOf(engine, file.id)) !== undefined;
 }
 
 /** On a full disk the monitor's own record, whose room was taken beforehand, has to do. */
@@ -74,7 +98,7 @@ export async function settledView(engine: Engine, held: HeldPlace, id: string): 
   const view = viewContainer(engine, id);
   if (view === undefined)
     throw new CaissonError(`No such container: ${id}`, { code: 'ENOTFOUND', exitCode: 1 });
-  if (!view.unsettled || view.exit === undefined) return view;
+  if (!view.unsettled || (view.run !== undefined && view.exit === undefined)) return view;
   if (view.record !== undefined && isAlive(engine.port, view.record.keeper)) return view;
   await settle(engine, held, view);
   return viewContainer(engine, id) ?? view;

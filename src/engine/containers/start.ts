@@ -22,7 +22,7 @@ import { becameMonitor } from './monitor-client.ts';
 import { type MonitoredRun, monitorOptions } from './monitor-plan.ts';
 import { type HeldPlace, withPlace } from './place-lock.ts';
 import { type RunRecord, readRun, UNKNOWN_CODE, writeExited, writeRun } from './run-record.ts';
-import { settle } from './settle.ts';
+import { isUnsettled, settle } from './settle.ts';
 
 export interface StartOptions {
   /** The command stays attached with these of its descriptors; the channel is then its connection. */
@@ -57,7 +57,7 @@ export async function startContainer(engine: Engine, id: Bytes, options: StartOp
       }
       // Somebody has stopped it since the restart was decided.
       if (options.restart !== undefined && view.run?.stopped === true) return;
-      if (view.record !== undefined || view.unsettled) await settle(engine, held, view);
+      if (isUnsettled(engine, view)) await settle(engine, held, view);
       await startHeld(engine, held, view.file, options);
     },
     stdio,
