@@ -48,6 +48,7 @@ const BUDGETS = {
   store: 90,
   build: 90,
   debian: 90,
+  applications: 90,
   volumes: 120,
 };
 
@@ -57,6 +58,9 @@ const PURE = ['golden', 'scripts', 'cli', 'dropin', 'images', 'build', 'volumes'
 /** Folders whose tests run a second time as an ordinary user, and what that part is called. */
 const AS_USER = { kernel: 'rootless', engine: 'engine-rootless' };
 
+/** Folders whose tests build images from Debian packages. */
+const WITH_DEBIAN = ['debian', 'applications'];
+
 /** Folders whose tests run other engines; as an ordinary user they skip themselves. */
 const WITH_PEERS = ['image-peers', 'layers', 'peers', 'differential', 'dropin', 'uml'];
 
@@ -64,7 +68,7 @@ const WITH_PEERS = ['image-peers', 'layers', 'peers', 'differential', 'dropin', 
  * A part of the suite. `files` are compiled tests (or sources, for Bun), relative to the repository.
  * @typedef {{name: string, budget: number, engine: 'check' | 'node' | 'bun' | 'quickjs', program?: string,
  *   files: string[], concurrency?: number, env?: Record<string, string>, missing?: string,
- *   needs?: ('quickjs' | 'peers' | 'debian')[]}} Part
+ *   needs?: ('quickjs' | 'peers' | 'debian' | 'applications')[]}} Part
  */
 
 /** All parts in the order in which they run. @returns {Part[]} */
@@ -162,7 +166,7 @@ function folderParts() {
       needs: [
         ...(peers.includes(name) ? ['peers'] : []),
         ...(name === 'quickjs-run' ? ['quickjs'] : []),
-        ...(name === 'debian' && canBootstrap() ? ['debian'] : []),
+        ...(WITH_DEBIAN.includes(name) && canBootstrap() ? [name] : []),
       ],
     };
     const asUser = AS_USER[name];

@@ -18,7 +18,15 @@ import { allParts } from './test-parts.mjs';
 const long = process.env.CAISSON_LONG === '1';
 
 // Other people's programs are built outside the budget of the part that uses them.
-const PREPARATIONS = { quickjs: makeEngine, peers: makePeers, debian: makeDebians };
+const PREPARATIONS = {
+  quickjs: makeEngine,
+  peers: makePeers,
+  debian: makeDebians,
+  applications: () => APPLICATIONS.forEach((name) => makeDebian([name])),
+};
+
+/** The Debian packages of test/applications, one archive each. */
+const APPLICATIONS = ['postgresql', 'redis-server', 'nodejs'];
 
 /** The minimal one, and for the long round those with packages (test/debian). */
 function makeDebians() {
