@@ -107,6 +107,9 @@ test('a Dockerfile or an archive from standard input', { skip }, () => {
   });
   piped("printf 'FROM bb\\nRUN echo in > /in' | BUILD -t in1 -");
   assert.equal(site.output(['run', '--rm', '-q', 'in1', 'cat', '/in']), 'in');
+  // A socket, as Node makes for its children: it cannot be opened by its name below /proc.
+  site.output(['build', '-q', '-t', 'in6', '-'], { input: 'FROM bb\nRUN echo socket > /in' });
+  assert.equal(site.output(['run', '--rm', '-q', 'in6', 'cat', '/in']), 'socket');
   piped(`tar c -C ${context} . | BUILD -t in2 -`);
   piped(`tar cJ -C ${context} . | BUILD -t in5 -`);
   piped(`tar cz -C ${context} . | BUILD -t in3 -f sub/Other -`);

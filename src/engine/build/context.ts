@@ -108,7 +108,9 @@ async function fromInput(tools: InputTools, file: Bytes | undefined): Promise<Bu
     throw new CaissonError("invalid argument: can't use stdin for both build context and dockerfile", {
       code: 'EUSAGE',
     });
-  return await fromContent(tools, tools.port.readChunks('/proc/self/fd/0'), file, 'standard input');
+  const { port } = tools;
+  const input = port.readInputChunks?.() ?? port.readChunks('/proc/self/fd/0');
+  return await fromContent(tools, input, file, 'standard input');
 }
 
 /** An archive is a context, anything else a Dockerfile without one. */
