@@ -22,11 +22,13 @@ const PREPARATIONS = {
   quickjs: makeEngine,
   peers: makePeers,
   debian: makeDebians,
-  applications: () => APPLICATIONS.forEach((name) => makeDebian([name])),
+  applications: makeApplications,
 };
 
-/** The Debian packages of test/applications, one archive each. */
-const APPLICATIONS = ['postgresql', 'redis-server', 'nodejs'];
+/** One archive each for the programs of test/applications. */
+function makeApplications() {
+  for (const name of ['postgresql', 'redis-server', 'nodejs']) makeDebian([name]);
+}
 
 /** The minimal one, and for the long round those with packages (test/debian). */
 function makeDebians() {
