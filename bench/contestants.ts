@@ -12,6 +12,7 @@ export interface Contestant {
 }
 
 const CAISSON = resolve('dist/caisson');
+const ON_BUN = resolve('dist/caisson-bun');
 
 /** Runs of `true`, from the start of the program to its end. Absent programs are left out. */
 export function runs(site: Site): Contestant[] {
@@ -25,6 +26,7 @@ export function runs(site: Site): Contestant[] {
       command: [CAISSON, 'oci', ...oci],
       namespace: v1,
     },
+    { name: 'caisson on Bun', what: 'dist/caisson-bun oci run', command: [ON_BUN, 'oci', ...oci] },
     { name: 'crun', what: "newest Debian's", command: ['/usr/bin/crun', ...oci], namespace: peers },
     { name: 'crun 12', what: "Debian 12's", command: ['/usr/bin/crun', ...oci], namespace: v1 },
     { name: 'runc', what: "newest Debian's", command: ['/usr/sbin/runc', ...oci], namespace: peers },
@@ -49,6 +51,7 @@ function unshare(rootfs: string): string[] {
 export function starts(site: Site): Contestant[] {
   return [
     { name: 'caisson --version', what: 'dist/caisson', command: [CAISSON, '--version'] },
+    { name: 'caisson-bun --version', what: 'dist/caisson-bun', command: [ON_BUN, '--version'] },
     { name: 'empty', what: 'an empty program, compiled by Bun', command: [site.empty] },
   ];
 }

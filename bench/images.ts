@@ -63,6 +63,7 @@ class Bench {
     this.caisson = `${this.room.directory}/caisson`;
     this.measure = `${this.room.directory}/measure`;
     copyFileSync('dist/caisson', this.caisson);
+    copyFileSync('dist/caisson-bun', `${this.caisson}-bun`);
     execFileSync('gcc', ['-O2', '-static', '-o', this.measure, 'bench/measure.c']);
   }
 

@@ -104,7 +104,7 @@ function compileC(directory: string, name: string): string {
   return output;
 }
 
-/** An executable that does nothing, made as dist/caisson is. */
+/** An executable that does nothing, made as dist/caisson-bun is. */
 function compileEmpty(directory: string): string {
   const source = join(directory, 'empty.ts');
   const output = join(directory, 'empty');

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "arena.h"
+#include "sha256.h"
 
 #ifdef __aarch64__
 #define ARCH "aarch64"
@@ -92,9 +93,10 @@ FUNCTION(copy_string) {
     return JS_UNDEFINED;
 }
 
-// words(0): the arguments; words(1): the environment.
+// words(0): the arguments; words(1): the environment; words(2): the name that it was called by, and the arguments.
 FUNCTION(list_words) {
-    char **words = JS_VALUE_GET_INT(argv[0]) == 0 ? argument : variable;
+    int which = JS_VALUE_GET_INT(argv[0]);
+    char **words = which == 1 ? variable : argument - (which == 2);
     JSValue list = JS_NewArray(ctx);
     for (uint32_t i = 0; words[i]; i++)
         JS_SetPropertyUint32(ctx, list, i, js_new_string8_len(ctx, words[i], (int)strlen(words[i])));
@@ -155,11 +157,31 @@ FUNCTION(spawn) {
     return variables ? JS_NewInt32(ctx, error ? -error : pid) : JS_EXCEPTION;
 }
 
+// execute(path, argv, envp): becomes another program; the negative errno where it cannot.
+FUNCTION(execute) {
+    const char *path = bytes_of(ctx, argv[0], 0);
+    char **words = path ? strings_of(ctx, argv[1]) : 0, **variables = words ? strings_of(ctx, argv[2]) : 0;
+    if (!variables) return JS_EXCEPTION;
+    execve(path, words, variables);
+    return JS_NewInt32(ctx, -errno);
+}
+
+// blocks(state, bytes, count): so many blocks of 64 bytes into a running SHA-256.
+FUNCTION(hash_blocks) {
+    size_t room, length;
+    int64_t count;
+    uint8_t *state = memory_of(ctx, argv[0], &room), *bytes = state ? memory_of(ctx, argv[1], &length) : 0;
+    if (!bytes || JS_ToInt64(ctx, &count, argv[2])) return JS_EXCEPTION;
+    if (room != 32 || count < 0 || (uint64_t)count > length / 64) return JS_ThrowRangeError(ctx, "outside the buffer");
+    for (; count > 0; count--, bytes += 64) sha256_block((uint32_t *)state, bytes);
+    return JS_UNDEFINED;
+}
+
 static _Noreturn void fail(JSContext *ctx, const char *what) {
     JSValue error = ctx ? JS_GetException(ctx) : JS_UNDEFINED;
     const char *text = ctx ? JS_ToCString(ctx, error) : 0;
     const char *stack = JS_IsObject(error) ? JS_ToCString(ctx, JS_GetPropertyStr(ctx, error, "stack")) : 0;
-    dprintf(2, "caisson-oci: %s: %s\n%s", what, text ? text : strerror(errno), stack ? stack : "");
+    dprintf(2, "caisson: %s: %s\n%s", what, text ? text : strerror(errno), stack ? stack : "");
     _exit(1);
 }
 
@@ -173,11 +195,12 @@ static JSValue content_of(JSContext *ctx, const char *path) {
 }
 
 // Evaluates a module that quickjs/compile.c has compiled. There is no compiler here: the linker leaves it out.
-static void load(char **programs, const char *module) {
+static void load(const char *module, char **programs) {
     static const JSCFunctionListEntry functions[] = {
         JS_CFUNC_DEF("syscall", 7, call_kernel), JS_CFUNC_DEF("string", 3, make_string),
         JS_CFUNC_DEF("copy", 3, copy_string),    JS_CFUNC_DEF("words", 1, list_words),
-        JS_CFUNC_DEF("spawn", 5, spawn),         JS_PROP_STRING_DEF("arch", ARCH, 0),
+        JS_CFUNC_DEF("spawn", 5, spawn),         JS_CFUNC_DEF("execute", 3, execute),
+        JS_CFUNC_DEF("blocks", 3, hash_blocks),  JS_PROP_STRING_DEF("arch", ARCH, 0),
     };
     clear_arena();
     JSRuntime *rt = ARENA->runtime = JS_NewRuntime2(&arena_functions, 0);
@@ -192,8 +215,10 @@ static void load(char **programs, const char *module) {
     JS_AddIntrinsicPromise(ctx);
     JSValue native = JS_NewObject(ctx);
     JS_SetPropertyFunctionList(ctx, native, functions, countof(functions));
-    JS_SetPropertyStr(ctx, native, "launcher", content_of(ctx, programs[0]));
-    JS_SetPropertyStr(ctx, native, "init", content_of(ctx, programs[1]));
+    JSValue carried = JS_NewArray(ctx);
+    for (uint32_t i = 0; programs[i]; i++)
+        JS_SetPropertyUint32(ctx, carried, i, content_of(ctx, programs[i]));
+    JS_SetPropertyStr(ctx, native, "programs", carried);
     JS_SetPropertyStr(ctx, native, "room", JS_NewArrayBuffer(ctx, room, sizeof room, 0, 0, FALSE));
     JS_SetPropertyStr(ctx, ctx->global_obj, "native", native);
     JSValue code = content_of(ctx, module);
@@ -237,14 +262,18 @@ static void call(JSContext *ctx, const char *method) {
     JS_FreeAtom(ctx, name);
 }
 
-// With an image: caisson-oci ARGUMENTS. Without one: engine [--image OUTPUT] LAUNCHER INIT MODULE ARGUMENTS.
+// With an image: PROGRAM ARGUMENTS. Without one: engine [--image OUTPUT] MODULE CARRIED... [-- ARGUMENTS].
 int main(int argc, char **argv, char **envp) {
     char **from = argv + 1, *image = 0;
     if (!ARENA->loaded) {
         if (argc > 2 && strcmp(argv[1], "--image") == 0) image = argv[2], from += 2;
-        if (argv + argc - from < 3) return dprintf(2, "engine [--image OUTPUT] LAUNCHER INIT MODULE\n"), 1;
-        load(from, from[2]);
-        from += 3;
+        if (argv + argc - from < 1) return dprintf(2, "engine [--image OUTPUT] MODULE CARRIED... [-- ARGUMENTS]\n"), 1;
+        char **carried = from + 1, **end = carried;
+        while (*end && strcmp(*end, "--") != 0) end++;
+        const char *module = *from;
+        from = *end ? end + 1 : end;
+        *end = 0;
+        load(module, carried);
     }
     if (image) write_image(image);
     argument = from;

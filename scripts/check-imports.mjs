@@ -30,8 +30,11 @@ const MAY_IMPORT = {
     'image/passwd-lookup.ts',
   ],
   snapshot: ['linux', 'spec', 'plan', 'host/port.ts'],
-  // Of host only the port and the disk, of runtime the conversation with a launcher.
-  image: ['linux', 'spec', 'plan', 'snapshot', 'host/port.ts', 'host/disk.ts', 'runtime/player.ts'],
+  // Of host the port, the disk and its hashes, of runtime the conversation with a launcher.
+  image: [
+    ...['linux', 'spec', 'plan', 'snapshot'],
+    ...['host/port.ts', 'host/disk.ts', 'host/hash.ts', 'runtime/player.ts'],
+  ],
   // Of host only the port.
   distribution: ['linux', 'spec', 'host/port.ts'],
   build: [
@@ -47,6 +50,8 @@ const MAY_IMPORT = {
   library: [...BELOW_ENGINE, 'engine'],
   // The entry of the executable on QuickJS.
   'caisson-oci.ts': ['host', 'oci'],
+  // The entry of the command line on QuickJS.
+  'caisson.ts': ['host', 'oci', 'cli'],
   // The library's public face.
   'index.ts': [...BELOW_ENGINE, 'engine', 'library'],
 };

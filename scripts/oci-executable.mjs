@@ -1,6 +1,6 @@
-// dist/caisson-oci: the core inside QuickJS, one static executable that starts with everything loaded.
+// dist/caisson-oci and dist/caisson: our TypeScript inside QuickJS, static executables that start with everything loaded.
 //
-//   node scripts/oci-executable.mjs    makes it (set-up does)
+//   node scripts/oci-executable.mjs    makes them (set-up does)
 //
 // The engine is QuickJS with quickjs/engine.c. It loads the bundled TypeScript once, here, and writes its arena; the
 // arena becomes a segment of the executable, and the kernel maps it at each start.
@@ -10,12 +10,9 @@ import { join } from 'node:path';
 import { makeQuickjs, quickjsDirectory } from './quickjs.mjs';
 import { asProgram, bunPath, filesBelow, root, run, stage } from './stage.mjs';
 
-const ENTRY = 'src/caisson-oci.ts';
-const OUTPUT = 'dist/caisson-oci';
 export const ENGINE = 'build/quickjs/engine';
 const COMPILER = 'build/quickjs/compile';
-const BUNDLE = 'build/quickjs/caisson-oci.mjs';
-const PROGRAMS = ['build/launcher', 'build/init'];
+const BUNDLE = ['--target=browser', '--format=esm', '--minify-syntax', '--minify-whitespace'];
 
 /** engine.c includes quickjs.c. */
 const PARTS = ['cutils', 'dtoa', 'libregexp', 'libunicode'];
@@ -143,36 +140,48 @@ export function compileModule(script, output, strip) {
   run(join(root, COMPILER), [script, output, ...(strip ? ['strip'] : [])]);
 }
 
-/** The executable, from the Bun that bundles and the launcher and init that were compiled. */
-export function makeOciExecutable(bun) {
+/** The OCI runtime: its commands and nothing else, for its size. */
+export const OCI_RUNTIME = {
+  name: 'caisson-oci',
+  carried: ['build/launcher', 'build/init'],
+  bundle: (output) => ['build', 'src/caisson-oci.ts', ...BUNDLE, `--outfile=${output}`],
+};
+
+/** The commands that people wait for; what it has not it hands over to dist/caisson-bun. */
+export const QUICK = {
+  name: 'caisson',
+  carried: ['build/launcher', 'build/init', 'build/monitor'],
+  bundle: (output) => ['scripts/quick-bundle.mjs', 'src/caisson.ts', output],
+};
+
+/**
+ * An executable, from the Bun that bundles and the C programs that were compiled.
+ * @param {string} bun @param {typeof QUICK} program
+ */
+export function makeQuickjsExecutable(bun, { name, carried, bundle }) {
   makeEngine();
   const sources = filesBelow('src', /\.(ts|json)$/).filter((file) => !/\.test\.ts$/.test(file));
-  const args = [
-    'build',
-    ENTRY,
-    '--target=browser',
-    '--format=esm',
-    '--minify-syntax',
-    '--minify-whitespace',
-    `--outfile=${BUNDLE}`,
-  ];
+  const [script, executable] = [`build/quickjs/${name}.mjs`, `dist/${name}`];
+  const args = bundle(script);
   stage({
-    name: 'dist-caisson-oci',
+    name: `dist-${name}`,
     inputs: [
       ...args,
-      ...[ENGINE, ...PROGRAMS, ...sources, 'scripts/oci-executable.mjs'].map((file) => ({ file })),
+      ...[ENGINE, ...carried, ...sources, 'scripts/oci-executable.mjs', 'scripts/quick-bundle.mjs'].map(
+        (file) => ({ file }),
+      ),
     ],
-    outputs: [OUTPUT],
+    outputs: [executable],
     action: () => {
       run(bun, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-      const [module, image] = [`${BUNDLE}.module`, `${BUNDLE}.image`];
-      compileModule(BUNDLE, module, true);
-      run(join(root, ENGINE), ['--image', image, ...PROGRAMS, module], { env: {} });
+      const [module, image] = [`${script}.module`, `${script}.image`];
+      compileModule(script, module, true);
+      run(join(root, ENGINE), ['--image', image, module, ...carried], { env: {} });
       mkdirSync(join(root, 'dist'), { recursive: true });
-      const temporary = join(root, `${OUTPUT}.new`);
+      const temporary = join(root, `${executable}.new`);
       writeFileSync(temporary, withImage(readFileSync(join(root, ENGINE)), readFileSync(join(root, image))));
       chmodSync(temporary, 0o755);
-      renameSync(temporary, join(root, OUTPUT));
+      renameSync(temporary, join(root, executable));
     },
   });
 }
@@ -202,4 +211,6 @@ export function withImage(engine, image) {
   return output;
 }
 
-await asProgram(import.meta.url, () => makeOciExecutable(bunPath()));
+await asProgram(import.meta.url, () => {
+  for (const program of [OCI_RUNTIME, QUICK]) makeQuickjsExecutable(bunPath(), program);
+});

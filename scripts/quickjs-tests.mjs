@@ -23,7 +23,7 @@ export function runQuickjs(files, timeout) {
   makeEngine();
   const programs = ['build/launcher', 'build/init'];
   compileModule(bundle, `${bundle}.module`, false);
-  const ran = spawnSync(join(root, ENGINE), [...programs, `${bundle}.module`], {
+  const ran = spawnSync(join(root, ENGINE), [`${bundle}.module`, ...programs], {
     cwd: root,
     encoding: 'utf8',
     timeout,

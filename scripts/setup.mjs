@@ -8,7 +8,7 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installPackages, makeTestUser } from './debian.mjs';
-import { makeOciExecutable } from './oci-executable.mjs';
+import { makeQuickjsExecutable, OCI_RUNTIME, QUICK } from './oci-executable.mjs';
 import {
   asProgram,
   bunPath,
@@ -49,7 +49,7 @@ export function setUp(group) {
     if (group === 'test') compileTypeScript();
     try {
       compileExecutable();
-      compileOciExecutable();
+      compileQuickExecutables();
     } catch (error) {
       // Tests that need no executable still tell something.
       if (group !== 'test') throw error;
@@ -147,7 +147,7 @@ function removeStale() {
 
 function compileExecutable() {
   if (!existsSync(join(root, ENTRY))) {
-    process.stderr.write(`setup: no ${ENTRY} yet, so no dist/caisson\n`);
+    process.stderr.write(`setup: no ${ENTRY} yet, so no dist/caisson-bun\n`);
     return;
   }
   const sources = filesBelow('src', /\.(ts|json)$/).filter((file) => !/\.test\.ts$/.test(file));
@@ -168,15 +168,15 @@ function compileExecutable() {
     '--min-chunk-size=65536',
     ENTRY,
     '--outfile',
-    'dist/caisson',
+    'dist/caisson-bun',
   ];
   stage({
-    name: 'dist-caisson',
+    name: 'dist-caisson-bun',
     inputs: [
       ...args,
       ...asInputs(sources, ['package-lock.json', 'build/launcher', 'build/init', 'build/monitor']),
     ],
-    outputs: ['dist/caisson'],
+    outputs: ['dist/caisson-bun'],
     action: () => {
       for (const name of PROGRAMS) {
         const program = readFileSync(join(root, 'build', name));
@@ -187,17 +187,19 @@ function compileExecutable() {
   });
 }
 
-// Where QuickJS cannot be had, the Bun executable does the same under its name, more slowly.
-function compileOciExecutable() {
-  const path = join(root, 'dist/caisson-oci');
-  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
-  if (isLink) rmSync(path);
-  try {
-    makeOciExecutable(bunPath());
-  } catch (error) {
-    process.stderr.write(`setup: dist/caisson-oci is dist/caisson: ${error.message}\n`);
-    rmSync(path, { force: true });
-    symlinkSync('caisson', path);
+// Where QuickJS cannot be had, the Bun executable does the same under their names, more slowly.
+function compileQuickExecutables() {
+  for (const program of [OCI_RUNTIME, QUICK]) {
+    const path = join(root, 'dist', program.name);
+    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    if (isLink) rmSync(path);
+    try {
+      makeQuickjsExecutable(bunPath(), program);
+    } catch (error) {
+      process.stderr.write(`setup: dist/${program.name} is dist/caisson-bun: ${error.message}\n`);
+      rmSync(path, { force: true });
+      symlinkSync('caisson-bun', path);
+    }
   }
 }
 

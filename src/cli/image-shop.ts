@@ -2,6 +2,7 @@
 import type { Reporter } from '../engine/images/reporter.ts';
 import { SILENT } from '../engine/images/reporter.ts';
 import { type Shop, withShop } from '../engine/images/shop.ts';
+import { sizeOfTerminal } from '../host/tty.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { Command, Parsed } from './command.ts';
 import type { Context } from './context.ts';
@@ -69,15 +70,11 @@ export function errorReporter(context: Context, quiet: boolean): Reporter {
 
 function onDescriptor(context: Context, descriptor: 1 | 2): Reporter {
   const { port, warn } = context;
-  const stream = descriptor === 1 ? process.stdout : process.stderr;
-  const { columns, rows } = stream;
-  // A terminal that nobody has told its size says 0.
-  const size = stream.isTTY ? { columns: columns || 80, rows: rows || 24 } : undefined;
   return reporterFor({
     write: (bytes) => {
       port.write(descriptor, bytes);
     },
-    size,
+    size: sizeOfTerminal(descriptor),
     warn,
     now: () => port.monotonic() / 1e6,
   });

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The entry of the command line: global options, then one command, loaded when it is known.
 
+import type { Port } from '../host/port.ts';
 import { VERSION } from './version.ts';
 
 /** `--version` alone costs nothing but the start of the program. */
@@ -19,15 +20,13 @@ function isOci(): string | undefined {
 }
 
 async function main(): Promise<void> {
-  const code = isOci() !== undefined ? await oci() : await (await import('./dispatch.ts')).dispatch();
-  const { leave } = await import('./host.ts');
-  await leave(code);
+  const { leave, openPort } = await import('./host.ts');
+  const port = await openPort();
+  await leave(isOci() === undefined ? await (await import('./dispatch.ts')).dispatch(port) : await oci(port));
 }
 
-async function oci(): Promise<number> {
-  const { openPort } = await import('./host.ts');
+async function oci(port: Port): Promise<number> {
   const { ociMain } = await import('../oci/main.ts');
-  const port = await openPort();
   return ociMain(port, port.arguments, isOci());
 }
 

@@ -1,9 +1,9 @@
 // The Disk of Node and Bun, over node:fs.
 import type { PathLike, Stats } from 'node:fs';
 import type { Bytes } from '../linux/bytes.ts';
-import { ERRNO, errnoName, errnoText } from '../linux/errno.ts';
-import { CaissonError } from '../spec/error.ts';
+import { ERRNO } from '../linux/errno.ts';
 import type { Disk, DiskFile, DiskName, DiskStat } from './disk.ts';
+import { diskErrorOf } from './disk-error.ts';
 import { nodePath } from './files.ts';
 
 let loaded: typeof import('node:fs') | undefined;
@@ -27,25 +27,11 @@ function isAbsent(error: unknown): boolean {
   return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
 }
 
-const ADVICE: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full: free some space, `caisson system prune` removes what no image needs',
-  EDQUOT: 'your quota is used up: free some space, `caisson system prune` removes what no image needs',
-  EROFS: 'the file system is read-only: choose another place with --data-root',
-  EIO: 'the disk may be failing: see the log of the kernel (dmesg)',
-};
-
 function diskError(error: unknown, doing: string, path: Bytes): unknown {
   const { code, syscall = '' } = error as SystemError;
   const errno = ERRNO[code as keyof typeof ERRNO] as number | undefined;
   if (code === undefined || errno === undefined) return error;
-  const advice = ADVICE[code];
-  return new CaissonError(`cannot ${doing} ${path}: ${errnoText(errno)} (${errnoName(errno)})`, {
-    code: 'EDISK',
-    errno,
-    syscall,
-    ...(advice === undefined ? {} : { details: [advice] }),
-    cause: error,
-  });
+  return diskErrorOf(errno, syscall, doing, path, error);
 }
 
 /** Does it, and says in caisson's words what went wrong. */
@@ -180,8 +166,8 @@ function readFile(path: Bytes, limit: number): Uint8Array | undefined {
   });
 }
 
-/** The files of this machine. */
-export function nodeDisk(): Disk {
+/** The files of this machine; quickjs-disk.ts has them for the QuickJS host. */
+export function hostDisk(): Disk {
   return {
     open: (path) => {
       const { O_RDONLY, O_NOFOLLOW } = fs().constants;

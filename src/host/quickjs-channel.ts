@@ -18,7 +18,7 @@ import { ERRNO } from '../linux/errno.ts';
 import { AnswerReader } from './answers.ts';
 import type { Channel, ChannelOptions, RawAnswer } from './port.ts';
 import { watch } from './quickjs-loop.ts';
-import { call, callAgain, engine, osError } from './quickjs-native.ts';
+import { call, callAgain, carried, engine, osError } from './quickjs-native.ts';
 import { collect, makePipe, openNull } from './quickjs-pipes.ts';
 
 const room = new Uint8Array(engine.room);
@@ -33,7 +33,7 @@ function launcherFile(): number {
   let file = call('memfd_create', 'caisson-launcher', flags | MFD_EXEC);
   // MFD_EXEC is unknown before 6.3.
   if (file === -ERRNO.EINVAL) file = call('memfd_create', 'caisson-launcher', flags);
-  const { launcher } = engine;
+  const { launcher } = carried;
   const written = call('write', file, launcher, launcher.length);
   if (file < 0 || written !== launcher.length || call('fcntl', file, F_ADD_SEALS, ALL_SEALS) < 0)
     throw new Error('cannot make a memory file for the launcher (memfd_create)');
@@ -108,6 +108,13 @@ class QuickjsChannel implements Channel {
     callAgain('wait4', this.pid, null, 0, null);
     call('close', this.fd);
   }
+
+  /** The process that lives on is nobody's to reap: this command ends before it does. */
+  release(): void {
+    if (!this.open) return;
+    this.open = false;
+    call('close', this.fd);
+  }
 }
 
 /** The launcher's descriptors 0, 1 and 2, which of them this process closes after the spawn, and what they bring. */
@@ -120,10 +127,12 @@ interface Stdio {
 function stdioOf(options: ChannelOptions): Stdio {
   if (!options.capture) {
     const [stdin, stdout, stderr] = options.stdio ?? [0, 1, 2];
-    const input = options.noInput === true ? [openNull()] : [];
+    const own = options.noInput === true || options.noOutput === true ? [openNull()] : [];
+    const [input] = options.noInput === true ? own : [];
+    const [output] = options.noOutput === true ? own : [];
     return {
-      descriptors: [input[0] ?? stdin, stdout, stderr],
-      own: input,
+      descriptors: [input ?? stdin, output ?? stdout, output ?? stderr],
+      own,
       output: () => Promise.resolve({ stdout: '', stderr: '' }),
     };
   }
@@ -134,7 +143,10 @@ function stdioOf(options: ChannelOptions): Stdio {
     descriptors: own,
     own,
     output: async () => {
-      const [first, second] = await Promise.all([collect(out, all), collect(err, all)]);
+      const given = options.output;
+      const taken = (stream: 1 | 2) =>
+        given === undefined ? undefined : (piece: Bytes) => given(stream, piece);
+      const [first, second] = await Promise.all([collect(out, all, taken(1)), collect(err, all, taken(2))]);
       return { stdout: first, stderr: second };
     },
   };

@@ -20,7 +20,7 @@ import {
   STATX_BASIC_STATS,
   X_OK,
 } from '../linux/constants/open.ts';
-import { POLLOUT } from '../linux/constants/poll.ts';
+import { POLLIN, POLLOUT } from '../linux/constants/poll.ts';
 import { ERRNO } from '../linux/errno.ts';
 import type { DirectoryEntry, FileStat } from './port.ts';
 import { call, callAgain, engine, osError, pathOf } from './quickjs-native.ts';
@@ -184,6 +184,31 @@ export function makeDirectory(path: Bytes): boolean {
   return makeDirectory(path);
 }
 
+/** Standard input piece by piece: port.ts. Not closed, for it may be a socket, which cannot be opened again. */
+export async function* readInputChunks(): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const buffer = new Uint8Array(LARGE_CHUNK);
+    const got = callAgain('read', 0, buffer, buffer.length);
+    if (got === -ERRNO.EAGAIN) callAgain('ppoll', new Int32Array([0, POLLIN]), 1, 0, 0, 0);
+    else if (got < 0) throw osError(got, 'read', 'standard input');
+    else if (got === 0) return;
+    else yield buffer.subarray(0, got);
+  }
+}
+
+/** Descriptors whose reader has left. */
+const deserted = new Set<number>();
+
+/** port.ts */
+export function readerGone(fd: 1 | 2): boolean {
+  return deserted.has(fd);
+}
+
+/** port.ts */
+export function write(fd: 1 | 2, bytes: Bytes): void {
+  if (!writeAll(fd, bytes)) deserted.add(fd);
+}
+
 /** Writes all of it; false once nobody reads any more. Throws Error for another failure. */
 export function writeAll(fd: number, bytes: Bytes): boolean {
   for (let rest = bytes; rest !== ''; ) {
@@ -196,8 +221,21 @@ export function writeAll(fd: number, bytes: Bytes): boolean {
   return true;
 }
 
+/** Writes beside and renames, durably: port.ts. */
+export function replaceFileDurably(path: Bytes, content: Bytes, mode = 0o600): void {
+  replaceFile(path, content, mode, true);
+  sync(path.slice(0, path.lastIndexOf('/')) || '/');
+}
+
+function sync(path: Bytes): void {
+  const fd = open(path, O_RDONLY);
+  const synced = fd < 0 ? fd : call('fsync', fd);
+  close(fd);
+  if (synced < 0) throw osError(synced, 'fsync', path);
+}
+
 /** Writes beside and renames: port.ts. */
-export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
+export function replaceFile(path: Bytes, content: Bytes, mode = 0o600, durably = false): void {
   const temporary = `${path}.${call('getpid')}.tmp`;
   const flags = O_WRONLY | O_CREAT | O_EXCL;
   let fd = open(temporary, flags, mode);
@@ -210,6 +248,8 @@ export function replaceFile(path: Bytes, content: Bytes, mode = 0o600): void {
   try {
     try {
       writeAll(fd, content);
+      const synced = durably ? call('fsync', fd) : 0;
+      if (synced < 0) throw osError(synced, 'fsync', temporary);
     } finally {
       close(fd);
     }

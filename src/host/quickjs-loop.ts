@@ -6,6 +6,7 @@ import { call, callAgain, osError } from './quickjs-native.ts';
 
 const SIG_BLOCK = 0;
 const SIG_UNBLOCK = 1;
+const SIG_SETMASK = 2;
 /** sizeof(sigset_t) of the kernel. */
 const SIGSET = 8;
 /** struct signalfd_siginfo; its first word is the signal. */
@@ -100,9 +101,19 @@ function maskOf(signals: readonly number[]): Int32Array {
   return mask;
 }
 
+/** The mask that this process was started with. */
+let inherited: Int32Array | undefined;
+
 /** Signals wait for somebody to read them, or for the end of the process. */
 export function block(signals: readonly number[]): void {
-  call('rt_sigprocmask', SIG_BLOCK, maskOf(signals), null, SIGSET);
+  const before = new Int32Array(2);
+  call('rt_sigprocmask', SIG_BLOCK, maskOf(signals), before, SIGSET);
+  inherited ??= before;
+}
+
+/** As it was at the start, for a program that takes this one's place. */
+export function unblockAll(): void {
+  if (inherited !== undefined) call('rt_sigprocmask', SIG_SETMASK, inherited, null, SIGSET);
 }
 
 /** The signals that somebody listens for come out of one descriptor. */

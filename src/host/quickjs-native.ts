@@ -11,9 +11,8 @@ export type Argument = number | Bytes | Memory | null;
 
 interface Native {
   readonly arch: Arch;
-  /** The programs that an executable carries. */
-  readonly launcher: Bytes;
-  readonly init: Bytes;
+  /** The programs that an executable carries: the launcher, PID 1, and the monitor where containers may stay. */
+  readonly programs: readonly Bytes[];
   /** Room for what is read and taken out at once: 64 KiB that cost nothing until they are used. */
   readonly room: ArrayBuffer;
   syscall(number: number, ...args: Argument[]): number;
@@ -21,8 +20,12 @@ interface Native {
   string(buffer: Memory, start: number, end: number): Bytes;
   /** Writes the bytes of `text` at `offset`. Throws RangeError outside. */
   copy(buffer: Memory, offset: number, text: Bytes): void;
-  /** 0: the arguments; 1: the environment. */
-  words(which: 0 | 1): Bytes[];
+  /** 0: the arguments; 1: the environment; 2: the name that it was called by, then the arguments. */
+  words(which: 0 | 1 | 2): Bytes[];
+  /** execve(2): the negative errno where it fails. */
+  execute(path: Bytes, argv: readonly Bytes[], environment: readonly Bytes[]): number;
+  /** Takes so many blocks of 64 bytes into the eight words of a running SHA-256 (FIPS 180-4). */
+  blocks(state: Uint32Array, bytes: Uint8Array, count: number): void;
   /**
    * Executes a path or a descriptor with `descriptors` as its 0, 1, ... (-1: closed) and an empty signal mask.
    * The process id, or the negative errno of whatever failed.
@@ -42,6 +45,11 @@ declare global {
 
 /** The engine's functions and programs. */
 export const engine: Native = native;
+
+const [launcher = '', init = '', monitor] = engine.programs;
+
+/** What the executable carries; without the monitor it has no containers that stay. */
+export const carried = { launcher, init, monitor };
 
 const NUMBERS = syscallNumbers(engine.arch);
 const { syscall: enter } = engine;

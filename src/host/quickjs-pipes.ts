@@ -1,6 +1,6 @@
 // Pipes of the QuickJS host, filled and emptied by its loop.
 import type { Bytes } from '../linux/bytes.ts';
-import { AT_FDCWD, F_SETFL, O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../linux/constants/open.ts';
+import { AT_FDCWD, F_SETFL, O_CLOEXEC, O_NONBLOCK, O_RDWR, O_WRONLY } from '../linux/constants/open.ts';
 import { POLLIN, POLLOUT } from '../linux/constants/poll.ts';
 import { ERRNO } from '../linux/errno.ts';
 import { watch } from './quickjs-loop.ts';
@@ -16,18 +16,22 @@ export function makePipe(): [number, number] {
   return [ends[0] ?? -1, ends[1] ?? -1];
 }
 
-/** /dev/null, to read from. */
+/** /dev/null, to read from and to write to. */
 export function openNull(): number {
-  return call('openat', AT_FDCWD, '/dev/null', O_RDONLY | O_CLOEXEC);
+  return call('openat', AT_FDCWD, '/dev/null', O_RDWR | O_CLOEXEC);
 }
 
-/** Everything that comes out of a pipe, or the first `limit` bytes; closes it at the end. */
-export function collect(fd: number, limit: number): Promise<Bytes> {
+/** Everything that comes out of a pipe, or the first `limit` bytes; closes it at the end. With `take` that gets it all. */
+export function collect(fd: number, limit: number, take?: (piece: Bytes) => void): Promise<Bytes> {
   return new Promise((resolve) => {
     const buffer = new Uint8Array(CHUNK);
     let content = '';
     const end = watch(fd, POLLIN, () => {
       const got = callAgain('read', fd, buffer, buffer.length);
+      if (got > 0 && take !== undefined) {
+        take(engine.string(buffer, 0, got));
+        return;
+      }
       if (got > 0) {
         content += engine.string(buffer, 0, Math.min(got, limit - content.length));
         return;

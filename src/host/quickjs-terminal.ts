@@ -5,6 +5,7 @@ import * as tty from '../linux/constants/terminal.ts';
 import type { CallerTerminal } from './port.ts';
 import { watch } from './quickjs-loop.ts';
 import { call, callAgain, engine } from './quickjs-native.ts';
+import { isTerminal } from './quickjs-tty.ts';
 
 /** struct termios of <asm-generic/termbits.h>: four words of modes, c_line, then c_cc. */
 const TERMIOS_SIZE = 36;
@@ -38,10 +39,17 @@ function size(): { rows: number; columns: number } {
   return { rows: 24, columns: 80 };
 }
 
-function capture(handler: (bytes: string) => void): () => void {
+function raw(): () => void {
   const before = new Uint8Array(TERMIOS_SIZE);
   call('ioctl', 0, tty.TCGETS, before);
   call('ioctl', 0, tty.TCSETS, rawModes(before));
+  return () => {
+    call('ioctl', 0, tty.TCSETS, before);
+  };
+}
+
+function capture(handler: (bytes: string) => void): () => void {
+  const restore = raw();
   const buffer = new Uint8Array(READ_SIZE);
   const end = watch(0, POLLIN, () => {
     const got = callAgain('read', 0, buffer, READ_SIZE);
@@ -50,12 +58,11 @@ function capture(handler: (bytes: string) => void): () => void {
   });
   return () => {
     end();
-    call('ioctl', 0, tty.TCSETS, before);
+    restore();
   };
 }
 
 /** port.ts: the terminal at descriptor 0, undefined when it is none. */
 export function callerTerminal(): CallerTerminal | undefined {
-  const modes = new Uint8Array(TERMIOS_SIZE);
-  return call('ioctl', 0, tty.TCGETS, modes) === 0 ? { size, capture } : undefined;
+  return isTerminal(0) ? { size, raw, capture } : undefined;
 }

@@ -3,12 +3,14 @@
 // Nothing here may look at arguments, environment, clocks or identity while modules are evaluated: that happens when
 // the executable is built (ARCHITECTURE.md, third host). The port is made at the start.
 import type { Bytes } from '../linux/bytes.ts';
+import { AT_FDCWD, F_GETFD, O_RDWR } from '../linux/constants/open.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import type { Port } from './port.ts';
 import { openChannel } from './quickjs-channel.ts';
 import * as files from './quickjs-files.ts';
+import { ownFile } from './quickjs-hand-over.ts';
 import { after, block, monotonic, onSignals, wait } from './quickjs-loop.ts';
-import { call, callAgain, engine, osError } from './quickjs-native.ts';
+import { call, callAgain, carried, engine, osError } from './quickjs-native.ts';
 import { spawnProgram } from './quickjs-spawn.ts';
 import { callerTerminal } from './quickjs-terminal.ts';
 
@@ -31,10 +33,21 @@ function random(length: number): Uint8Array {
   return bytes;
 }
 
+function noMonitor(): never {
+  throw new Error('this program was built without the monitor');
+}
+
+/** A standard descriptor that the caller has closed is /dev/null: nothing of this program's may get its number. */
+function openClosed(): void {
+  for (const fd of [0, 1, 2])
+    if (call('fcntl', fd, F_GETFD) < 0) call('openat', AT_FDCWD, '/dev/null', O_RDWR);
+}
+
 /** Makes the port of this process. */
 export function quickjsPort(): Port {
   // A reader that is gone is an error of write(2).
   block([SIGNALS.SIGPIPE]);
+  openClosed();
   let environment: readonly Bytes[] | undefined;
   return {
     arch: engine.arch,
@@ -50,7 +63,9 @@ export function quickjsPort(): Port {
       return files.workingDirectory();
     },
     findProgram,
-    initProgram: () => engine.init,
+    initProgram: () => carried.init,
+    monitorProgram: () => carried.monitor ?? noMonitor(),
+    ...(carried.monitor === undefined ? {} : { ownCommand: [ownFile()] }),
     openChannel,
     readFile: files.readFile,
     readInput: files.readInput,
@@ -59,15 +74,18 @@ export function quickjsPort(): Port {
     entries: files.entries,
     readLink: files.readLink,
     readChunks: files.readChunks,
+    readInputChunks: files.readInputChunks,
     makeDirectory: files.makeDirectory,
-    replaceFile: files.replaceFile,
+    replaceFile: (path, content, mode) => files.replaceFile(path, content, mode),
+    replaceFileDurably: files.replaceFileDurably,
     appendFile: files.appendFile,
     remove: files.remove,
     removeEmpty: files.removeEmpty,
     spawn: spawnProgram,
     monotonic,
     random,
-    write: (fd, bytes) => void files.writeAll(fd, bytes),
+    write: files.write,
+    readerGone: files.readerGone,
     writeBytes: engine.copy,
     onSignals,
     after,
@@ -75,6 +93,11 @@ export function quickjsPort(): Port {
       return callerTerminal();
     },
   };
+}
+
+/** The name that this program was called by. */
+export function calledBy(): Bytes {
+  return engine.words(2)[0] ?? '';
 }
 
 /** What engine.c calls: once at the start, then whenever no promise is left to go on with. */

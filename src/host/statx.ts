@@ -34,6 +34,16 @@ export function sizeOf(view: DataView): number {
   return number64(view, 40);
 }
 
+/** stx_blocks counts units of 512 bytes, whatever the file system. */
+export function allocatedOf(view: DataView): number {
+  return number64(view, 48) * 512;
+}
+
+/** stx_mtime as milliseconds since 1970. */
+export function modifiedOf(view: DataView): number {
+  return number64(view, 112) * 1e3 + view.getUint32(120, true) / 1e6;
+}
+
 /** What statx(2) with STATX_BASIC_STATS has written. */
 export function fileStatOf(view: DataView): FileStat {
   const mode = modeOf(view);

@@ -33,11 +33,11 @@ const CAISSON: Runtime = {
   source: () => process.env.CAISSON_OCI ?? `${process.cwd()}/dist/caisson-oci`,
 };
 
-/** The same on Bun: dist/caisson is the OCI runtime where it is called by that name. */
+/** The same on Bun: dist/caisson-bun is the OCI runtime where it is called by that name. */
 const ON_BUN: Runtime = {
   ...CAISSON,
   label: 'caisson-oci on Bun',
-  source: () => process.env.CAISSON ?? `${process.cwd()}/dist/caisson`,
+  source: () => process.env.CAISSON ?? `${process.cwd()}/dist/caisson-bun`,
 };
 
 /** Whether the long matrix is wanted. */

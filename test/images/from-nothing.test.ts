@@ -15,7 +15,9 @@ for (const { who, caller, skip } of CALLERS) {
     const directory = mkdtempSync(`${tmpdir()}/caisson-nothing-`);
     try {
       mkdirSync(`${directory}/bin`);
-      copyFileSync(process.env.CAISSON ?? `${process.cwd()}/dist/caisson`, `${directory}/bin/caisson`);
+      const dist = `${process.cwd()}/dist`;
+      copyFileSync(process.env.CAISSON ?? `${dist}/caisson`, `${directory}/bin/caisson`);
+      copyFileSync(`${dist}/caisson-bun`, `${directory}/bin/caisson-bun`);
       spawnSync('chown', ['-R', `${caller.uid}:${caller.gid}`, directory]);
       const ids = ['--reuid', String(caller.uid), '--regid', String(caller.gid), '--clear-groups'];
       const become = caller.uid === 0 ? ['env'] : ['setpriv', ...ids];

@@ -10,7 +10,7 @@ import { gzipSync } from 'node:zlib';
 import { pullImage } from '../../src/engine/images/pull.ts';
 import { SILENT } from '../../src/engine/images/reporter.ts';
 import { hostPlatform, type Shop } from '../../src/engine/images/shop.ts';
-import { nodeDisk } from '../../src/host/node-disk.ts';
+import { hostDisk } from '../../src/host/node-disk.ts';
 import { digestBytes } from '../../src/image/store/durable.ts';
 import { openStore } from '../../src/image/store/store.ts';
 import type { Descriptor } from '../../src/spec/descriptor.ts';
@@ -134,7 +134,7 @@ async function* pieces(bytes: Uint8Array, from: number, { breakAt, stallAt, stal
 /** Does `work` with the store at `root`. */
 export async function withStore<T>(root: string, work: (shop: Shop) => Promise<T>): Promise<T> {
   const own = await port();
-  const store = await openStore(own, nodeDisk(), { root });
+  const store = await openStore(own, hostDisk(), { root });
   try {
     return await work({ port: own, store, host: hostPlatform(own), reporter: SILENT });
   } finally {

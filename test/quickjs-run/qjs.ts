@@ -23,5 +23,8 @@ export function engineCommand({ directory }: Harness, name: string): string[] {
   const source = `${ROOT}/test/quickjs-run/${name}.ts`;
   run(bunPath(), ['build', source, '--target=browser', '--format=esm', `--outfile=${script}`]);
   run(`${ROOT}/build/quickjs/compile`, [script, module]);
-  return [...['quickjs/engine', 'launcher', 'init'].map((file) => `${ROOT}/build/${file}`), module];
+  const [engine = '', ...carried] = ['quickjs/engine', 'launcher', 'init'].map(
+    (file) => `${ROOT}/build/${file}`,
+  );
+  return [engine, module, ...carried, '--'];
 }

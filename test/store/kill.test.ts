@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { nodeDisk } from '../../src/host/node-disk.ts';
+import { hostDisk } from '../../src/host/node-disk.ts';
 import { assertSound } from '../../src/image/store/image.testing.ts';
 import { openStore } from '../../src/image/store/store.ts';
 import { type Action, act } from './actions.ts';
@@ -17,11 +17,11 @@ after(() => {
 /** What is there is sound, and a pull and a collection by another program leave no trace of the killed one. */
 async function checkAndFinish(root: string, where: string): Promise<void> {
   const location = { root, durability: 'off' } as const;
-  const store = await openStore(await port(), nodeDisk(), location);
-  await assertSound(store, nodeDisk(), where, root);
+  const store = await openStore(await port(), hostDisk(), location);
+  await assertSound(store, hostDisk(), where, root);
   assert.deepEqual((await store.verify()).findings, [], where);
   await act(store, ['pull', 'one']);
-  await assertSound(store, nodeDisk(), `${where}, pulled again`, root);
+  await assertSound(store, hostDisk(), `${where}, pulled again`, root);
   assert.match(await act(store, ['gc', '2000']), /^gc false /, where);
   await store.close();
   const left = {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { nodeDisk } from '../../src/host/node-disk.ts';
+import { hostDisk } from '../../src/host/node-disk.ts';
 import { assertSound } from '../../src/image/store/image.testing.ts';
 import { openStore } from '../../src/image/store/store.ts';
 import type { Action } from './actions.ts';
@@ -39,7 +39,7 @@ test('many pull one image into a new store: each layer is unpacked once', async 
   assert.equal(unpacked(lines), images.one?.layers.length);
   const store = await openReal(root);
   assert.equal(store.names.list().length, 1);
-  await assertSound(store, nodeDisk(), 'after', root);
+  await assertSound(store, hostDisk(), 'after', root);
   await store.close();
 });
 
@@ -56,7 +56,7 @@ test('pulls, removals and collections at once: whatever has a name is whole, at 
   const watching = (async () => {
     for (let looks = 0; ; looks++) {
       const store = await openReal(root);
-      await assertSound(store, nodeDisk(), `look ${looks}`, root);
+      await assertSound(store, hostDisk(), `look ${looks}`, root);
       await store.close();
       if (!going) return looks;
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -99,7 +99,7 @@ test('programs that are killed at random moments among others that go on', async
   succeeded(await Promise.all(others));
   assert.match(readFileSync(script, 'utf8'), /137|null/);
   const store = await openReal(root);
-  await assertSound(store, nodeDisk(), 'after', root);
+  await assertSound(store, hostDisk(), 'after', root);
   assert.deepEqual((await store.verify()).findings, []);
   assert.equal((await store.garbage({ patience: 5000, partialAge: 0 })).busy, false);
   assert.deepEqual((await store.garbage({ partialAge: 0 })).unfinished, 0);
@@ -113,7 +113,7 @@ test('what waits for another program says so, and goes on within moments of its 
   assert.ok(image !== undefined);
   const taken = await one.blobs.ingest(image.manifest);
   const said: string[] = [];
-  const other = await openStore(await port(), nodeDisk(), { root }, { waiting: (what) => said.push(what) });
+  const other = await openStore(await port(), hostDisk(), { root }, { waiting: (what) => said.push(what) });
   const waiting = other.blobs.ingest(image.manifest);
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.deepEqual(said, [`another caisson takes in ${image.manifest.digest}`]);

@@ -3,7 +3,7 @@
 //   node worker.js '{"root": "/x", "actions": [["pull", "one"]], "killAt": 3}'
 //
 // Prints one line for each action when it is done, with what it did.
-import { nodeDisk } from '../../src/host/node-disk.ts';
+import { hostDisk } from '../../src/host/node-disk.ts';
 import { openStore } from '../../src/image/store/store.ts';
 import { CaissonError } from '../../src/spec/error.ts';
 import { type Action, act } from './actions.ts';
@@ -22,7 +22,7 @@ interface Task {
 const task = JSON.parse(process.argv[2] ?? '{}') as Task;
 let changes = 0;
 
-const disk = stepping(nodeDisk(), () => {
+const disk = stepping(hostDisk(), () => {
   if (changes++ === task.killAt) process.kill(process.pid, 'SIGKILL');
 });
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Disk, DiskFile } from '../../src/host/disk.ts';
 import { nodePort } from '../../src/host/node.ts';
-import { nodeDisk } from '../../src/host/node-disk.ts';
+import { hostDisk } from '../../src/host/node-disk.ts';
 import type { Port } from '../../src/host/port.ts';
 import { builtPrograms, readProgram } from '../../src/host/programs.ts';
 import { type TestImage, testImage } from '../../src/image/store/image.testing.ts';
@@ -78,7 +78,7 @@ export function makeTemporary(fast = false): string {
 }
 
 export async function openReal(root: string): Promise<Store> {
-  return await openStore(await port(), nodeDisk(), { root });
+  return await openStore(await port(), hostDisk(), { root });
 }
 
 const WORKER = fileURLToPath(import.meta.url).replace(/world\.(.s)$/, 'worker.$1');

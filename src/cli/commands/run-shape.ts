@@ -36,6 +36,8 @@ export function runFlags(parsed: Parsed): RunFlags {
  */
 export async function dockerRunOf(name: string, parsed: Parsed, context: Context): Promise<DockerRun> {
   const flags = runFlags(parsed);
+  // A program that has no archives finds that out before it has made anything.
+  if (flags.rootfsTar !== undefined) await import('../../engine/rootfs-import.ts');
   const withImage = flags.rootfs === undefined && flags.rootfsTar === undefined;
   const [image, ...rest] = parsed.positionals;
   if (withImage && image === undefined) {

@@ -14,7 +14,7 @@ import { type BuildPlan, planBuild } from '../../build/graph/plan.ts';
 import type { Progress } from '../../build/progress/progress.ts';
 import { TreeWorker } from '../../build/tree/worker.ts';
 import type { RunFlags } from '../../frontends/docker/run-flags.ts';
-import { nodeDisk } from '../../host/node-disk.ts';
+import { hostDisk } from '../../host/node-disk.ts';
 import type { Port } from '../../host/port.ts';
 import { LauncherKernel } from '../../image/store/launcher-kernel.ts';
 import { type Bytes, bytesToUtf8 } from '../../linux/bytes.ts';
@@ -83,7 +83,7 @@ export async function build(
   progress: Progress,
 ): Promise<BuiltImage | undefined> {
   const { port, store } = shop;
-  const disk = nodeDisk();
+  const disk = hostDisk();
   const kernel = new LauncherKernel(port);
   const session = new Session(port, disk, kernel, new BuildPlaces(store.root));
   const agents = buildAgents(port, session, request.agents);

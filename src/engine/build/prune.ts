@@ -7,7 +7,7 @@ import { findStep, readStep } from '../../build/cache/steps.ts';
 import { walk } from '../../build/tree/walk.ts';
 import { TreeWorker } from '../../build/tree/worker.ts';
 import type { Disk } from '../../host/disk.ts';
-import { nodeDisk } from '../../host/node-disk.ts';
+import { hostDisk } from '../../host/node-disk.ts';
 import type { StoreKernel } from '../../image/store/kernel.ts';
 import { LauncherKernel } from '../../image/store/launcher-kernel.ts';
 import type { Bytes } from '../../linux/bytes.ts';
@@ -49,7 +49,7 @@ export async function pruneBuilds(shop: Shop, options: PruneBuildsOptions): Prom
   const before = limitOf(options.filters);
   const { port, store } = shop;
   const places = new BuildPlaces(store.root);
-  const disk = nodeDisk();
+  const disk = hostDisk();
   const deleted: Bytes[] = [];
   let reclaimed = 0;
   const { busy, bytes } = await store.garbage({

@@ -3,7 +3,7 @@
 // NAME is the present file, NAME.1 the youngest that is full. To follow is to hold the open file: after a rotation it is
 // read to its end, and then come those that are younger. The engine has no inotify(7); it looks every 50 ms.
 import type { Disk } from '../../host/disk.ts';
-import { nodeDisk } from '../../host/node-disk.ts';
+import { hostDisk } from '../../host/node-disk.ts';
 import { type Bytes, bytesToUtf8 } from '../../linux/bytes.ts';
 import { sleep } from '../../runtime/removal.ts';
 import { CaissonError } from '../../spec/error.ts';
@@ -50,7 +50,7 @@ export async function* containerLogs(
       exitCode: 1,
     });
   }
-  const reader = new LogReader(engine, file, driver, nodeDisk());
+  const reader = new LogReader(engine, file, driver, hostDisk());
   try {
     await reader.begin(options.tail);
     for await (const { lines, skipped } of reader.lines(options)) {

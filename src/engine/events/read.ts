@@ -1,5 +1,5 @@
 // `events`: what was told, from a time on, and what is told meanwhile.
-import { nodeDisk } from '../../host/node-disk.ts';
+import { hostDisk } from '../../host/node-disk.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { sleep } from '../../runtime/removal.ts';
 import { isObject } from '../../spec/check.ts';
@@ -83,7 +83,7 @@ class EventReader {
     const found: EngineEvent[] = [];
     const numbers = segments(this.place).filter((number) => number >= this.first);
     for (const number of numbers) {
-      const file = this.open.get(number) ?? LogFile.open(nodeDisk(), segmentPath(this.place, number));
+      const file = this.open.get(number) ?? LogFile.open(hostDisk(), segmentPath(this.place, number));
       if (file === undefined) continue;
       this.open.set(number, file);
       for (let some = await file.next(); some !== undefined; some = await file.next())

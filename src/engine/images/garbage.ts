@@ -1,7 +1,7 @@
 // Collects the garbage of the store, and leaves what running containers use.
 import { BuildPlaces } from '../../build/cache/places.ts';
 import { layersOfSteps } from '../../build/cache/steps.ts';
-import { nodeDisk } from '../../host/node-disk.ts';
+import { hostDisk } from '../../host/node-disk.ts';
 import type { GarbageOptions, GarbageReport } from '../../image/store/garbage.ts';
 import type { Pin } from '../../image/store/pins.ts';
 import type { Bytes } from '../../linux/bytes.ts';
@@ -12,7 +12,7 @@ import type { Shop } from './shop.ts';
 
 /** What a garbage collection must leave beside images: what running containers use, and layers of the build cache. */
 export function usedPins({ port, store }: Pick<Shop, 'port' | 'store'>): Pin[] {
-  const trees = layersOfSteps(nodeDisk(), new BuildPlaces(store.root));
+  const trees = layersOfSteps(hostDisk(), new BuildPlaces(store.root));
   const used = [...containerPins(port, store.root), ...mappedPins(store)];
   return [...used, ...(trees.length === 0 ? [] : [{ trees }])];
 }

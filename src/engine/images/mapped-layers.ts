@@ -3,7 +3,6 @@
 // A user may not map the ids of a mount on a file system of the machine's (mount_setattr(2)), so that such layers are
 // unpacked once more, by a launcher with that map, and shared by all containers that have it. They are layers of the store
 // like others, upon a parent that is no layer: the digest of the map.
-import { applyLayer } from '../../image/layer/apply.ts';
 import { chainIds } from '../../image/store/chain.ts';
 import { digestBytes } from '../../image/store/durable.ts';
 import type { LayerFacts, LayerPath } from '../../image/store/layers.ts';
@@ -42,6 +41,9 @@ export async function unpackMapped(
   return await eachAtOnce([...layers.entries()], AT_ONCE, async ([at, { descriptor }]) => {
     const chain = chains[at] as Digest;
     const parent = at === 0 ? root : (chains[at - 1] as Digest);
+    const there = store.layers.get(chain);
+    if (there !== undefined) return there;
+    const { applyLayer } = await import('../../image/layer/apply.ts');
     return await store.layers.create(chain, parent, async (target): Promise<LayerFacts> => {
       reporter.part({ id: shortId(descriptor.digest), status: 'Extracting' });
       const cause = `layer ${descriptor.digest}`;

@@ -1,6 +1,6 @@
 // `image prune` and `system prune`: images that nobody needs, what containers have left, and then the garbage.
 
-import { nodeDisk } from '../../host/node-disk.ts';
+import { hostDisk } from '../../host/node-disk.ts';
 import type { Port } from '../../host/port.ts';
 import { pruneImages } from '../../image/store/prune.ts';
 import type { Bytes } from '../../linux/bytes.ts';
@@ -66,14 +66,14 @@ function deletedOf(images: readonly StoredImage[], lost: readonly StoredImage[])
 
 /** Takes away the directories of containers whose command was killed. The directories. */
 export async function removeAbandoned(port: Port, root: Bytes, dryRun = false): Promise<Bytes[]> {
-  const places = abandonedPlaces(port, nodeDisk(), root);
+  const places = abandonedPlaces(port, hostDisk(), root);
   if (dryRun) return places;
   const volumes = volumesOfPlaces(port, places);
   for (const place of places) await removePlace(port, place);
   if (port.stat(`${root}/volumes`) !== undefined) {
     // Volumes that nobody has named go with their containers.
     const { VolumeStore } = await import('../volumes/volume-store.ts');
-    const store = new VolumeStore(port, nodeDisk(), root, false);
+    const store = new VolumeStore(port, hostDisk(), root, false);
     await store.removeAnonymous(volumes);
     await store.tidy();
   }

@@ -2,7 +2,7 @@
 
 import type { ImageConfig, UserDatabase } from '../../frontends/docker/facts.ts';
 import { imageConfigOf } from '../../frontends/docker/image-config.ts';
-import { nodeDisk } from '../../host/node-disk.ts';
+import { hostDisk } from '../../host/node-disk.ts';
 import type { Port } from '../../host/port.ts';
 import type { LayerPath } from '../../image/store/layers.ts';
 import { enterOwnUserNamespace } from '../../image/user-namespace.ts';
@@ -27,8 +27,6 @@ import { makePlace, noteIds, type PlaceOwner, removePlace } from './container-pl
 import { unpackMapped } from './mapped-layers.ts';
 import { explainOverlay } from './overlay-place.ts';
 import { checkRunnable, explainForeignImage } from './platform.ts';
-import { pullImage } from './pull.ts';
-import { atItsRegistry, registryConfiguration } from './registry.ts';
 import type { Reporter } from './reporter.ts';
 import { openShop, type Shop, wantedPlatform } from './shop.ts';
 import { forPlatform, lookUpImage, noSuchImage, type StoredImage } from './stored-image.ts';
@@ -167,7 +165,7 @@ async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): P
   const { image, usual, layers } = await ready(shop, options, use.warn);
   const runConfig = imageConfigOf(image.config.config);
   const volumes = (await use.volumes?.(runConfig)) ?? [];
-  const place = makePlace(port, nodeDisk(), shop.store.root, {
+  const place = makePlace(port, hostDisk(), shop.store.root, {
     id: use.id,
     name: options.name,
     ...ownerOf(image, layers, options),
@@ -218,17 +216,18 @@ export async function obtain(
 ): Promise<StoredImage> {
   const { image: text, pull } = options;
   const explicit = options.platform !== undefined;
+  let missing = false;
   if (pull !== 'always') {
     const found = (await lookUpImage(shop.store, text, shop.host))?.image;
     const fitting = found === undefined || !explicit ? found : await forPlatform(shop.store, found, platform);
     if (fitting !== undefined) return fitting;
     if (pull === 'never') throw noSuchImage(text);
-    if (found === undefined) shop.reporter.line(`Unable to find image '${shownName(text)}' locally`);
+    missing = found === undefined;
   }
-  const configuration = await registryConfiguration(shop.port);
-  const { reference } = await atItsRegistry(configuration, text, shop.reporter, (registry, wanted) =>
-    pullImage(shop, registry, wanted, { platform, explicit }),
-  );
+  // Before anything is told: a program that knows no registry begins anew as one that does.
+  const { pullFromItsRegistry } = await import('./pull-missing.ts');
+  if (missing) shop.reporter.line(`Unable to find image '${shownName(text)}' locally`);
+  const reference = await pullFromItsRegistry(shop, text, { platform, explicit });
   const pulled = (await lookUpImage(shop.store, canonical(reference), shop.host))?.image;
   const fitting = pulled === undefined ? undefined : await forPlatform(shop.store, pulled, platform);
   const image = fitting ?? pulled;

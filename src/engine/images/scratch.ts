@@ -15,8 +15,8 @@ export async function storeContent<T>(
   mediaType: string,
   produce: (sink: Sink) => Promise<T>,
 ): Promise<{ readonly descriptor: Descriptor; readonly result: T }> {
-  const { nodeDisk } = await import('../../host/node-disk.ts');
-  const disk = nodeDisk();
+  const { hostDisk } = await import('../../host/node-disk.ts');
+  const disk = hostDisk();
   const unique = [...port.random(8)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   const path = `${store.root}/ingest/content-${port.pid}-${unique}`;
   const file = disk.create(path, 0o600);

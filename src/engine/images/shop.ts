@@ -51,9 +51,9 @@ export async function withShop<T>(
 
 /** The caller closes `store`. */
 export async function openShop(port: Port, { dataRoot, reporter = SILENT }: ShopOptions): Promise<Shop> {
-  const { nodeDisk } = await import('../../host/node-disk.ts');
+  const { hostDisk } = await import('../../host/node-disk.ts');
   const location = await storeLocation(port, dataRoot);
-  const store = await openStore(port, nodeDisk(), location, {
+  const store = await openStore(port, hostDisk(), location, {
     waiting: (what) => {
       reporter.warn(`${what}: waiting for it`);
     },

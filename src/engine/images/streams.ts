@@ -114,8 +114,8 @@ async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 
 /** The garbage collector takes such a file away when its program was killed. */
 async function keptSource({ port, store }: Shop, content: AsyncIterable<Uint8Array>): Promise<Source> {
-  const { nodeDisk } = await import('../../host/node-disk.ts');
-  const disk = nodeDisk();
+  const { hostDisk } = await import('../../host/node-disk.ts');
+  const disk = hostDisk();
   const unique = [...port.random(8)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   const path = `${store.root}/ingest/input-${port.pid}-${unique}`;
   const close = () => {
@@ -159,8 +159,8 @@ export async function writeOutput(
     return;
   }
   const target = absolutePath(port, path);
-  const { nodeDisk } = await import('../../host/node-disk.ts');
-  const disk = nodeDisk();
+  const { hostDisk } = await import('../../host/node-disk.ts');
+  const disk = hostDisk();
   const there = port.stat(target);
   if (there?.type === 'directory')
     throw new CaissonError(`${path} is a directory`, { code: 'EUSAGE', exitCode: 1 });

@@ -1,5 +1,5 @@
 // Unpacks the layers of an image, those that are not unpacked yet, each into a directory of its own.
-import { type AppliedLayer, applyLayer } from '../../image/layer/apply.ts';
+import type { AppliedLayer, applyLayer } from '../../image/layer/apply.ts';
 import type { LayerFacts, LayerPath } from '../../image/store/layers.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
@@ -54,9 +54,13 @@ export async function unpackLayer(
   { descriptor, diffId, chain, parent }: LayerOf,
   open: () => LayerContent | Promise<LayerContent> = () => storedContent(shop, descriptor),
 ): Promise<LayerPath> {
+  const there = shop.store.layers.get(chain);
+  if (there !== undefined) return there;
+  // What unpacks is loaded where something is to be unpacked, and before anything is made.
+  const { applyLayer: how } = await import('../../image/layer/apply.ts');
   return await shop.store.layers.create(chain, parent, async (target, wrote): Promise<LayerFacts> => {
     const content = await open();
-    const applied = await apply(shop, content, descriptor, target, wrote);
+    const applied = await apply(shop, how, content, descriptor, target, wrote);
     await content.verified();
     if (applied.diffId !== diffId) throw otherLayer(descriptor, diffId, applied.diffId);
     return {
@@ -73,6 +77,7 @@ export async function unpackLayer(
 
 async function apply(
   { port }: Shop,
+  how: typeof applyLayer,
   content: LayerContent,
   { digest, mediaType }: Descriptor,
   target: Bytes,
@@ -85,7 +90,7 @@ async function apply(
   };
   try {
     const options = { cause: `layer ${digest}`, form: 'overlay', progress } as const;
-    return await applyLayer(port, content.bytes(), mediaType, target, options);
+    return await how(port, content.bytes(), mediaType, target, options);
   } catch (error) {
     throw await content.explain(error);
   }

@@ -1,6 +1,6 @@
 // What options of mounts ask to be done to the host's files before a start: owner (U), label (z, Z), a missing directory.
 import type { HostAction } from '../../frontends/docker/bind-options.ts';
-import { nodeDisk } from '../../host/node-disk.ts';
+import { hostDisk } from '../../host/node-disk.ts';
 import type { Port } from '../../host/port.ts';
 import { parentOf } from '../../image/store/durable.ts';
 import { type MapLines, subordinateMaps } from '../../image/user-namespace.ts';
@@ -35,7 +35,7 @@ export async function performHostActions(
 
 /** docker's: as `mkdir -p`. */
 function createDirectory(path: Bytes): void {
-  const disk = nodeDisk();
+  const disk = hostDisk();
   if (path === '/' || disk.stat(path) !== undefined) return;
   createDirectory(parentOf(path));
   disk.makeDirectory(path, 0o755);

@@ -1,7 +1,7 @@
 // Volumes and the records of containers: which mounts others take over, and which volumes go with a container.
 import type { RunFlags } from '../../frontends/docker/run-flags.ts';
 import { type ContainerMount, containersNamed } from '../../frontends/docker/volumes-from.ts';
-import { nodeDisk } from '../../host/node-disk.ts';
+import { hostDisk } from '../../host/node-disk.ts';
 import type { Port } from '../../host/port.ts';
 import { storeLocation } from '../../image/store/location.ts';
 import type { Bytes } from '../../linux/bytes.ts';
@@ -64,5 +64,5 @@ export async function removeAnonymousVolumes(
   { port, dataRoot, durable }: Pick<Engine, 'port' | 'dataRoot' | 'durable'>,
   names: readonly Bytes[],
 ): Promise<void> {
-  if (names.length > 0) await new VolumeStore(port, nodeDisk(), dataRoot, durable).removeAnonymous(names);
+  if (names.length > 0) await new VolumeStore(port, hostDisk(), dataRoot, durable).removeAnonymous(names);
 }

@@ -1,5 +1,5 @@
 // The figures of `system df` about volumes.
-import { nodeDisk } from '../../host/node-disk.ts';
+import { hostDisk } from '../../host/node-disk.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { Shop } from '../images/shop.ts';
 import { volumesInUse } from './in-use.ts';
@@ -16,7 +16,7 @@ export interface VolumeUsage {
 
 /** The volumes of a data root that is open already. */
 export function volumesBeside({ port, store }: Shop): VolumeStore {
-  return new VolumeStore(port, nodeDisk(), store.root, true);
+  return new VolumeStore(port, hostDisk(), store.root, true);
 }
 
 /** By name. What is damaged is left out: `volume ls` tells. */

@@ -12,7 +12,7 @@
 // it has lost its name. What a crash leaves has a name with a dot, and the next removal or prune takes it away.
 import { volumeNameProblem } from '../../frontends/docker/volume-name.ts';
 import type { Disk } from '../../host/disk.ts';
-import { nodeDisk } from '../../host/node-disk.ts';
+import { hostDisk } from '../../host/node-disk.ts';
 import type { Port } from '../../host/port.ts';
 import { replaceDurably } from '../../image/store/durable.ts';
 import { storeLocation } from '../../image/store/location.ts';
@@ -262,7 +262,7 @@ export async function openVolumes(port: Port, dataRoot: Bytes | undefined): Prom
   // Whoever opens the store sees to it that the data root is there, and nobody else's.
   return await withShop(port, { dataRoot }, async ({ store }) => {
     const { durability } = await storeLocation(port, dataRoot);
-    return new VolumeStore(port, nodeDisk(), store.root, durability !== 'off');
+    return new VolumeStore(port, hostDisk(), store.root, durability !== 'off');
   });
 }
 

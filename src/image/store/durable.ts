@@ -1,6 +1,6 @@
 // Files that are there whole or not at all, whenever the power goes: written aside, synced, renamed, and the name synced.
-import { createHash } from 'node:crypto';
 import type { Disk } from '../../host/disk.ts';
+import { type RunningHash, startHash } from '../../host/hash.ts';
 import { type Bytes, fromArray, toArray } from '../../linux/bytes.ts';
 import { type Digest, type DigestAlgorithm, digestOf, splitDigest } from '../../spec/digest.ts';
 
@@ -66,11 +66,11 @@ async function* pieces(file: NonNullable<ReturnType<Disk['open']>>, offset: numb
 /** A running hash. */
 export class Hasher {
   private readonly algorithm: DigestAlgorithm;
-  private readonly hash: ReturnType<typeof createHash>;
+  private readonly hash: RunningHash;
 
   constructor(algorithm: DigestAlgorithm) {
     this.algorithm = algorithm;
-    this.hash = createHash(algorithm);
+    this.hash = startHash(algorithm);
   }
 
   update(bytes: Uint8Array): void {
@@ -79,7 +79,7 @@ export class Hasher {
 
   /** Of all that was given; afterwards it takes no more. */
   digest(): Digest {
-    return digestOf(this.algorithm, this.hash.digest('hex'));
+    return digestOf(this.algorithm, this.hash.hex());
   }
 }
 
