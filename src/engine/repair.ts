@@ -52,7 +52,10 @@ export async function repair(port: Port, { stateRoot, dryRun }: RepairOptions): 
 }
 
 /** What a run makes beside its record, and may leave when it is killed while it removes them. */
-const FILES: readonly Bytes[] = ['rootfs', 'hosts', 'hostname', 'resolv.conf'];
+const FILES: readonly Bytes[] = [
+  ...['rootfs', 'hosts', 'hostname', 'resolv.conf'],
+  ...['config.json', 'start', 'attach'],
+];
 
 /** Nothing but what a run makes: any other directory is none of caisson's. */
 function isUnfinished(names: readonly Bytes[]): boolean {

@@ -155,6 +155,8 @@ export function ociState({ record, status }: Container): OciState {
 export function containerSpec(port: Port, target: Target, { record } = readContainer(port, target)): Spec {
   const text = port.readFile(`${directoryOf(target)}/config.json`);
   if (text === undefined) {
+    // Somebody takes the container away at this moment: the record goes first.
+    if (load(port, target.stateRoot, target.id) === undefined) throw doesNotExist(target.id);
     throw new CaissonError(`${directoryOf(target)}/config.json is missing`, { code: 'ESTATE', exitCode: 1 });
   }
   return parseBundleConfiguration(text, record.bundle).spec;

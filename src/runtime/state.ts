@@ -9,7 +9,7 @@ import { type Bytes, isMadeOf } from '../linux/bytes.ts';
 import { ALL_IDS } from '../linux/idmap.ts';
 import { parseProcessStat } from '../linux/proc-status.ts';
 import { CaissonError } from '../spec/error.ts';
-import { parseJson, stringifyJson } from '../spec/json.ts';
+import { parseJson, parseJsonNatively, stringifyJson } from '../spec/json.ts';
 
 /** The version of the format; older ones are read, newer ones refused before anything is written. */
 export const STATE_VERSION = 2;
@@ -241,6 +241,12 @@ export function removeRecord(port: Port, root: Bytes, { id, launcher }: Containe
   port.remove(`${root}/${id}`);
 }
 
+/** The record first: who comes meanwhile finds no container, and not one that lacks a file. */
+export function removeStateDirectory(port: Port, root: Bytes, id: Bytes): void {
+  port.remove(`${root}/${id}/state.json`);
+  port.remove(`${root}/${id}`);
+}
+
 /** Where a record waits until its command has taken the id. */
 export function unclaimedName(id: Bytes, pid: number): Bytes {
   return `.${id}.${pid}`;
@@ -300,7 +306,8 @@ function checkedRecord(text: Bytes, path: Bytes, id: Bytes): ContainerRecord {
 
 function parseRecord(text: Bytes, path: Bytes): unknown {
   try {
-    return parseJson(text, path);
+    // A record has no number beyond 2^53, and a list of containers reads hundreds of them.
+    return parseJsonNatively(text) ?? parseJson(text, path);
   } catch (error) {
     throw damaged(path, error instanceof Error ? error.message : String(error));
   }

@@ -169,9 +169,39 @@ test('F15: many commands at once on one container: each outcome is one of some o
   const ends = await Promise.all(commands.map((command) => command.end()));
   for (const { code, stderr } of ends) {
     assert.ok([0, 1, 125, 137].includes(code), `${code}: ${stderr}`);
-    assert.doesNotMatch(stderr, /unexpected|at .*\.js:/);
+    assert.doesNotMatch(stderr, /unexpected|is missing|at .*\.js:/);
   }
   box.call(['rm', '-f', 'many']);
+  box.clear();
+});
+
+test('F15: a container ends while others mean it: it runs, or it does not, and nothing is half there', {
+  skip,
+}, async () => {
+  for (let round = 0; round < rounds(5, 100); round++) {
+    const name = box.detached([], `sleep 0.0${round % 5}`);
+    const verbs = [
+      ['kill'],
+      ['exec'],
+      ['stop'],
+      ['top'],
+      ['pause'],
+      ['exec'],
+      ['kill', '-s', 'CONT'],
+    ] as const;
+    const ends = await Promise.all(
+      verbs.map(([verb, ...flags]) =>
+        box.start([verb, ...flags, name, ...(verb === 'exec' ? ['true'] : [])]).end(),
+      ),
+    );
+    for (const { code, stderr } of ends)
+      if (code !== 0)
+        assert.match(
+          stderr,
+          /not running|stopped|is not paused|does not exist|No such container|is paused/,
+        );
+    box.output(['rm', '-f', name]);
+  }
   box.clear();
 });
 

@@ -6,7 +6,7 @@ import { removeParents } from '../../runtime/parents.ts';
 import type { Player } from '../../runtime/player.ts';
 import { byLiving, removeCgroups } from '../../runtime/removal.ts';
 import { explained } from '../../runtime/run.ts';
-import { isAlive } from '../../runtime/state.ts';
+import { isAlive, removeStateDirectory } from '../../runtime/state.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { tellContainer } from '../events/tell.ts';
 import type { ContainerFile } from './container-file.ts';
@@ -63,7 +63,7 @@ async function removeRun(
       await removeParents(port, living, stateRoot, record);
     });
   }
-  port.remove(stateOf(engine, id));
+  removeStateDirectory(port, stateRoot, id);
 }
 
 /** Whether a run has left something, if only an empty directory; asked under the lock of the container. */
