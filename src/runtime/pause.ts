@@ -8,6 +8,7 @@ import {
 } from '../cgroups/freezer.ts';
 import type { Cgroup } from '../cgroups/path.ts';
 import type { Port } from '../host/port.ts';
+import { ERRNO } from '../linux/errno.ts';
 import { CaissonError } from '../spec/error.ts';
 import { notRunning, type Target, withContainer } from './container.ts';
 import type { Player } from './player.ts';
@@ -15,6 +16,8 @@ import { sleep } from './removal.ts';
 
 /** How long processes are given to stop, in milliseconds; one in an uninterruptible sleep stops when that ends. */
 const PATIENCE = 10_000;
+/** Of the files of a cgroup that has been removed. */
+const GONE: readonly (number | undefined)[] = [ERRNO.ENOENT, ERRNO.ENODEV];
 const FIRST_PAUSE = 1;
 const LONGEST_PAUSE = 20;
 /** After so many looks a v1 freezer that still says FREEZING is asked again; new processes are asked only then. */
@@ -65,7 +68,9 @@ export async function freeze(
     });
   } catch (error) {
     await player.play([thawStep(cgroups)]).catch(() => undefined);
-    throw error;
+    // The cgroup has gone since: its last process has ended, and somebody tidies up.
+    const gone = error instanceof CaissonError && GONE.includes(error.errno);
+    throw gone ? notRunning() : error;
   }
 }
 
