@@ -12,8 +12,8 @@ export const command: Command = {
   summary: "Create a new image from a container's changes",
   usage: '[OPTIONS] CONTAINER [REPOSITORY[:TAG]]',
   description:
-    "The configuration is that of the container's image; --change alters it. The container may be running, and stands\n" +
-    'still then unless --pause=false, or stopped.',
+    "The configuration is the container's, that is its image's with the flags of its create or run; --change alters it.\n" +
+    'The container may be running, and stands still then unless --pause=false, or stopped.',
   flags: [
     value('author', 'Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")', { short: 'a' }),
     list('change', 'Apply Dockerfile instruction to the created image', { short: 'c' }),

@@ -1,5 +1,6 @@
 // `diff`, `commit` and `export` of a container, whether it runs or not, and of an attached one while its command lives.
 
+import type { DraftConfig } from '../../build/graph/image-draft.ts';
 import { openTarget } from '../../image/extract-target.ts';
 import { TreeArchive } from '../../image/layer/archive.ts';
 import { type Change, treeChanges } from '../../image/layer/changes.ts';
@@ -19,6 +20,7 @@ import {
 import { exportContainer } from '../images/export.ts';
 import { firstProcess, isMountPoint } from '../images/running.ts';
 import type { Shop } from '../images/shop.ts';
+import { committedConfig } from './committed-config.ts';
 import { type Engine, placeOf } from './engine.ts';
 import { type FilesOwner, findOwner, runs } from './files.ts';
 import type { ContainerView } from './find.ts';
@@ -46,7 +48,11 @@ export async function commitByName(
   return await withSubject(engine, text, async (subject, view) => {
     // One that does not run stands still, and so does one that is paused: it stays so.
     const pause = options.pause && subject.init !== undefined && view?.status !== 'paused';
-    return await inShop((shop) => commitContainer(shop, subject, { ...options, pause }));
+    const configured =
+      view === undefined ? {} : { configured: (image: DraftConfig) => committedConfig(image, view.file) };
+    return await inShop((shop) =>
+      commitContainer(shop, { ...subject, ...configured }, { ...options, pause }),
+    );
   });
 }
 

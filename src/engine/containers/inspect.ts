@@ -191,7 +191,8 @@ function nanoseconds(milliseconds: number): number {
   return Math.round(milliseconds * 1e6);
 }
 
-function entrypointOf({ flags, config }: ContainerFile): readonly Bytes[] | null {
+/** What stands before the command; null where there is nothing. */
+export function entrypointOf({ flags, config }: ContainerFile): readonly Bytes[] | null {
   if (flags.entrypoint !== undefined) return flags.entrypoint === '' ? null : [flags.entrypoint];
   return config.Entrypoint ?? null;
 }

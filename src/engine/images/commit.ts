@@ -1,5 +1,5 @@
 // `commit`: an image from a container's changes; and `diff`, which lists them.
-import { draftOf } from '../../build/graph/image-draft.ts';
+import { type DraftConfig, draftOf } from '../../build/graph/image-draft.ts';
 import { thawStep } from '../../cgroups/freezer.ts';
 import type { Port } from '../../host/port.ts';
 import { type Change, treeChanges } from '../../image/layer/changes.ts';
@@ -31,6 +31,8 @@ export interface CommitSubject {
   readonly cgroups: ContainerRecord['cgroups'];
   /** Its first process, where it runs. */
   readonly init: ProcessIdentity | undefined;
+  /** What its flags make of the configuration of its image; none where its flags are not known. */
+  readonly configured?: (image: DraftConfig) => DraftConfig;
 }
 
 export interface CommitOptions {
@@ -42,7 +44,7 @@ export interface CommitOptions {
   readonly pause: boolean;
 }
 
-/** The ID of the new image, whose configuration is that of the container's image with the changes. Throws CaissonError. */
+/** The ID of the new image, whose configuration is the container's with the changes. Throws CaissonError. */
 export async function commitContainer(
   shop: Shop,
   record: CommitSubject,
@@ -71,7 +73,9 @@ export async function commitContainer(
     );
   const { descriptor, result } = await (options.pause ? whilePaused(shop, record, write) : write());
   const created = new Date().toISOString();
-  const draft = applyChanges(draftOf(config), options.changes, host);
+  const image = draftOf(config);
+  const own = { ...image, config: record.configured?.(image.config) ?? image.config };
+  const draft = applyChanges(own, options.changes, host);
   const author = options.author === undefined ? {} : { author: bytesToUtf8(options.author) };
   const comment = options.message === undefined ? {} : { comment: bytesToUtf8(options.message) };
   const step = { created, created_by: `caisson commit ${record.id.slice(0, 12)}`, ...author, ...comment };
