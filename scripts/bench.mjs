@@ -1,4 +1,4 @@
-// `npm run bench`: sets up with the peers and runs bench/main.ts, or `npm run bench -- images` bench/images.ts.
+// `npm run bench`: sets up with the peers and runs bench/main.ts; `npm run bench -- images` or `engine` those.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,8 @@ import { asProgram, root, run } from './stage.mjs';
 await asProgram(import.meta.url, (args) => {
   setUp('test');
   if (process.getuid() === 0) makePeers();
-  const [name, rest] = args[0] === 'images' ? ['images', args.slice(1)] : ['main', args];
+  const own = args[0] === 'images' || args[0] === 'engine';
+  const [name, rest] = own ? [args[0], args.slice(1)] : ['main', args];
   const program = join(root, `build/bench/${name}.js`);
   if (!existsSync(program)) throw new Error(`there is no bench/${name}.ts`);
   run(process.execPath, ['--enable-source-maps', program, ...rest]);

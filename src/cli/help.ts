@@ -32,6 +32,9 @@ export function groupHelp(group: CommandGroup | ForwardedGroup, width = DEFAULT_
   return `${parts.join('\n\n')}\n`;
 }
 
+/** What docker's help lists first. */
+const COMMON = 'run exec ps build pull push images login logout search version info'.split(' ');
+
 /** The help of caisson itself. */
 export function rootHelp(
   summary: string,
@@ -40,13 +43,19 @@ export function rootHelp(
   width = DEFAULT_WIDTH,
 ): string {
   const visible = entries.filter((entry) => !('hidden' in entry && entry.hidden));
-  const rows = (grouped: boolean): (readonly [string, string])[] =>
-    visible.filter((entry) => 'group' in entry === grouped).map(({ name, summary: text }) => [name, text]);
+  const rows = (fits: (entry: RootEntry) => boolean): (readonly [string, string])[] =>
+    visible.filter(fits).map(({ name, summary: text }) => [name, text]);
+  const isGroup = (entry: RootEntry) => 'group' in entry;
+  const isCommon = ({ name }: RootEntry) => COMMON.includes(name);
   const parts = [
     'Usage:  caisson [OPTIONS] COMMAND',
     summary,
-    `Commands:\n${table(rows(false), width)}`,
-    `Management Commands:\n${table(rows(true), width)}`,
+    `Common Commands:\n${table(rows(isCommon), width)}`,
+    `Management Commands:\n${table(rows(isGroup), width)}`,
+    `Commands:\n${table(
+      rows((entry) => !isGroup(entry) && !isCommon(entry)),
+      width,
+    )}`,
     flagHelp(flags, width, 'Global Options'),
     "Run 'caisson COMMAND --help' for more information on a command.",
   ];

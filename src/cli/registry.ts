@@ -108,6 +108,12 @@ export const COMMANDS: readonly RootEntry[] = [
     summary: 'Generate the autocompletion script for a shell',
     load: () => import('./commands/completion.ts'),
   },
+  {
+    name: 'manual',
+    summary: 'Write the manual pages into a directory',
+    hidden: true,
+    load: () => import('./commands/manual.ts'),
+  },
   { name: 'help', summary: 'Show help for a command', load: () => import('./commands/help.ts') },
   { name: 'builder', summary: BUILDER.summary, group: BUILDER },
   { name: 'cgroup', summary: CGROUP.summary, group: CGROUP },
