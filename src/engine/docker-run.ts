@@ -18,6 +18,7 @@ import { withConsoleSize } from '../runtime/terminal.ts';
 import { CaissonError, type Pointer } from '../spec/error.ts';
 import type { Spec } from '../spec/runtime-spec.ts';
 import { type FoundRoot, findRoot, type RootFacts } from './find-root.ts';
+import { secretsOnDisk } from './memory-place.ts';
 import type { OpenedImage, OpenImage } from './opened-image.ts';
 import { explainForeignRoot } from './platform.ts';
 import type { RunVolumes } from './volumes/run-volumes.ts';
@@ -113,6 +114,7 @@ async function compileInRoot(
   const { settings } = compiled;
   const spec = withConsoleSize(port, compiled.spec);
   if (stateRoot !== undefined) await makeReady(port, channel, run.id, found, spec, compiled, options);
+  if (stateRoot !== undefined) secretsOnDisk(port, stateDirectory, compiled.files, options.warn);
   let idMaps: IdMapHolders | undefined;
   try {
     idMaps = await holdIdMaps(port, new Player(port, channel), spec, image?.needsIdMap?.(spec) === true);

@@ -3,6 +3,7 @@ import { hierarchyOf } from '../cgroups/layout.ts';
 import type { DeviceFact, FrontendFacts, IdMaps } from '../frontends/docker/facts.ts';
 import { neededDevices, neededFiles } from '../frontends/docker/needs.ts';
 import type { RunFlags } from '../frontends/docker/run-flags.ts';
+import { neededSecrets } from '../frontends/docker/secrets.ts';
 import type { Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { parseCpuList } from '../linux/cpulist.ts';
@@ -47,6 +48,7 @@ export function hostPart(port: Port, flags: RunFlags): HostPart {
     resolvConf: read('/etc/resolv.conf'),
     hosts: read('/etc/hosts'),
     files: filesOf(port, flags),
+    secrets: secretsOf(port, flags, port.cwd),
     devices: devicesOf(port, flags),
     ...selinux(port),
   };
@@ -72,6 +74,28 @@ function filesOf(port: Port, flags: RunFlags): Map<Bytes, Bytes> {
     if (content !== undefined) files.set(path, content);
   }
   return files;
+}
+
+/** Contents of secrets by the texts of their flags; relative paths are of `cwd`. Throws CaissonError EUSAGE. */
+export function secretsOf(
+  port: Port,
+  flags: Pick<RunFlags, 'secret'>,
+  cwd: Bytes,
+  read: (path: Bytes) => Bytes | undefined = (path) => readGivenFile(port, path),
+): Map<Bytes, Bytes> {
+  const secrets = new Map<Bytes, Bytes>();
+  for (const [text, source] of neededSecrets(flags)) {
+    const content =
+      'file' in source
+        ? read(source.file.startsWith('/') ? source.file : `${cwd}/${source.file}`)
+        : variableOf(port, source.variable);
+    if (content !== undefined) secrets.set(text, content);
+  }
+  return secrets;
+}
+
+function variableOf({ environment }: Port, name: Bytes): Bytes | undefined {
+  return environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
 function devicesOf(port: Port, flags: RunFlags): Map<Bytes, DeviceFact[]> {

@@ -60,7 +60,10 @@ const FILES: readonly Bytes[] = [
 /** Nothing but what a run makes: any other directory is none of caisson's. */
 function isUnfinished(names: readonly Bytes[]): boolean {
   return names.every(
-    (name) => FILES.includes(name) || (name.startsWith('state.json.') && name.endsWith('.tmp')),
+    (name) =>
+      FILES.includes(name) ||
+      name.startsWith('secret-') ||
+      (name.startsWith('state.json.') && name.endsWith('.tmp')),
   );
 }
 

@@ -38,7 +38,7 @@ export interface RunOptions {
   readonly shown?: ShownRun;
   readonly trace?: boolean;
   /** Written into the state directory's place before the start: hosts, resolv.conf, hostname. */
-  readonly files?: readonly { readonly path: Bytes; readonly content: Bytes }[];
+  readonly files?: readonly { readonly path: Bytes; readonly content: Bytes; readonly mode?: number }[];
   /** The id is the caller's already (`claim`). */
   readonly claimed?: boolean;
 }
@@ -99,7 +99,7 @@ export async function runAttached(
   };
   let exit: Exit;
   try {
-    for (const { path, content } of options.files ?? []) port.replaceFile(path, content, 0o644);
+    for (const { path, content, mode } of options.files ?? []) port.replaceFile(path, content, mode ?? 0o644);
     const running = await start(port, player, prepared, {
       ...(options.trace === undefined ? {} : { trace: options.trace }),
       ...(events.hooks === undefined ? {} : { hooks: events.hooks }),

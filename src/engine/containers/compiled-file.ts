@@ -7,8 +7,9 @@ import { keptFacts } from './kept-run.ts';
 
 /** Throws CaissonError as `compileRun`. */
 export async function compiledFile(engine: Engine, file: ContainerFile): Promise<CompiledRun> {
-  const { user: _, volume: __, mount: ___, volumesFrom: ____, ...flags } = file.flags;
-  const { User: _____, Volumes: ______, ...config } = file.config;
+  const { user: _, volume: __, mount: ___, volumesFrom: ____, ...mounted } = file.flags;
+  const { secret: _____, ...flags } = mounted;
+  const { User: ______, Volumes: _______, ...config } = file.config;
   const place = placeOf(engine, file.id);
   const { userns } = flags;
   const { reserveIds } = await import('../images/auto-ids.ts');

@@ -14,7 +14,7 @@ import type { LayerStack } from '../../snapshot/layer-stack.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { type CompiledDockerRun, compileDockerRun } from '../docker-run.ts';
 import { tellContainer } from '../events/tell.ts';
-import { type HostPart, hostPart } from '../host-part.ts';
+import { type HostPart, hostPart, secretsOf } from '../host-part.ts';
 import { MAKER, noteMaker } from '../images/container-place.ts';
 import type { RunImageOptions } from '../images/run-image.ts';
 import { mountsOfOthers, removeAnonymousVolumes } from '../volumes/of-containers.ts';
@@ -58,7 +58,7 @@ const CAUSE = 'default: a container is on the disk before it is named';
  */
 export async function createContainer(engine: Engine, request: CreateRequest): Promise<ContainerFile> {
   const { port } = engine;
-  const facts = { ...hostPart(port, request.flags), containers: mountsOfOthers(engine, request.flags) };
+  const facts = factsOf(engine, request.flags);
   const root = rootKind(request.flags, request.image);
   if (root !== 'image') return await keep(engine, request, facts, { config: NO_CONFIG, imageId: '' });
   const { withImageForContainer, pullPolicy } = await import('../images/run-image.ts');
@@ -83,6 +83,17 @@ export async function createContainer(engine: Engine, request: CreateRequest): P
     };
     return await keep(engine, request, facts, { config, imageId: owner.imageId, stack, own });
   });
+}
+
+/** Secrets are read at each start and not before: a pipe (`src=<(...)`) has its content once. */
+function factsOf(engine: Engine, { secret = [], ...flags }: RunFlags): HostPart {
+  const { port } = engine;
+  const there = (path: Bytes): Bytes | undefined => (port.stat(path) === undefined ? undefined : '');
+  return {
+    ...hostPart(port, flags),
+    containers: mountsOfOthers(engine, flags),
+    secrets: secretsOf(port, { secret }, port.cwd, there),
+  };
 }
 
 async function keep(

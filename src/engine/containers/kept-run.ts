@@ -9,7 +9,7 @@ import type { Port } from '../../host/port.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import type { LayerStack } from '../../snapshot/layer-stack.ts';
 import type { DockerRun } from '../docker-run.ts';
-import { type HostPart, hostPart } from '../host-part.ts';
+import { type HostPart, hostPart, secretsOf } from '../host-part.ts';
 import type { OpenImage } from '../opened-image.ts';
 import { volumesOf } from '../volumes/of-run.ts';
 import type { ContainerFile } from './container-file.ts';
@@ -36,11 +36,19 @@ export type RunSource = Pick<
 export function keptFacts(port: Port, source: RunSource): HostPart {
   const { id, cwd, environment, files, from = [] } = source;
   const facts = hostPart(port, withoutFiles(source.flags));
-  return { ...facts, id, cwd, environment, files: new Map(files), containers: new Map(from) };
+  return {
+    ...facts,
+    id,
+    cwd,
+    environment,
+    files: new Map(files),
+    containers: new Map(from),
+    secrets: secretsOf(port, source.flags, cwd),
+  };
 }
 
 /** The files of the caller are in the container's file: those that are there now may be others. */
-function withoutFiles({ envFile: _, labelFile: __, ...flags }: RunFlags): RunFlags {
+function withoutFiles({ envFile: _, labelFile: __, secret: ___, ...flags }: RunFlags): RunFlags {
   const { securityOpt, ...rest } = flags;
   return securityOpt === undefined
     ? rest

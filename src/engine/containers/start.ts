@@ -184,7 +184,7 @@ async function playKept(
   try {
     write(port, stateRoot, record);
     port.replaceFile(`${stateRoot}/${record.id}/config.json`, stringifyJson(prepared.spec));
-    for (const { path, content } of files) port.replaceFile(path, content, 0o644);
+    for (const { path, content, mode } of files) port.replaceFile(path, content, mode ?? 0o644);
     const { batch, answer, plan } = await play(port, player, prepared, { trace: settings.trace });
     init = identify(port, slotValue(batch, answer, plan.pid));
     write(port, stateRoot, { ...record, oci: { ...record.oci, phase: 'started', init } });

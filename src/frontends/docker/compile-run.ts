@@ -31,6 +31,7 @@ import {
   parseTimeOffsets,
 } from './schedule.ts';
 import { compileSeccomp } from './seccomp.ts';
+import { warnOfSecrets } from './secrets.ts';
 import { type SecurityOptions, securityOptions } from './security-options.ts';
 import { compileSettings, type RunSettings } from './settings.ts';
 import { compileSysctls } from './sysctls.ts';
@@ -80,8 +81,9 @@ export function compileRun(
   facts: FrontendFacts,
 ): CompiledRun {
   refuseVolumeDriver(flags);
-  refuseNul(flags, [...command, ...(image.Entrypoint ?? []), ...(image.Cmd ?? []), image.WorkingDir ?? '']);
   const recorder = new Recorder();
+  warnOfSecrets(flags, recorder);
+  refuseNul(flags, [...command, ...(image.Entrypoint ?? []), ...(image.Cmd ?? []), image.WorkingDir ?? '']);
   const modes = namespaceModes(flags, facts, recorder);
   const maps = idMaps(flags, modes, facts, recorder);
   const names = hostNames(flags, modes, facts, recorder);

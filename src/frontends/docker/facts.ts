@@ -113,6 +113,8 @@ export interface FrontendFacts {
   readonly users?: UserDatabase;
   /** Contents of the files that `neededFiles` names, by the path as typed; an absent one does not exist. */
   readonly files: ReadonlyMap<Bytes, Bytes>;
+  /** Contents of what `neededSecrets` names, by the text of the flag; never kept. */
+  readonly secrets?: ReadonlyMap<Bytes, Bytes>;
   /** Devices at (or below, when it is a directory) each path that `neededDevices` names. */
   readonly devices: ReadonlyMap<Bytes, readonly DeviceFact[]>;
   /** Where each volume of `requestedVolumes` is, by its destination. */

@@ -16,6 +16,7 @@ import { type GeneratedFile, networkFiles } from './network-files.ts';
 import { sizeFlag } from './numbers.ts';
 import { type Recorder, type Sourced, sourced } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
+import { secretFiles } from './secrets.ts';
 import type { SecurityOptions } from './security-options.ts';
 import { placeVolume, type RequestedMount } from './volume-request.ts';
 import { mountsFromOthers } from './volumes-from.ts';
@@ -71,7 +72,8 @@ export function compileFilesystem(input: FilesystemInput): Filesystem {
     placeVolume(each, facts.volumes, input.maps !== undefined && !facts.rootless),
   );
   if (input.maps === undefined) refuseIdMapped(requested);
-  const generated = networkFiles(flags, modes, input.names.name, facts);
+  const network = networkFiles(flags, modes, input.names.name, facts);
+  const secrets = secretFiles(flags, facts);
   const defaults = defaultMounts({
     modes,
     maps: input.maps,
@@ -79,7 +81,12 @@ export function compileFilesystem(input: FilesystemInput): Filesystem {
     writableCgroups: input.security.writableCgroups?.value === true,
     shmSize: shmSize(input),
   });
-  const { mounts, actions, subpaths } = assembleMounts(defaults, generated.mounts, requested, recorder);
+  const { mounts, actions, subpaths } = assembleMounts(
+    defaults,
+    [...network.mounts, ...secrets.mounts],
+    requested,
+    recorder,
+  );
   if (flags.readOnly === true) recorder.note('/root/readonly', 'read-only');
   if (flags.rootfs !== undefined) recorder.note('/root/path', 'rootfs', flags.rootfs);
   if (flags.rootfsTar !== undefined) recorder.note('/root/path', 'rootfs-tar', flags.rootfsTar);
@@ -87,7 +94,7 @@ export function compileFilesystem(input: FilesystemInput): Filesystem {
     root: flags.readOnly === true ? { path: facts.rootfs, readonly: true } : { path: facts.rootfs },
     mounts,
     propagation: rootPropagation(mounts),
-    files: generated.files,
+    files: [...network.files, ...secrets.files],
     actions,
     subpaths,
   };

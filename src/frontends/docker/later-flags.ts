@@ -9,7 +9,6 @@ const NOT_PLANNED = { later: 'no issue yet' };
 
 /** The flags of `run` that are known and refused. */
 export const LATER_RUN_FLAGS: readonly Flag[] = [
-  list('secret', 'Give the container a secret file', ENGINE),
   value('cpu-units', 'Reserve CPU units (1024 per core)', ENGINE),
   list('storage-opt', 'Storage driver options for the container', NOT_PLANNED),
   list('publish', "Publish a container's port(s) to the host", { short: 'p', ...NETWORKS }),

@@ -8,10 +8,14 @@ import type { NamespaceModes } from './namespaces.ts';
 import type { Sourced } from './recorder.ts';
 import type { RunFlags } from './run-flags.ts';
 
-/** A file that the engine writes before the start: at most 64 KiB, mode 0644. */
+/** A file that the engine writes into the runtime directory before the start. */
 export interface GeneratedFile {
   readonly path: Bytes;
   readonly content: Bytes;
+  /** Default 0644. */
+  readonly mode?: number;
+  /** Its content belongs on no disk. */
+  readonly secret?: true;
 }
 
 /** The files and the binds that put them into the container. */

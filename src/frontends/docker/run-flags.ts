@@ -68,6 +68,7 @@ const ENGINE = [
   }),
   value('health-timeout', 'Maximum time to allow one check to run (ms|s|m|h)', { takes: 'duration' }),
   boolean('no-healthcheck', 'Disable any container-specified HEALTHCHECK'),
+  list('secret', 'Give a file in memory (id=NAME,src=FILE|env=NAME)', { takes: 'secret' }),
 ] as const;
 
 const FILES = [
