@@ -37,6 +37,10 @@ function freezerOf(cgroups: readonly Cgroup[]): Freezer | undefined {
       asked: `${directory}/cgroup.freeze`,
     };
   }
+  return v1FreezerOf(cgroups);
+}
+
+function v1FreezerOf(cgroups: readonly Cgroup[]): Freezer | undefined {
   const v1 = hierarchyOf(cgroups, 'freezer');
   if (v1 === undefined) return undefined;
   const file = `${v1.directory}/freezer.state`;
@@ -76,6 +80,20 @@ export function freezeStep(cgroups: readonly Cgroup[]): Step {
 export function thawStep(cgroups: readonly Cgroup[]): Step {
   const freezer = required(cgroups);
   return step('parent', 'cgroup-thaw', 'thaw the processes', 'resume', writing(freezer.file, freezer.thaw));
+}
+
+/**
+ * What a killed process may wait for in vain: `asked` holds `1` while the v1 freezer is asked, by us or by somebody else on a
+ * host that has v2 as well, and `thaw` ends that. undefined without a v1 freezer.
+ */
+export function v1Freezer(cgroups: readonly Cgroup[]): { readonly asked: Bytes; thaw(): Step } | undefined {
+  const freezer = v1FreezerOf(cgroups);
+  if (freezer === undefined) return undefined;
+  const { asked, file, thaw } = freezer;
+  return {
+    asked,
+    thaw: () => step('parent', 'cgroup-thaw', 'thaw the processes', 'kill', writing(file, thaw)),
+  };
 }
 
 /** The file that `freezerState` reads; undefined without a freezer. */

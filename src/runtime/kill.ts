@@ -2,7 +2,7 @@
 //
 // runtime-spec runtime.md, Kill. The process is named by a descriptor whose identity is compared after it was opened,
 // so that no later process of the same number is hit.
-import { freezerRequestFile, thawStep } from '../cgroups/freezer.ts';
+import { freezerRequestFile, thawStep, v1Freezer } from '../cgroups/freezer.ts';
 import type { Port } from '../host/port.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import {
@@ -65,12 +65,14 @@ export async function signalContainer(
   }
   const sent = init !== undefined && (await signalProcess(port, player, init, signal));
   if (!sent && !all && !everything) throw notRunning();
-  // A frozen process of cgroup v1 dies only when it is thawed.
-  if (
-    signal === SIGNALS.SIGKILL &&
-    container.status === 'paused' &&
-    freezerRequestFile(record.cgroups) !== undefined
-  )
+  if (signal === SIGNALS.SIGKILL) await thawKilled(port, player, container);
+}
+
+/** A frozen process of cgroup v1 dies only when it is thawed, and is then no longer paused in v2 either. */
+async function thawKilled(port: Port, player: Player, { record, status }: Container): Promise<void> {
+  const v1 = v1Freezer(record.cgroups);
+  if (v1 !== undefined && port.readFile(v1.asked)?.trim() === '1') await player.play([v1.thaw()]);
+  if (status === 'paused' && freezerRequestFile(record.cgroups) !== undefined)
     await player.play([thawStep(record.cgroups)]);
 }
 

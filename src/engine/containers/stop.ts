@@ -3,7 +3,8 @@ import type { Bytes } from '../../linux/bytes.ts';
 import { SIGNALS } from '../../linux/signals.ts';
 import { killContainer } from '../../runtime/kill.ts';
 import { resumeContainer } from '../../runtime/pause.ts';
-import { sleep } from '../../runtime/removal.ts';
+import { sleep, withLauncher } from '../../runtime/removal.ts';
+import { signalProcess } from '../../runtime/signal-process.ts';
 import { isAlive } from '../../runtime/state.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { tellContainer } from '../events/tell.ts';
@@ -25,6 +26,8 @@ const FIRST_PAUSE = 1;
 const LONGEST_PAUSE = 20;
 /** How long the end of a killed container is waited for, in milliseconds. */
 const PATIENCE = 20_000;
+/** A monitor notes the end of its container within milliseconds. */
+const MONITOR_PATIENCE = 1000;
 
 /** docker's error for a command that needs a running container. */
 export function notRunning(id: Bytes): CaissonError {
@@ -69,11 +72,27 @@ export async function stopView(engine: Engine, view: ContainerView, options: Sto
   const timeout = options.timeout ?? file.stopTimeout;
   if (await ended(engine, view, timeout < 0 ? Number.POSITIVE_INFINITY : timeout)) return;
   await signalView(engine, view, SIGNALS.SIGKILL);
+  if (await ended(engine, view, MONITOR_PATIENCE)) return;
+  await wakeMonitor(engine, view);
   if (await ended(engine, view, PATIENCE)) return;
-  throw new CaissonError(`container ${file.id} does not end: a process of it sleeps uninterruptibly`, {
+  throw new CaissonError(`container ${file.id} does not end: ${hindrance(engine, view)}`, {
     code: 'EBUSY',
     exitCode: 1,
   });
+}
+
+/** Somebody may have stopped the monitor, and then nobody notes the end: SIGCONT changes nothing for one that runs. */
+async function wakeMonitor({ port }: Engine, { record }: ContainerView): Promise<void> {
+  if (record === undefined || !isAlive(port, record.keeper)) return;
+  await withLauncher(port, (player) => signalProcess(port, player, record.keeper, SIGNALS.SIGCONT));
+}
+
+/** What a container that was killed is still waiting for. */
+function hindrance(engine: Engine, { file }: ContainerView): Bytes {
+  const now = viewContainer(engine, file.id);
+  return now?.unsettled === true && now.record !== undefined
+    ? `its monitor, process ${now.record.keeper.pid}, does not note the end`
+    : 'a process of it sleeps uninterruptibly';
 }
 
 async function resume({ port, stateRoot }: Engine, id: Bytes): Promise<void> {
