@@ -54,6 +54,8 @@ export class Engines {
     if (runc === undefined) throw new Error('runc is not there');
     const docker = await Docker.open(runc);
     const podman = await Podman.open(CRUN, 'root');
+    // crun refuses the two versions side by side.
+    await podman.room.output(['sh', '-c', 'umount -l /sys/fs/cgroup/unified || true']);
     const { directory } = docker.room;
     for (const name of ['caisson', 'caisson-bun']) copyFileSync(`dist/${name}`, `${directory}/${name}`);
     for (const room of [docker.room, podman.room])

@@ -64,8 +64,11 @@ export interface CompiledDockerRun {
   /** The image that the root is, where it is one of the store. */
   readonly image: OpenedImage | undefined;
   readonly volumes: RunVolumes | undefined;
-  /** Ends what the run needs: helpers, the root. To be called when the container has ended, or will not start. */
-  close(): Promise<void>;
+  /**
+   * Ends what the run needs: helpers, the root. To be called when the container has ended, or will not start; with its
+   * launcher where that is still there.
+   */
+  close(channel?: Channel): Promise<void>;
 }
 
 export interface CompileRunOptions {
@@ -95,8 +98,11 @@ export async function compileDockerRun(
 }
 
 /** The record of the container goes first: it names the volumes. */
-async function letGo({ image, volumes }: Pick<FoundRoot, 'image' | 'volumes'>): Promise<void> {
-  await image?.close();
+async function letGo(
+  { image, volumes }: Pick<FoundRoot, 'image' | 'volumes'>,
+  channel?: Channel,
+): Promise<void> {
+  await image?.close(channel);
   await volumes?.end();
 }
 
@@ -136,9 +142,9 @@ async function compileInRoot(
       ownFiles: compiled.files.map(({ path }) => path),
     });
     const holders = idMaps;
-    const close = async (): Promise<void> => {
+    const close = async (launcher?: Channel): Promise<void> => {
       await holders.close();
-      await letGo(found);
+      await letGo(found, launcher);
     };
     return { compiled, prepared, image, volumes: found.volumes, close };
   } catch (error) {
@@ -240,7 +246,7 @@ async function runHeld(
     stateRoot,
     recordOf(port, { id: run.id, cgroups: [], madeParents: [] }, { stateRoot }, channel.pid),
   );
-  let close: (() => Promise<void>) | undefined;
+  let close: CompiledDockerRun['close'] | undefined;
   let cgroups: readonly Cgroup[] = [];
   try {
     const { warn } = options;
@@ -249,6 +255,8 @@ async function runHeld(
     for (const warning of [...made.compiled.warnings, ...made.prepared.warnings]) options.warn(warning);
     close = made.close;
     const exit = await runCompiled(port, channel, run, made, options, signals);
+    close = undefined;
+    await made.close(channel);
     await channel.close();
     return { ...exit, output: await channel.captured() };
   } catch (error) {

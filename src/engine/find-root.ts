@@ -77,7 +77,7 @@ export async function findRoot(
   stateDirectory: Bytes,
   options: CompileRunOptions,
 ): Promise<FoundRoot> {
-  if (run.image !== undefined) return await findImage(port, run.image, run, stateDirectory, options);
+  if (run.image !== undefined) return await findImage(port, channel, run.image, run, stateDirectory, options);
   const own = run.choice.kind === 'image' || run.choice.kind === 'inherited';
   const rootfs = await rootDirectory(port, run, stateDirectory, options.signals);
   const directory = own ? undefined : directoryImageRoot(port, rootfs);
@@ -96,13 +96,14 @@ export async function findRoot(
 
 async function findImage(
   port: Port,
+  channel: Channel,
   open: OpenImage,
   { id, upper, volumes: find }: DockerRun,
   stateDirectory: Bytes,
   options: CompileRunOptions,
 ): Promise<FoundRoot> {
   const stateRoot = stateDirectory.slice(0, stateDirectory.lastIndexOf('/'));
-  const use = { port, id, upper, stateRoot, warn: options.warn ?? (() => undefined) };
+  const use = { port, channel, id, upper, stateRoot, warn: options.warn ?? (() => undefined) };
   let volumes: RunVolumes | undefined;
   const name = async (config: ImageConfig) => {
     volumes = await find?.(config);

@@ -1,6 +1,6 @@
 // The root of an image for one container, as a run sees it. Types alone: a run of `host` loads nothing of images.
 import type { IdMaps, ImageConfig, UserDatabase } from '../frontends/docker/facts.ts';
-import type { Port } from '../host/port.ts';
+import type { Channel, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import type { RootPlan } from '../plan/compile/context.ts';
 import type { HostFacts } from '../plan/facts.ts';
@@ -10,6 +10,8 @@ import type { Spec } from '../spec/runtime-spec.ts';
 /** For whom an image is opened. */
 export interface ImageUse {
   readonly port: Port;
+  /** The launcher that will start it: it holds the locks of the store, and looks into the image. */
+  readonly channel: Channel;
   /** Of the container. */
   readonly id: Bytes;
   /** Where the record of the container is. */
@@ -42,8 +44,11 @@ export interface OpenedImage {
   view?(player: Player): Promise<number | undefined>;
   /** A failed start with its reason, where that is the platform of the image. */
   explain(error: unknown): unknown;
-  /** Takes the container's changes away, and lets the image go. To be called when the container has ended. */
-  close(): Promise<void>;
+  /**
+   * Takes the container's changes away, and lets the image go. To be called when the container has ended. `channel` is the
+   * launcher that it had, where that is still there: root needs no other one.
+   */
+  close(channel?: Channel): Promise<void>;
 }
 
 /** Finds, pulls and unpacks an image. Throws CaissonError. */

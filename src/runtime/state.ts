@@ -9,7 +9,7 @@ import { type Bytes, isMadeOf } from '../linux/bytes.ts';
 import { ALL_IDS } from '../linux/idmap.ts';
 import { parseProcessStat } from '../linux/proc-status.ts';
 import { CaissonError } from '../spec/error.ts';
-import { parseJson, parseJsonNatively, stringifyJson } from '../spec/json.ts';
+import { parseJson, parseOwnJson, stringifyJson } from '../spec/json.ts';
 
 /** The version of the format; older ones are read, newer ones refused before anything is written. */
 export const STATE_VERSION = 2;
@@ -170,8 +170,22 @@ export function checkStateRoot(port: Port, root: Bytes): void {
 /** S_IWGRP | S_IWOTH of inode(7). */
 const OTHERS_WRITE = 0o022;
 
-/** Takes the id. Throws CaissonError ECONFLICT when a container has it, EPERMISSION when others can write to `root`. */
+/**
+ * Takes the id, and the name where there is one. Throws CaissonError ECONFLICT when a container has it, EPERMISSION when
+ * others can write to `root`.
+ */
 export function claim(port: Port, root: Bytes, record: ContainerRecord): void {
+  claimId(port, root, record);
+  try {
+    refuseTakenName(port, root, record);
+  } catch (error) {
+    port.remove(`${root}/${record.id}`);
+    throw error;
+  }
+}
+
+/** Takes the id alone: the name is the container's already, and to look for it in all records takes longer the more there are. */
+export function claimId(port: Port, root: Bytes, record: ContainerRecord): void {
   checkId(record.id);
   // Before the look: somebody else could make it between the two.
   port.makeDirectory(root);
@@ -185,12 +199,6 @@ export function claim(port: Port, root: Bytes, record: ContainerRecord): void {
     );
   }
   write(port, root, record);
-  try {
-    refuseTakenName(port, root, record);
-  } catch (error) {
-    port.remove(`${root}/${record.id}`);
-    throw error;
-  }
 }
 
 /** Throws CaissonError ECONFLICT when another container has the name. The record is written before, so that of two one sees the other. */
@@ -306,8 +314,7 @@ function checkedRecord(text: Bytes, path: Bytes, id: Bytes): ContainerRecord {
 
 function parseRecord(text: Bytes, path: Bytes): unknown {
   try {
-    // A record has no number beyond 2^53, and a list of containers reads hundreds of them.
-    return parseJsonNatively(text) ?? parseJson(text, path);
+    return parseOwnJson(text, path);
   } catch (error) {
     throw damaged(path, error instanceof Error ? error.message : String(error));
   }

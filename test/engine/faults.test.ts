@@ -199,7 +199,7 @@ test('F15: a container ends while others mean it: it runs, or it does not, and n
         // 137: the program of an exec was killed with the container.
         assert.match(
           `${code} ${stderr}`,
-          /^137 $|not running|stopped|paused|does not exist|No such container/,
+          /^137 $|not running|stopped|paused|does not exist|No such container|cannot toggle freezer/,
         );
     box.output(['rm', '-f', name]);
   }

@@ -11,7 +11,7 @@ import type { Bytes } from '../../linux/bytes.ts';
 import type { LayerStack } from '../../snapshot/layer-stack.ts';
 import { isObject } from '../../spec/check.ts';
 import { CaissonError } from '../../spec/error.ts';
-import { parseJson, stringifyJson } from '../../spec/json.ts';
+import { parseOwnJson, stringifyJson } from '../../spec/json.ts';
 import { type Engine, placeOf } from './engine.ts';
 
 /** The version of the format; a newer one is refused before anything is written. */
@@ -98,7 +98,7 @@ export function readContainerFile(
   const at = path({ dataRoot }, id);
   const text = readable(port, at);
   if (text === undefined) return undefined;
-  const value = parseJson(text, at);
+  const value = parseOwnJson(text, at);
   if (!isObject(value) || typeof value.version !== 'number') throw damaged(at, 'it has no version');
   if (value.version > CONTAINER_VERSION) {
     throw new CaissonError(

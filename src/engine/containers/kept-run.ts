@@ -98,7 +98,7 @@ function names({ mounts = [] }: RunSource): ReadonlyMap<Bytes, Bytes> {
 
 /** Layers that were unpacked when the container was created; nothing of the store is needed to mount them. */
 function storedRoot(source: RunSource, stack: LayerStack, place: Bytes): OpenImage {
-  return async ({ port, upper, volumes }) => {
+  return async ({ port, channel, upper, volumes }) => {
     await volumes?.(source.config);
     const [{ isMapped, rootOf, usersOf, viewOf }, { reserveIds }, { explainOverlay }] = await Promise.all([
       import('../images/run-image.ts'),
@@ -106,7 +106,7 @@ function storedRoot(source: RunSource, stack: LayerStack, place: Bytes): OpenIma
       import('../images/overlay-place.ts'),
     ]);
     const cause = `image ${source.image}`;
-    const users = await usersOf(port, stack, place);
+    const users = await usersOf(port, stack, place, channel);
     // <data root>/containers/<id>
     const dataRoot = place.split('/').slice(0, -2).join('/');
     const autoIds = await reserveIds(port, dataRoot, place, source.flags.userns, users);

@@ -7,7 +7,7 @@ import type { Port } from '../../host/port.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { isObject } from '../../spec/check.ts';
 import { CaissonError } from '../../spec/error.ts';
-import { parseJson, stringifyJson } from '../../spec/json.ts';
+import { parseOwnJson, stringifyJson } from '../../spec/json.ts';
 
 export interface RunRecord {
   /** Counted from 1. */
@@ -101,7 +101,7 @@ function readJson(port: Pick<Port, 'readFile'>, path: Bytes): Record<string, unk
   const text = readable(port, path, 1 << 20);
   if (text === undefined) return undefined;
   try {
-    const value = parseJson(text, path);
+    const value = parseOwnJson(text, path);
     return isObject(value) ? value : undefined;
   } catch (error) {
     if (error instanceof CaissonError) return undefined;

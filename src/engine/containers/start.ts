@@ -9,7 +9,14 @@ import { play } from '../../runtime/play-start.ts';
 import type { Player } from '../../runtime/player.ts';
 import type { Prepared } from '../../runtime/prepare.ts';
 import { afterFailure, byLiving, removeCgroups } from '../../runtime/removal.ts';
-import { bootId, claim, identify, type ProcessIdentity, STATE_VERSION, write } from '../../runtime/state.ts';
+import {
+  bootId,
+  claimId,
+  identify,
+  type ProcessIdentity,
+  STATE_VERSION,
+  write,
+} from '../../runtime/state.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { stringifyJson } from '../../spec/json.ts';
 import { type CompiledDockerRun, compileDockerRun, withSources } from '../docker-run.ts';
@@ -80,7 +87,7 @@ async function startHeld(
     ...(options.attached === undefined ? {} : { attached: options.attached }),
   };
   const record = recordOf(engine, file, channel.pid);
-  claim(port, stateRoot, record);
+  claimId(port, stateRoot, record);
   try {
     const made = await compiled(engine, channel, file, started).catch((error: unknown) => {
       port.remove(stateOf(engine, file.id));

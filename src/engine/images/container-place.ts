@@ -6,7 +6,7 @@
 // An owner that is dead has left its directory, whatever state directory it used. All of it vanishes with an attached
 // run; a power cut leaves nothing that anybody needs, so that nothing waits for the disk.
 import type { Disk } from '../../host/disk.ts';
-import type { Port } from '../../host/port.ts';
+import type { Channel, Port } from '../../host/port.ts';
 import type { Pin } from '../../image/store/pins.ts';
 import { removeTree } from '../../image/store/tree-removal.ts';
 import { enterOwnUserNamespace, openFileLauncher } from '../../image/user-namespace.ts';
@@ -95,15 +95,16 @@ export function writeOwner(port: Port, place: Bytes, owner: Omit<PlaceOwner, 'bo
   port.replaceFile(`${place}/owner`, stringifyJson(whole), 0o600);
 }
 
-/** Removes it with all that the container has left there. */
-export async function removePlace(port: Port, place: Bytes): Promise<void> {
+/** Removes it with all that the container has left there, for root by a launcher that the caller has. */
+export async function removePlace(port: Port, place: Bytes, lent?: Channel): Promise<void> {
   if (port.stat(place) === undefined) return;
-  const channel = await openRemover(port, place);
+  const used = port.uid === 0 ? lent : undefined;
+  const channel = used ?? (await openRemover(port, place));
   try {
     const unique = `.gone-${[...port.random(12)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
     await removeTree(new Player(port, channel), place, unique);
   } finally {
-    await channel.close();
+    if (used === undefined) await channel.close();
   }
 }
 

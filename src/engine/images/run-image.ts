@@ -3,12 +3,14 @@
 import type { ImageConfig, UserDatabase } from '../../frontends/docker/facts.ts';
 import { imageConfigOf } from '../../frontends/docker/image-config.ts';
 import { hostDisk } from '../../host/node-disk.ts';
-import type { Port } from '../../host/port.ts';
+import type { Channel, Port } from '../../host/port.ts';
 import type { LayerPath } from '../../image/store/layers.ts';
 import { enterOwnUserNamespace } from '../../image/user-namespace.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { slotValue } from '../../plan/encode.ts';
 import type { HostFacts } from '../../plan/facts.ts';
+import { step } from '../../plan/step.ts';
+import * as sys from '../../plan/syscalls.ts';
 import { Player } from '../../runtime/player.ts';
 import { inUserNamespace } from '../../runtime/state.ts';
 import { imageRoot } from '../../snapshot/image-root.ts';
@@ -62,7 +64,7 @@ export function pullPolicy(text: Bytes | undefined): PullPolicy {
 /** What a run does with the image before its container is compiled. */
 export function imageOpener(options: RunImageOptions): OpenImage {
   return async (use) => {
-    const shop = await openShop(use.port, options);
+    const shop = await openShop(use.port, { ...options, channel: use.channel });
     try {
       return await openImage(shop, use, options);
     } catch (error) {
@@ -173,10 +175,10 @@ async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): P
     volumes,
     created: new Date().toISOString(),
   });
-  const close = () => removePlace(port, place);
+  const close = (channel?: Channel) => removePlace(port, place, channel);
   try {
     const stack = stackOf(shop.store.root, layers);
-    const users = await usersOf(port, stackOf(shop.store.root, usual), place);
+    const users = await usersOf(port, stackOf(shop.store.root, usual), place, use.channel);
     const autoIds = await reserveIds(port, shop.store.root, place, options.userns, users);
     return {
       config: runConfig,
@@ -248,18 +250,28 @@ function stackOf(root: Bytes, layers: readonly LayerPath[]): LayerStack {
 
 const CAUSE = '/process/user';
 
-/** passwd and group as the container will see them, by a launcher of its own. */
-export async function usersOf(port: Port, stack: LayerStack, directory: Bytes): Promise<UserDatabase> {
+/**
+ * passwd and group as the container will see them, by the launcher that will start it: by another one where several
+ * layers must be mounted over each other for an ordinary user, in a namespace that is not the container's.
+ */
+export async function usersOf(
+  port: Port,
+  stack: LayerStack,
+  directory: Bytes,
+  starter: Channel,
+): Promise<UserDatabase> {
   if (stack.layers.length === 0) return { passwd: '', group: '' };
-  const channel = await port.openChannel({ noInput: true });
+  const ordinary = port.uid !== 0 && stack.layers.length > 1;
+  const channel = ordinary ? await port.openChannel({ noInput: true }) : starter;
   try {
     const player = new Player(port, channel);
-    const alone = stack.layers.length === 1;
-    const ordinary = port.uid !== 0;
-    if (ordinary && !alone) await player.play(enterOwnUserNamespace(port.uid, port.gid, CAUSE));
-    return await readUsers(port, channel, `/proc/self/fd/${await viewOf(player, port, stack, directory)}`);
+    if (ordinary) await player.play(enterOwnUserNamespace(port.uid, port.gid, CAUSE));
+    const root = await viewOf(player, port, stack, directory);
+    const users = await readUsers(port, channel, `/proc/self/fd/${root}`);
+    if (!ordinary) await player.play([step('parent', 'close', 'let the image go', CAUSE, [sys.close(root)])]);
+    return users;
   } finally {
-    await channel.close();
+    if (ordinary) await channel.close();
   }
 }
 

@@ -1,5 +1,5 @@
 // Where commands do their work on images: the store, the platform of this machine, and whom to tell.
-import type { Port } from '../../host/port.ts';
+import type { Channel, Port } from '../../host/port.ts';
 import { storeLocation } from '../../image/store/location.ts';
 import { openStore, type Store } from '../../image/store/store.ts';
 import type { Arch } from '../../linux/abi/index.ts';
@@ -12,6 +12,8 @@ export interface ShopOptions {
   /** `--data-root`. */
   readonly dataRoot: Bytes | undefined;
   readonly reporter?: Reporter;
+  /** A launcher of the caller's that holds the locks, instead of one for them alone. */
+  readonly channel?: Channel;
 }
 
 export interface Shop {
@@ -50,13 +52,17 @@ export async function withShop<T>(
 }
 
 /** The caller closes `store`. */
-export async function openShop(port: Port, { dataRoot, reporter = SILENT }: ShopOptions): Promise<Shop> {
+export async function openShop(
+  port: Port,
+  { dataRoot, reporter = SILENT, channel }: ShopOptions,
+): Promise<Shop> {
   const { hostDisk } = await import('../../host/node-disk.ts');
   const location = await storeLocation(port, dataRoot);
   const store = await openStore(port, hostDisk(), location, {
     waiting: (what) => {
       reporter.warn(`${what}: waiting for it`);
     },
+    ...(channel === undefined ? {} : { channel }),
   });
   return { port, store, host: hostPlatform(port), reporter };
 }

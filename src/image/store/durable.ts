@@ -50,9 +50,11 @@ export function readPieces(disk: Disk, path: Bytes, offset = 0): AsyncIterable<U
 }
 
 async function* pieces(file: NonNullable<ReturnType<Disk['open']>>, offset: number) {
+  const size = file.size();
   try {
     for (let at = offset; ; ) {
-      const buffer = new Uint8Array(CHUNK);
+      // One byte more than there is, to see the end: most of what is read whole is small.
+      const buffer = new Uint8Array(Math.min(CHUNK, Math.max(0, size - at) + 1));
       const got = await file.read(buffer, at);
       if (got === 0) return;
       at += got;

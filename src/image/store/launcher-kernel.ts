@@ -79,11 +79,15 @@ export class LauncherKernel implements StoreKernel {
   private readonly worker: Conversation;
   private readonly durable: boolean;
 
-  /** Without `durable` nothing is synced. */
-  constructor(port: Port, durable = true) {
+  /** Those that were taken on a launcher of the caller's: they do not end with this. */
+  private readonly lent: HeldLock[] | undefined;
+
+  /** Without `durable` nothing is synced. The locks are held by `channel`, where there is one. */
+  constructor(port: Port, durable = true, channel?: Channel) {
     this.durable = durable;
     this.port = port;
-    const open = async () => await port.openChannel({ noInput: true });
+    this.lent = channel === undefined ? undefined : [];
+    const open = async () => channel ?? (await port.openChannel({ noInput: true }));
     this.locks = new Conversation(port, open);
     this.worker = new Conversation(port, () => openTreeWorker(port));
   }
@@ -102,6 +106,7 @@ export class LauncherKernel implements StoreKernel {
     );
     const descriptor = slotValue(played.batch, played.answer, file);
     const lock = new HeldLock(this.port, this.locks, descriptor, path);
+    this.lent?.push(lock);
     if (slotValue(played.batch, played.answer, taken) === 0) return lock;
     options.waiting?.();
     if (await lock.convert(kind, options.patience ?? Number.POSITIVE_INFINITY)) return lock;
@@ -169,7 +174,8 @@ export class LauncherKernel implements StoreKernel {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.locks.close(), this.worker.close()]);
+    for (const lock of this.lent ?? []) await lock.release();
+    await Promise.all([this.lent === undefined ? this.locks.close() : undefined, this.worker.close()]);
   }
 }
 

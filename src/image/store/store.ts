@@ -1,6 +1,6 @@
 // The store of images: blobs, names, unpacked layers and pins of one directory, opened together (docs/store.md).
 import type { Disk } from '../../host/disk.ts';
-import type { Port } from '../../host/port.ts';
+import type { Channel, Port } from '../../host/port.ts';
 import { Blobs, type StoreContext } from './blobs.ts';
 import { collect, type GarbageOptions, type GarbageReport } from './garbage.ts';
 import { Gate } from './gate.ts';
@@ -18,6 +18,8 @@ import { type VerifyOptions, type VerifyReport, verify } from './verify.ts';
 export interface StoreOptions {
   /** Called when another program must be waited for, with what it does: once for each wait. */
   readonly waiting?: (what: string) => void;
+  /** A launcher of the caller's that holds the locks; it outlives the store. */
+  readonly channel?: Channel;
 }
 
 /** What a store stands on; tests put others in their place. */
@@ -43,7 +45,7 @@ export async function openStore(
   options: StoreOptions = {},
 ): Promise<Store> {
   const durable = location.durability !== 'off';
-  const kernel = new LauncherKernel(port, durable);
+  const kernel = new LauncherKernel(port, durable, options.channel);
   let count = 0;
   const own = [...port.random(6)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   const unique = () => `${port.pid}-${own}-${count++}`;

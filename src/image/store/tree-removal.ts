@@ -25,7 +25,7 @@ import { descriptor } from '../../plan/descriptor.ts';
 import { bufferBytes, slotValue } from '../../plan/encode.ts';
 import { step } from '../../plan/step.ts';
 import * as sys from '../../plan/syscalls.ts';
-import type { Player } from '../../runtime/player.ts';
+import type { Played, Player } from '../../runtime/player.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW } = openFlags('x86_64');
 const CAUSE = 'default: the image store';
@@ -51,23 +51,40 @@ interface Listed {
 export async function removeTree(player: Player, path: Bytes, unique: Bytes): Promise<void> {
   const top = slot('top', { reply: true });
   const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  const reads = [reading(), reading()] as const;
   const opened = await player.play([
     step('parent', 'open', `open ${path}`, CAUSE, [
       sys.openat(sys.AT_FDCWD, path, flags, 0, { result: top, tolerate: [ERRNO.ENOENT] }),
+      ...reads.map(({ buffer, got }) => getdents64(value(top), buffer, got)),
     ]),
   ]);
   const fd = slotValue(opened.batch, opened.answer, top);
   if (fd < 0) return;
+  const first = reads.map((read) => entriesOf(opened, read));
+  const close = step('parent', 'close', `close ${path}`, CAUSE, [sys.close(fd)]);
   try {
-    await new Removal(player, fd, path, unique).all();
-  } finally {
-    await player.attempt([step('parent', 'close', `close ${path}`, CAUSE, [sys.close(fd)])]);
+    // An empty answer is the end of the directory.
+    await new Removal(player, fd, path, unique).all(first.flat(), (first[1] ?? []).length === 0);
+  } catch (error) {
+    await player.attempt([close]);
+    throw error;
   }
   await player.play([
+    close,
     step('parent', 'remove', `remove ${path}`, CAUSE, [
       sys.unlinkat(sys.AT_FDCWD, path, AT_REMOVEDIR, { tolerate: [ERRNO.ENOENT] }),
     ]),
   ]);
+}
+
+/** Where a look at a directory comes. */
+function reading() {
+  return { got: slot('got', { reply: true }), buffer: outBuffer('names', NAMES) };
+}
+
+function entriesOf({ batch, answer }: Played, { got, buffer }: ReturnType<typeof reading>): Listed[] {
+  const length = slotValue(batch, answer, got);
+  return length <= 0 ? [] : parseEntries(bufferBytes(batch, answer, buffer, length));
 }
 
 class Removal {
@@ -86,11 +103,14 @@ class Removal {
     this.unique = unique;
   }
 
-  async all(): Promise<void> {
-    for (const { name, type } of await this.names()) {
+  /** `first` are names of the top, all of them where `whole`. */
+  async all(first: readonly Listed[], whole: boolean): Promise<void> {
+    const files: Call[] = [];
+    for (const { name, type } of whole ? first : [...first, ...(await this.names())]) {
       if (type === DT_DIR) this.waiting.push(name);
-      else await this.play([...this.take(this.top, name, type)]);
+      else files.push(...this.take(this.top, name, type));
     }
+    while (files.length > 0) await this.play(files.splice(0, WIDTH));
     while (this.waiting.length > 0) await this.round(this.waiting.splice(-WIDTH));
   }
 
@@ -99,16 +119,14 @@ class Removal {
     return await this.player.play(batch);
   }
 
-  /** All names of the top. */
+  /** The further names of the top. */
   private async names(): Promise<Listed[]> {
     const all: Listed[] = [];
     for (;;) {
-      const got = slot('got', { reply: true });
-      const buffer = outBuffer('names', NAMES);
-      const { batch, answer } = await this.play([getdents64(number(this.top), buffer, got)]);
-      const length = slotValue(batch, answer, got);
-      if (length <= 0) return all;
-      all.push(...parseEntries(bufferBytes(batch, answer, buffer, length)));
+      const read = reading();
+      const found = entriesOf(await this.play([getdents64(number(this.top), read.buffer, read.got)]), read);
+      if (found.length === 0) return all;
+      all.push(...found);
     }
   }
 
@@ -136,24 +154,16 @@ class Removal {
 
   /** Names in each of the directories, as many as fit. */
   private async look(directories: readonly Bytes[]): Promise<Listed[][]> {
-    const reads = directories.map((name) => ({
-      name,
-      fd: slot('directory'),
-      got: slot('got', { reply: true }),
-      buffer: outBuffer('names', NAMES),
-    }));
+    const reads = directories.map((name) => ({ name, fd: slot('directory'), ...reading() }));
     const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    const { batch, answer } = await this.play(
+    const played = await this.play(
       reads.flatMap(({ name, fd, got, buffer }) => [
         sys.openat(this.top, name, flags, 0, { result: fd, tolerate: [ERRNO.ENOENT] }),
         getdents64(value(fd), buffer, got),
         sys.close(fd, { tolerate: [ERRNO.EBADF] }),
       ]),
     );
-    return reads.map(({ buffer, got }) => {
-      const length = slotValue(batch, answer, got);
-      return length <= 0 ? [] : parseEntries(bufferBytes(batch, answer, buffer, length));
-    });
+    return reads.map((read) => entriesOf(played, read));
   }
 
   private empty(directory: Bytes, found: readonly Listed[]): Call[] {
