@@ -2,6 +2,11 @@
 import { libraryRun, type RunInput, type RunOutput } from './engine/library-run.ts';
 import { openPort } from './library/open-port.ts';
 
+export type {
+  Capacity,
+  Holder as CapacityHolder,
+  Share as CapacityShare,
+} from './engine/capacity/capacity.ts';
 export type { ContainerStatus } from './engine/containers/find.ts';
 export type { ContainerUsage } from './engine/containers/stats.ts';
 export type { ContainerSummary } from './engine/containers/summary.ts';

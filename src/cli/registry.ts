@@ -61,6 +61,11 @@ const SYSTEM: CommandGroup = {
       load: async () => ({ command: { ...(await EVENTS.load()).command, name: 'system events' } }),
     },
     {
+      name: 'system capacity',
+      summary: 'Show CPU units and memory: how much there is, what is reserved, and who holds it',
+      load: () => import('./commands/system-capacity.ts'),
+    },
+    {
       name: 'system repair',
       summary: 'Take away what interrupted runs have left',
       load: () => import('./commands/system-repair.ts'),

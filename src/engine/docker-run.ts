@@ -120,6 +120,7 @@ async function compileInRoot(
   const { settings } = compiled;
   const spec = withConsoleSize(port, compiled.spec);
   if (stateRoot !== undefined) await makeReady(port, channel, run.id, found, spec, compiled, options);
+  if (stateRoot !== undefined) await letIn(port, channel, run.id, stateRoot, compiled);
   if (stateRoot !== undefined) secretsOnDisk(port, stateDirectory, compiled.files, options.warn);
   let idMaps: IdMapHolders | undefined;
   try {
@@ -151,6 +152,19 @@ async function compileInRoot(
     await idMaps?.close();
     throw withSources(error, compiled.sources);
   }
+}
+
+/** Before anything is made for it: it may not fit. */
+async function letIn(
+  port: Port,
+  channel: Channel,
+  id: Bytes,
+  stateRoot: Bytes,
+  { settings: { reservation, reservedBy } }: CompiledRun,
+): Promise<void> {
+  if (reservation === undefined) return;
+  const { admit } = await import('./capacity/admit.ts');
+  await admit(port, new Player(port, channel), { stateRoot, id, reservation, sources: reservedBy });
 }
 
 /** `--cpu-affinity`: the specification keeps it for exec, and the first process gets it as well. */
@@ -330,6 +344,7 @@ async function runCompiled(
     ...(settings.name === undefined ? {} : { name: settings.name }),
     ...(Object.keys(settings.labels).length === 0 ? {} : { labels: settings.labels }),
     stopSignal: settings.stopSignal,
+    ...(settings.reservation === undefined ? {} : { reserved: settings.reservation }),
     shown: {
       image: run.imageName ?? '',
       args: compiled.spec.process?.args ?? [],

@@ -1,4 +1,5 @@
 // `Engine`: containers that stay, images, volumes and events, for programs. There is no daemon: it holds nothing but paths.
+import type { Capacity } from '../engine/capacity/capacity.ts';
 import { type Engine as OpenedEngine, openEngine } from '../engine/containers/engine.ts';
 import type { ContainerSummary } from '../engine/containers/summary.ts';
 import type { EngineEvent } from '../engine/events/read.ts';
@@ -186,6 +187,12 @@ export class Engine {
       warn: (message) => onWarning?.(bytesToUtf8(message)),
     });
     return new Engine(opened);
+  }
+
+  /** CPU units (1024 per core) and bytes of memory: how much there is, what containers have reserved, and who holds it. */
+  async capacity(): Promise<Capacity> {
+    const { readCapacity } = await import('../engine/capacity/holders.ts');
+    return decoded(readCapacity(this.engine.port, this.engine.stateRoot));
   }
 
   /** What happens to containers and images, from now on or from `since` on, until `until` or until `signal` is aborted. */

@@ -3,6 +3,7 @@ import type { Cgroup } from '../cgroups/path.ts';
 import type { Channel, Port } from '../host/port.ts';
 import type { Bytes } from '../linux/bytes.ts';
 import { SIGNALS } from '../linux/signals.ts';
+import type { Reservation } from '../spec/reservation.ts';
 import { outOfMemory } from './oom.ts';
 import { releaseParents, removeParents } from './parents.ts';
 import { Player } from './player.ts';
@@ -36,6 +37,8 @@ export interface RunOptions {
   readonly stopSignal?: number;
   readonly bundle?: Bytes;
   readonly shown?: ShownRun;
+  /** It has been let in. */
+  readonly reserved?: Reservation;
   readonly trace?: boolean;
   /** Written into the state directory's place before the start: hosts, resolv.conf, hostname. */
   readonly files?: readonly { readonly path: Bytes; readonly content: Bytes; readonly mode?: number }[];
@@ -63,6 +66,7 @@ export function recordOf(
     ...(options.stopSignal === undefined ? {} : { stopSignal: options.stopSignal }),
     ...(options.bundle === undefined ? {} : { bundle: options.bundle }),
     ...(options.shown === undefined ? {} : { shown: options.shown }),
+    ...(options.reserved === undefined ? {} : { reserved: options.reserved }),
   };
 }
 

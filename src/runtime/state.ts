@@ -10,6 +10,7 @@ import { ALL_IDS } from '../linux/idmap.ts';
 import { parseProcessStat } from '../linux/proc-status.ts';
 import { CaissonError } from '../spec/error.ts';
 import { parseJson, parseOwnJson, stringifyJson } from '../spec/json.ts';
+import { isReservation, type Reservation } from '../spec/reservation.ts';
 
 /** The version of the format; older ones are read, newer ones refused before anything is written. */
 export const STATE_VERSION = 2;
@@ -31,6 +32,8 @@ export interface ContainerRecord {
   /** The number of the signal that asks the program to end. */
   readonly stopSignal?: number;
   readonly bundle?: Bytes;
+  /** What it holds of the host while it lives. */
+  readonly reserved?: Reservation;
   /** What lists show of a container that lives with its command; those that stay have a file of their own. */
   readonly shown?: ShownRun;
   /** What the OCI runtime's commands need; absent for a container of `caisson run`. */
@@ -333,6 +336,7 @@ function isRecord(value: unknown): value is ContainerRecord {
   const { id, bootId: boot, keeper, launcher, cgroups, madeParents = [], oci } = value;
   if (typeof id !== 'string' || typeof boot !== 'string') return false;
   if (oci !== undefined && !isOci(oci)) return false;
+  if (value.reserved !== undefined && !isReservation(value.reserved)) return false;
   if (value.shown !== undefined && !isShown(value.shown)) return false;
   if (!isList(madeParents)) return false;
   return isIdentity(keeper) && isIdentity(launcher) && Array.isArray(cgroups) && cgroups.every(isCgroup);

@@ -88,6 +88,25 @@ test('exec, top, stats, pause and stop of one that runs', { skip }, async () => 
   }
 });
 
+test('capacity: of several starts in one program as many are let in as fit', { skip }, async () => {
+  const engine = await open();
+  const before = await engine.capacity();
+  assert.equal(before.units.free, Math.floor(1024 * before.cpus));
+  const cpuUnits = String(Math.floor(before.units.total / 2));
+  const start = (name: string) =>
+    engine.containers.run({ command: ['sleep', '100'], name, flags: { ...flags, cpuUnits } });
+  const results = await Promise.allSettled(['a', 'b', 'c', 'd'].map(start));
+  const refused = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as unknown] : [],
+  );
+  assert.equal(refused.length, 2);
+  assert.ok(refused.every(code('ECAPACITY')), String(refused[0]));
+  const { units, holders } = await engine.capacity();
+  assert.deepEqual([units.reserved, holders.length], [2 * Number(cpuUnits), 2]);
+  for (const name of ['a', 'b', 'c', 'd']) await (await engine.containers.get(name)).remove({ force: true });
+  assert.equal((await engine.capacity()).units.reserved, 0);
+});
+
 test('volumes and an image', { skip }, async () => {
   const engine = await open();
   await engine.volumes.create('data', { labels: { kind: 'test' } });

@@ -12,6 +12,7 @@ const CHANGEABLE = [
   'cpu-period',
   'cpu-quota',
   'cpu-shares',
+  'cpu-units',
   'cpus',
   'cpuset-cpus',
   'cpuset-mems',

@@ -67,7 +67,7 @@ function namespacesOf(flags: RunFlags): Record<Bytes, JsonValue> {
 
 function resourcesOf(flags: RunFlags): Record<Bytes, JsonValue> {
   return {
-    CpuShares: whole(flags.cpuShares),
+    CpuShares: whole(flags.cpuShares ?? flags.cpuUnits),
     Memory: size(flags.memory),
     NanoCpus: Number(flags.cpus === undefined ? 0 : (parseBillionths(flags.cpus) ?? 0)),
     CgroupParent: flags.cgroupParent ?? '',

@@ -19,6 +19,7 @@ import {
 } from '../../runtime/state.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { stringifyJson } from '../../spec/json.ts';
+import type { Reservation } from '../../spec/reservation.ts';
 import { type CompiledDockerRun, compileDockerRun, withSources } from '../docker-run.ts';
 import { tellContainer } from '../events/tell.ts';
 import type { ContainerFile } from './container-file.ts';
@@ -186,7 +187,7 @@ async function playKept(
   { run, attached }: { readonly run: RunRecord; readonly attached: boolean },
 ): Promise<void> {
   const { port, stateRoot } = engine;
-  const record = withPrepared(claimed, prepared);
+  const record = withPrepared(claimed, prepared, settings.reservation);
   let init: ProcessIdentity | undefined;
   try {
     write(port, stateRoot, record);
@@ -209,9 +210,11 @@ async function playKept(
 function withPrepared(
   record: OciContainerRecord,
   { spec, cgroups, madeParents }: Prepared,
+  reserved: Reservation | undefined,
 ): OciContainerRecord {
   return {
     ...record,
+    ...(reserved === undefined ? {} : { reserved }),
     cgroups,
     ...(madeParents.length === 0 ? {} : { madeParents }),
     oci: { ...record.oci, rootfs: spec.root?.path ?? '' },

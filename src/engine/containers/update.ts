@@ -1,15 +1,18 @@
 // `update`: other limits, and another restart policy, for a container that runs now and whenever it starts.
 import type { RunFlags } from '../../frontends/docker/run-flags.ts';
+import type { RunSettings } from '../../frontends/docker/settings.ts';
 import type { Bytes } from '../../linux/bytes.ts';
+import { load } from '../../runtime/state.ts';
 import { updateContainer } from '../../runtime/update.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { LinuxResources } from '../../spec/runtime-spec.ts';
+import { admit } from '../capacity/admit.ts';
 import { compiledFile } from './compiled-file.ts';
 import { type ContainerFile, replaceContainerFile } from './container-file.ts';
 import type { Engine } from './engine.ts';
 import { runs, viewAgain } from './files.ts';
 import { findId } from './find.ts';
-import { withPlace } from './place-lock.ts';
+import { type HeldPlace, withPlace } from './place-lock.ts';
 
 /** The flags of `run` that `update` changes, as typed. */
 export type UpdateFlags = Pick<
@@ -19,6 +22,7 @@ export type UpdateFlags = Pick<
   | 'memoryReservation'
   | 'cpus'
   | 'cpuShares'
+  | 'cpuUnits'
   | 'cpuPeriod'
   | 'cpuQuota'
   | 'cpusetCpus'
@@ -34,7 +38,7 @@ export type UpdateFlags = Pick<
  */
 export async function updateByName(engine: Engine, text: Bytes, changes: UpdateFlags): Promise<string[]> {
   const id = findId(engine, text);
-  return await withPlace(engine, id, async () => {
+  return await withPlace(engine, id, async (held) => {
     const view = viewAgain(engine, id);
     const { file } = view;
     const changed: ContainerFile = { ...file, flags: merged(file.flags, changes) };
@@ -48,11 +52,31 @@ export async function updateByName(engine: Engine, text: Bytes, changes: UpdateF
     const before = await compiledFile(engine, file);
     const resources = differences(before.spec.linux?.resources ?? {}, spec.linux?.resources ?? {});
     const told = warnings.filter((warning) => !before.warnings.includes(warning));
-    if (runs(view) && Object.keys(resources).length > 0)
-      told.push(...(await updateContainer(engine.port, { stateRoot: engine.stateRoot, id }, resources)));
+    if (runs(view)) {
+      await letIn(engine, held, id, settings);
+      try {
+        if (Object.keys(resources).length > 0)
+          told.push(...(await updateContainer(engine.port, { stateRoot: engine.stateRoot, id }, resources)));
+      } catch (error) {
+        await letIn(engine, held, id, before.settings);
+        throw error;
+      }
+    }
     replaceContainerFile(engine, { ...changed, restart: settings.restart });
     return told;
   });
+}
+
+/** A running container holds what its limits ask for by now. Throws CaissonError `ECAPACITY` where that does not fit. */
+async function letIn(
+  { port, stateRoot }: Engine,
+  { player }: HeldPlace,
+  id: Bytes,
+  { reservation, reservedBy }: RunSettings,
+): Promise<void> {
+  const { reserved } = load(port, stateRoot, id) ?? {};
+  if (reserved?.cpuUnits === reservation?.cpuUnits && reserved?.memory === reservation?.memory) return;
+  await admit(port, player, { stateRoot, id, reservation, sources: reservedBy });
 }
 
 /** `--cpus` and `--cpu-period`, `--cpu-quota` say the same: the newer ones hold. */

@@ -7,6 +7,7 @@ import type { FrontendFacts } from './facts.ts';
 import { conflictingFlags, flagRefused, flagSource, invalidArgument } from './flag-error.ts';
 import { integerFlag, numberListFlag } from './numbers.ts';
 import type { Recorder } from './recorder.ts';
+import { cpuUnits, MOST_SHARES } from './reservation.ts';
 import type { RunFlags } from './run-flags.ts';
 
 /** Microseconds: the kernel's default period, of which `--cpus` is a multiple. */
@@ -26,6 +27,14 @@ export function compileCpu(flags: RunFlags, facts: FrontendFacts, recorder: Reco
 
 function compileShares(cpu: Draft, flags: RunFlags, facts: FrontendFacts, recorder: Recorder): void {
   const text = flags.cpuShares;
+  const units = cpuUnits(flags);
+  if (units > 0) {
+    if (text !== undefined)
+      throw conflictingFlags(flagSource('cpu-units', flags.cpuUnits), flagSource('cpu-shares', text));
+    requireController('cpu', 'cpu-units', flags.cpuUnits, facts);
+    cpu.shares = Math.min(units, MOST_SHARES);
+    recorder.note('/linux/resources/cpu/shares', 'cpu-units', flags.cpuUnits);
+  }
   if (text === undefined) return;
   const shares = integerFlag('cpu-shares', text);
   if (shares < 0)

@@ -2,14 +2,12 @@
 
 import { boolean, type Flag, list, value } from '../flag.ts';
 
-const ENGINE = { later: 'detached containers (issue 5)' };
 const NETWORKS = { later: 'networks (issue 6)' };
 const RUNTIME = { later: 'the OCI runtime (issue 3)' };
 const NOT_PLANNED = { later: 'no issue yet' };
 
 /** The flags of `run` that are known and refused. */
 export const LATER_RUN_FLAGS: readonly Flag[] = [
-  value('cpu-units', 'Reserve CPU units (1024 per core)', ENGINE),
   list('storage-opt', 'Storage driver options for the container', NOT_PLANNED),
   list('publish', "Publish a container's port(s) to the host", { short: 'p', ...NETWORKS }),
   boolean('publish-all', 'Publish all exposed ports to random ports', { short: 'P', ...NETWORKS }),

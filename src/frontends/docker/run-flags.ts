@@ -111,6 +111,7 @@ const RESOURCES = [
   boolean('oom-kill-disable', 'Disable OOM Killer'),
   value('cpus', 'Number of CPUs', { takes: 'decimal' }),
   value('cpu-shares', 'CPU shares (relative weight)', { short: 'c', takes: 'int' }),
+  value('cpu-units', 'Reserve CPU units (1024 per core); also the weight', { takes: 'int', ...OWN }),
   value('cpu-period', 'Limit CPU CFS (Completely Fair Scheduler) period', { takes: 'int' }),
   value('cpu-quota', 'Limit CPU CFS (Completely Fair Scheduler) quota', { takes: 'int' }),
   value('cpuset-cpus', 'CPUs in which to allow execution (0-3, 0,1)'),

@@ -3,6 +3,7 @@
 import type { Bytes } from '../../linux/bytes.ts';
 import { parseSignal } from '../../linux/signals.ts';
 import { CaissonError } from '../../spec/error.ts';
+import type { Reservation, ReservationSources } from '../../spec/reservation.ts';
 import { parseDuration } from '../number.ts';
 import type { HostAction } from './bind-options.ts';
 import { type EngineSettings, engineSettings } from './engine-settings.ts';
@@ -10,6 +11,7 @@ import { keyValueLines } from './environment.ts';
 import type { FrontendFacts, ImageConfig } from './facts.ts';
 import { conflictingFlags, flagRefused, flagSource, invalidArgument } from './flag-error.ts';
 import { absoluteHostPath } from './mount-paths.ts';
+import { reservationOf, reservationSources } from './reservation.ts';
 import type { RunFlags } from './run-flags.ts';
 
 /** For the engine. */
@@ -40,6 +42,10 @@ export interface RunSettings extends EngineSettings {
   readonly upper: Bytes | undefined;
   /** Labels and owners of bind sources to set before the start. */
   readonly hostActions: readonly HostAction[];
+  /** What it holds of the host while it runs; undefined: nothing. */
+  readonly reservation: Reservation | undefined;
+  /** The flags that ask for it. */
+  readonly reservedBy: ReservationSources;
 }
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
@@ -76,6 +82,8 @@ export function compileSettings(
     rootfsTar: path(flags.rootfsTar),
     upper: path(flags.upper),
     hostActions,
+    reservation: reservationOf(flags),
+    reservedBy: reservationSources(flags),
   };
 }
 
