@@ -9,7 +9,7 @@ const IN_MEMORY: readonly Bytes[] = ['tmpfs', 'ramfs'];
 
 /**
  * The type of the file system that holds a path, where it is one on a disk; undefined where it is memory. It is found by its
- * device, so that links on the way do not matter; btrfs, which has devices of its own for subvolumes, by the path.
+ * device, so that links on the way do not matter; btrfs, whose files tell other devices than its mounts, by the path.
  */
 export function diskUnder(port: Pick<Port, 'readFile' | 'stat'>, path: Bytes): Bytes | undefined {
   const mounts = parseMountinfo(port.readFile('/proc/self/mountinfo') ?? '');
