@@ -63,6 +63,26 @@ test('colour and stack only when asked for', () => {
   assert.match(reportError(new TypeError('boom'), PLAIN), /^caisson: unexpected: boom\n$/);
 });
 
+test('what the machine has run out of is told of with what to do', () => {
+  const of = (code: string, message: string) =>
+    reportError(Object.assign(new Error(message), { code }), PLAIN);
+  const full = of('ENOSPC', "ENOSPC: no space left on device, open '/var/x'");
+  assert.match(
+    full,
+    /^caisson: open \/var\/x: no space left on device \(ENOSPC\)\n {2}make room on the disk: /,
+  );
+  assert.match(of('ENOSPC', "ENOSPC: no space left on device, write '3'"), /^caisson: write: no space/);
+  assert.match(
+    of('EMFILE', "EMFILE: too many open files, socketpair ''"),
+    /^caisson: socketpair: too many open files/,
+  );
+  assert.match(
+    of('EAGAIN', 'spawn /x EAGAIN'),
+    /^caisson: spawn \/x EAGAIN\n {2}there may be no more processes/,
+  );
+  assert.match(of('EBADF', "EBADF: bad file descriptor, write '3'"), /^caisson: unexpected: EBADF/);
+});
+
 test('exit codes', () => {
   assert.equal(exitCodeOf(new CaissonError('x', { code: 'EX', exitCode: 127 })), 127);
   assert.equal(exitCodeOf(new Error('x')), 125);

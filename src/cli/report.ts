@@ -37,6 +37,8 @@ export function reportError(error: unknown, options: ReportOptions): Bytes {
     const plain = error.code === 'EUSAGE' || error.code === 'ELATER';
     for (const detail of error.details) lines.push(plain ? printable(detail) : `  ${printable(detail)}`);
   }
+  const want = scarcityOf(error);
+  if (want !== undefined) lines.push(`  ${want.remedy}`);
   if (options.debug) lines.push(...stackOf(error));
   return `${lines.join('\n')}\n`;
 }
@@ -51,11 +53,42 @@ export function reportWarning(message: string): Bytes {
   return `caisson: warning: ${printable(message)}\n`;
 }
 
+/** What the machine has run out of is no defect of ours, and somebody can help it; by the names of errno(3). */
+const REMEDIES: Readonly<Record<string, Bytes>> = {
+  ENOSPC: 'make room on the disk: `caisson system df` shows what takes it, `caisson system prune` frees it',
+  EDQUOT: 'make room below the quota: `caisson system df` shows what takes it',
+  EMFILE: 'let this command open more files: `ulimit -n`',
+  ENFILE: 'the whole machine has too many files open: /proc/sys/fs/file-max',
+  EAGAIN: 'there may be no more processes: see `ulimit -u`, and pids.max of the cgroup of this shell',
+  ENOMEM: 'there is not enough memory, or the cgroup of this shell may have no more',
+  EROFS: 'the file system is read-only: another one by --data-root and --runtime-root',
+};
+
+interface Scarcity {
+  readonly headline: Bytes;
+  readonly remedy: Bytes;
+}
+
+/** The operating system's own message, as node:fs words it: `ENOSPC: no space left on device, open '/x'`. */
+const WORDED = /^E[A-Z0-9]+: (.*), (\w+)(?: '(.*)')?$/s;
+
+function scarcityOf(error: unknown): Scarcity | undefined {
+  if (!(error instanceof Error) || error instanceof CaissonError || !('code' in error)) return undefined;
+  const { code, message } = error;
+  const remedy = typeof code === 'string' && Object.hasOwn(REMEDIES, code) ? REMEDIES[code] : undefined;
+  if (remedy === undefined) return undefined;
+  const [, text, call, object = ''] = WORDED.exec(message) ?? [];
+  // The number of a descriptor says nothing to anybody.
+  const what = /^\d*$/.test(object) ? '' : ` ${object}`;
+  return { headline: text === undefined ? message : `${call}${what}: ${text} (${code})`, remedy };
+}
+
 function headline(error: unknown, colour: boolean): Bytes {
-  const message = error instanceof Error ? error.message : String(error);
+  const want = scarcityOf(error);
+  const message = want?.headline ?? (error instanceof Error ? error.message : String(error));
   const text = error instanceof CaissonError ? printable(message) : printable(utf8ToBytes(message));
   const prefix = text.startsWith('caisson ') ? '' : 'caisson: ';
-  const unexpected = error instanceof CaissonError ? '' : 'unexpected: ';
+  const unexpected = error instanceof CaissonError || want !== undefined ? '' : 'unexpected: ';
   const line = `${prefix}${unexpected}${text}`;
   return colour ? `${RED}${line}${RESET}` : line;
 }

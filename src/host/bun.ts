@@ -10,7 +10,7 @@ import { TCGETS, TCSETS } from '../linux/constants/terminal.ts';
 import { AnswerReader } from './answers.ts';
 import * as files from './bun-files.ts';
 import * as nodeFiles from './files.ts';
-import { cstring, spawnWith, syscall, writeBytes } from './libc.ts';
+import { cstring, errno, osError, spawnWith, syscall, writeBytes } from './libc.ts';
 import { commandLineOf } from './own-command.ts';
 import type { Channel, ChannelOptions, Ended, Port, RawAnswer, SpawnOptions } from './port.ts';
 import { onSignals } from './signals.ts';
@@ -40,7 +40,7 @@ function launcherFile(program: () => Uint8Array): number {
     if (sealed >= 0) break;
   }
   if (sealed < 0 || syscall('write', sealed, bytes, bytes.length) !== bytes.length) {
-    throw new Error('cannot make a memory file for the launcher (memfd_create)');
+    throw osError(errno(), 'memfd_create', 'caisson-launcher');
   }
   syscall('fcntl', sealed, F_ADD_SEALS, ALL_SEALS);
   return sealed;
@@ -215,7 +215,7 @@ function openChannel({ launcher, patience = 0 }: Programs, options: ChannelOptio
   const image = launcherFile(launcher);
   const pair = new Int32Array(2);
   if (syscall('socketpair', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) !== 0)
-    throw new Error('socketpair failed');
+    throw osError(errno(), 'socketpair', '');
   const [own = -1, theirs = -1] = pair;
   // Only root may have more than net.core.wmem_max (socket(7)).
   syscall('setsockopt', own, SOL_SOCKET, SO_SNDBUFFORCE, new Int32Array([SEND_BUFFER]), 4);

@@ -5,6 +5,7 @@
 import { dlopen, ptr, read } from 'bun:ffi';
 import { type SyscallName, syscallNumber } from '../linux/abi/index.ts';
 import type { Bytes } from '../linux/bytes.ts';
+import { ERRNO, errnoName, errnoText } from '../linux/errno.ts';
 
 const { symbols: libc } = dlopen('libc.so.6', {
   syscall: { args: ['i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i64_fast' },
@@ -69,6 +70,12 @@ export function bytesOf(memory: Uint8Array, start: number, end: number): Bytes {
   return latin1Slice.call(memory, start, end);
 }
 
+/** A failed call as node:fs words it, with `code`. */
+export function osError(number: number, name: string, what: Bytes): Error {
+  const code = errnoName(number);
+  return Object.assign(new Error(`${code}: ${errnoText(number)}, ${name} '${what}'`), { code });
+}
+
 /** sizeof(posix_spawn_file_actions_t) in glibc is 80. */
 const FILE_ACTIONS_SIZE = 128;
 /** Descriptors are first moved above every target, so that no dup2 overwrites the source of a later one. */
@@ -89,6 +96,8 @@ export function spawnWith(
   const moved = descriptors.map((fd, target) =>
     fd === target ? fd : syscall('fcntl', fd, F_DUPFD_CLOEXEC, SAFE),
   );
+  // fcntl(2): EINVAL where the limit of descriptors is not above SAFE.
+  if (moved.some((fd) => fd < 0)) throw osError(ERRNO.EMFILE, 'start', words[0] ?? '');
   moved.forEach((fd, target) => {
     libc.posix_spawn_file_actions_adddup2(actions, fd, target);
   });
@@ -100,6 +109,6 @@ export function spawnWith(
   moved.forEach((fd, target) => {
     if (fd !== target) syscall('close', fd);
   });
-  if (failed !== 0) throw new Error(`cannot start ${words[0]} (posix_spawn: errno ${failed})`);
+  if (failed !== 0) throw osError(failed, 'start', words[0] ?? '');
   return pid[0] ?? -1;
 }

@@ -33,9 +33,11 @@ function launcherFile(): number {
   let file = call('memfd_create', 'caisson-launcher', flags | MFD_EXEC);
   // MFD_EXEC is unknown before 6.3.
   if (file === -ERRNO.EINVAL) file = call('memfd_create', 'caisson-launcher', flags);
+  if (file < 0) throw osError(file, 'memfd_create', 'caisson-launcher');
   const { launcher } = carried;
   const written = call('write', file, launcher, launcher.length);
-  if (file < 0 || written !== launcher.length || call('fcntl', file, F_ADD_SEALS, ALL_SEALS) < 0)
+  if (written < 0) throw osError(written, 'write', 'caisson-launcher');
+  if (written !== launcher.length || call('fcntl', file, F_ADD_SEALS, ALL_SEALS) < 0)
     throw new Error('cannot make a memory file for the launcher (memfd_create)');
   sealed = file;
   return sealed;

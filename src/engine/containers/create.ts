@@ -1,10 +1,12 @@
 // `create`: a container that has a file, a name and a root, and has never run.
+
 import type { CompiledRun } from '../../frontends/docker/compile-run.ts';
 import type { ImageConfig } from '../../frontends/docker/facts.ts';
 import { unusualMaps } from '../../frontends/docker/id-maps.ts';
 import { namespaceModes } from '../../frontends/docker/namespaces.ts';
 import { Recorder } from '../../frontends/docker/recorder.ts';
 import type { RunFlags } from '../../frontends/docker/run-flags.ts';
+import type { Channel } from '../../host/port.ts';
 import type { Bytes } from '../../linux/bytes.ts';
 import { step } from '../../plan/step.ts';
 import * as sys from '../../plan/syscalls.ts';
@@ -105,11 +107,7 @@ async function keep(
   const { port } = engine;
   const { id } = facts;
   const fresh = placeOf(engine, `.new-${id}`);
-  port.makeDirectory(containersOf(engine));
-  port.makeDirectory(fresh);
-  noteMaker(port, fresh);
-  checkStateRoot(port, containersOf(engine));
-  const channel = await port.openChannel({ noInput: true });
+  const channel = await begun(engine, fresh);
   let name: Bytes | undefined;
   let anonymous: readonly Bytes[] = [];
   try {
@@ -137,6 +135,21 @@ async function keep(
     throw error;
   } finally {
     await channel.close();
+  }
+}
+
+/** The directory with its maker noted, and a launcher; nothing of it is left when there is no room or no process for that. */
+async function begun(engine: Engine, fresh: Bytes): Promise<Channel> {
+  const { port } = engine;
+  port.makeDirectory(containersOf(engine));
+  port.makeDirectory(fresh);
+  try {
+    noteMaker(port, fresh);
+    checkStateRoot(port, containersOf(engine));
+    return await port.openChannel({ noInput: true });
+  } catch (error) {
+    port.remove(fresh);
+    throw error;
   }
 }
 
