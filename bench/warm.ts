@@ -31,12 +31,19 @@ export class WarmProgram {
   }
 }
 
-/** The floor, and the engine inside of Bun and Node. */
+/** The floor, and the engine and its sandboxes inside of Bun and Node. */
 export function warmPrograms(site: Site): WarmProgram[] {
   const engine = ['build/bench/in-process.js', site.bundle];
   return [
     new WarmProgram('floor in C', [site.floor, site.rootfs, site.filter, ...site.hierarchies]),
     new WarmProgram('warm Bun', [BUN, ...engine]),
     new WarmProgram('warm Node', [process.execPath, ...engine]),
+    ...(['Bun', 'Node'] as const).flatMap((name) => {
+      const program = [name === 'Bun' ? BUN : process.execPath, 'build/bench/sandbox-inside.js'];
+      return [
+        new WarmProgram(`place from a pool, ${name}`, [...program, 'pool']),
+        new WarmProgram(`run in a sandbox, ${name}`, [...program, 'sandbox']),
+      ];
+    }),
   ];
 }

@@ -1,27 +1,56 @@
 // `caisson version`.
 
+import { value } from '../../frontends/flag.ts';
+import type { JsonObject } from '../../spec/json.ts';
+import { stringifyJson } from '../../spec/json.ts';
 import { OCI_VERSION } from '../../spec/validate.ts';
-import type { Command } from '../command.ts';
+import { type Command, flagText } from '../command.ts';
 import type { Context } from '../context.ts';
+import { compileTemplate } from '../format-template.ts';
 import { VERSION } from '../version.ts';
 
 export const command: Command = {
   name: 'version',
   summary: 'Show the caisson version information',
-  usage: '',
-  flags: [],
+  usage: '[OPTIONS]',
+  examples: ["caisson version --format '{{.Client.Version}}'"],
+  flags: [value('format', 'Format output using a custom template: json or TEMPLATE', { short: 'f' })],
   arguments: [0, 0],
-  run: (_parsed, context) => {
-    const { port } = context;
-    const kernel = (port.readFile('/proc/sys/kernel/osrelease') ?? 'unknown').trim();
-    context.out(` Version:            ${VERSION}`);
-    context.out(` OCI specification:  ${OCI_VERSION}`);
-    context.out(` Engine:             ${engineName()}`);
-    context.out(` OS/Arch:            linux/${port.arch === 'aarch64' ? 'arm64' : 'amd64'}`);
-    context.out(` Kernel version:     ${kernel}`);
+  run: (parsed, context) => {
+    const format = flagText(parsed, 'format') ?? '';
+    if (format === '') return printTable(context);
+    const versions = documentOf(context);
+    context.out(format === 'json' ? stringifyJson(versions) : compileTemplate(format)(versions));
     return 0;
   },
 };
+
+function printTable(context: Context): number {
+  const { Version, SpecVersion, Engine, Os, Arch, KernelVersion } = fieldsOf(context);
+  context.out(` Version:            ${Version}`);
+  context.out(` OCI specification:  ${SpecVersion}`);
+  context.out(` Engine:             ${Engine}`);
+  context.out(` OS/Arch:            ${Os}/${Arch}`);
+  context.out(` Kernel version:     ${KernelVersion}`);
+  return 0;
+}
+
+function fieldsOf({ port }: Context) {
+  return {
+    Version: VERSION,
+    SpecVersion: OCI_VERSION,
+    Engine: engineName(),
+    Os: 'linux',
+    Arch: port.arch === 'aarch64' ? 'arm64' : 'amd64',
+    KernelVersion: (port.readFile('/proc/sys/kernel/osrelease') ?? 'unknown').trim(),
+  };
+}
+
+/** docker's two halves, which are one here: there is no daemon. */
+function documentOf(context: Context): JsonObject {
+  const fields = fieldsOf(context);
+  return { Client: fields, Server: fields };
+}
 
 /** `caisson --version`. */
 export function printVersion(context: Context): number {
