@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { type Density, density, densityTable } from './density.ts';
 import { type BenchEngine, Engines, IMAGE } from './engines.ts';
 import { type Bar, barLine, type Series, table } from './figures.ts';
+import { healthCost } from './health-cost.ts';
 import { type Throughput, throughput, throughputTable } from './log-throughput.ts';
 
 /** Containers of which `ps` makes a list, and those that caisson starts in the test of density. */
@@ -101,6 +102,7 @@ async function main(): Promise<void> {
     const written = await logs(engines);
     const crowds = [await density(engines, engines.get('caisson'), MANY)];
     for (const engine of engines.all) crowds.push(await density(engines, engine, COMPARED));
+    const checks = await healthCost(engines, engines.get('caisson'));
     const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
     const text = [
       '# Results of `npm run bench -- engine`',
@@ -125,6 +127,10 @@ async function main(): Promise<void> {
       densityTable(crowds),
       '',
       ...densityBars(crowds),
+      kept(
+        `health checks of 100 containers every 10 s: ${(100 * checks).toFixed(1)} % of a core, at most 15`,
+        checks <= 0.15,
+      ),
       '',
     ].join('\n');
     process.stdout.write(text);
