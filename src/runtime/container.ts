@@ -33,6 +33,7 @@ import {
   isKept,
   load,
   type OciRecord,
+  type ProcessIdentity,
   unclaimedName,
   write,
 } from './state.ts';
@@ -155,11 +156,16 @@ export function ociState({ record, status }: Container): OciState {
 export function containerSpec(port: Port, target: Target, { record } = readContainer(port, target)): Spec {
   const text = port.readFile(`${directoryOf(target)}/config.json`);
   if (text === undefined) {
-    // Somebody takes the container away at this moment: the record goes first.
-    if (load(port, target.stateRoot, target.id) === undefined) throw doesNotExist(target.id);
+    // Somebody takes the container away at this moment, the record first; the next run of it may have one already.
+    const now = load(port, target.stateRoot, target.id);
+    if (now === undefined || !isSame(now.launcher, record.launcher)) throw doesNotExist(target.id);
     throw new CaissonError(`${directoryOf(target)}/config.json is missing`, { code: 'ESTATE', exitCode: 1 });
   }
   return parseBundleConfiguration(text, record.bundle).spec;
+}
+
+function isSame(one: ProcessIdentity, other: ProcessIdentity): boolean {
+  return one.pid === other.pid && one.startTime === other.startTime;
 }
 
 /**
