@@ -274,7 +274,7 @@ export function bunPort(programs: Programs): Port {
     initProgram: () => Buffer.from(programs.init()).toString('latin1'),
     monitorProgram: () => Buffer.from((programs.monitor ?? noMonitor)()).toString('latin1'),
     get ownCommand() {
-      return commandLineOf(process.execPath);
+      return commandLineOf(process.execPath, (path) => files.stat(path)?.type === 'file');
     },
     openChannel: (options) => openChannel(programs, options),
     readFile: files.readFile,

@@ -147,7 +147,7 @@ export function nodePort(programs: ProgramPaths = builtPrograms()): Port {
     initProgram: () => fs.readFileSync(programs.init).toString('latin1'),
     monitorProgram: () => fs.readFileSync(programs.monitor ?? builtPrograms().monitor).toString('latin1'),
     get ownCommand() {
-      return commandLineOf(process.execPath);
+      return commandLineOf(process.execPath, (path) => files.stat(path)?.type === 'file');
     },
     openChannel: (options) => openChannel(programs.launcher, options),
     readFile: files.readFile,
