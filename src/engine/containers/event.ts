@@ -6,6 +6,7 @@ import type { Engine } from './engine.ts';
 import { type ContainerView, viewContainer, willRestart } from './find.ts';
 import { withPlace } from './place-lock.ts';
 import { removeHeld } from './remove.ts';
+import { ranFor } from './run-record.ts';
 import { settle } from './settle.ts';
 import { FIRST_BACKOFF, LONGEST_BACKOFF, startContainer } from './start.ts';
 import { signalView, stopView } from './stop.ts';
@@ -30,15 +31,16 @@ export async function exited(engine: Engine, id: Bytes): Promise<void> {
     const exit = await settle(engine, held, view);
     const { run } = view;
     return run !== undefined && exit !== undefined && willRestart(view.file, run, exit)
-      ? { restarts: run.restarts + 1, backoff: backoffAfter(view) }
+      ? { restarts: run.restarts + 1, backoff: backoffAfter(engine, view) }
       : undefined;
   });
   if (next !== undefined) await startContainer(engine, id, { restart: next });
 }
 
-function backoffAfter({ run, exit }: ContainerView): number {
-  if (run === undefined || exit === undefined) return 0;
-  const lasted = Date.parse(exit.time) - Date.parse(run.startedAt);
+function backoffAfter({ port }: Engine, { run }: ContainerView): number {
+  if (run === undefined) return 0;
+  // Its monitor has waited for the delay since the end.
+  const lasted = ranFor(port, run) - run.backoff;
   return lasted > STABLE ? FIRST_BACKOFF : Math.min(2 * run.backoff, LONGEST_BACKOFF);
 }
 

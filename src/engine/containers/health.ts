@@ -7,7 +7,7 @@ import { type Engine, placeOf } from './engine.ts';
 import { execCaptured } from './exec.ts';
 import { viewContainer } from './find.ts';
 import { type Health, type HealthLog, healthOf } from './health-record.ts';
-import type { RunRecord } from './run-record.ts';
+import { ranFor } from './run-record.ts';
 
 /** How many checks are kept, and how much of what each wrote (docker's). */
 const KEPT = 5;
@@ -23,6 +23,7 @@ export async function checkHealth(engine: Engine, id: Bytes): Promise<number> {
   const { health } = view.file;
   const place = placeOf(engine, id);
   const start = new Date().toISOString();
+  const starting = ranFor(engine.port, run) < health.startPeriod;
   const [kind, ...words] = health.test;
   const args = kind === 'CMD-SHELL' ? [...shellOf(file), ...words] : words;
   const done = await execCaptured(engine, view, args, { timeout: health.timeout, limit: OUTPUT });
@@ -38,10 +39,10 @@ export async function checkHealth(engine: Engine, id: Bytes): Promise<number> {
     failingStreak: 0,
     log: [],
   };
-  const next = judged(before, log, file, run);
+  const next = judged(before, log, file, starting);
   engine.port.replaceFile(`${place}/health.json`, stringifyJson(next), 0o600);
   if (next.status !== before.status) tellContainer(engine, `health_status: ${next.status}`, file);
-  return next.status === 'starting' && inStartPeriod(file, run, log) ? STILL_STARTING : 0;
+  return next.status === 'starting' && starting ? STILL_STARTING : 0;
 }
 
 /** The image's own shell is not kept: docker's default. */
@@ -49,17 +50,15 @@ function shellOf(_file: ContainerFile): Bytes[] {
   return ['/bin/sh', '-c'];
 }
 
-function inStartPeriod({ health }: ContainerFile, run: RunRecord, { Start }: HealthLog): boolean {
-  return health !== undefined && Date.parse(Start) - Date.parse(run.startedAt) < health.startPeriod;
-}
-
-function judged(before: Health, log: HealthLog, file: ContainerFile, run: RunRecord): Health {
+/** `starting`: in the start period of the run. */
+function judged(before: Health, log: HealthLog, file: ContainerFile, starting: boolean): Health {
+  const { run } = before;
   const kept = [...before.log, log].slice(-KEPT);
-  if (log.ExitCode === 0) return { run: run.number, status: 'healthy', failingStreak: 0, log: kept };
+  if (log.ExitCode === 0) return { run, status: 'healthy', failingStreak: 0, log: kept };
   // A failure while it starts does not count, unless it has been healthy before.
-  if (before.status === 'starting' && inStartPeriod(file, run, log))
-    return { run: run.number, status: 'starting', failingStreak: 0, log: kept };
+  if (before.status === 'starting' && starting)
+    return { run, status: 'starting', failingStreak: 0, log: kept };
   const failingStreak = before.failingStreak + 1;
   const status = failingStreak >= (file.health?.retries ?? 3) ? 'unhealthy' : before.status;
-  return { run: run.number, status, failingStreak, log: kept };
+  return { run, status, failingStreak, log: kept };
 }

@@ -15,6 +15,8 @@ export interface RunRecord {
   readonly bootId: Bytes;
   /** RFC 3339, UTC. */
   readonly startedAt: Bytes;
+  /** The same in milliseconds of CLOCK_MONOTONIC, for times that a change of the clock must not alter. */
+  readonly since?: number;
   /** How often the restart policy has started it since a person did. */
   readonly restarts: number;
   /** Milliseconds before the next start by the policy. */
@@ -42,11 +44,20 @@ export const UNKNOWN_CODE = -1;
 export function readRun(port: Pick<Port, 'readFile'>, place: Bytes): RunRecord | undefined {
   const value = readJson(port, `${place}/run.json`);
   if (value === undefined) return undefined;
-  const { number, bootId, startedAt, restarts, backoff, stopped } = value;
+  const { number, bootId, startedAt, since, restarts, backoff, stopped } = value;
   if (typeof number !== 'number' || typeof bootId !== 'string' || typeof startedAt !== 'string')
     return undefined;
   if (typeof restarts !== 'number' || typeof backoff !== 'number') return undefined;
-  return { number, bootId, startedAt, restarts, backoff, ...(stopped === true ? { stopped } : {}) };
+  return {
+    ...{ number, bootId, startedAt, restarts, backoff },
+    ...(typeof since === 'number' ? { since } : {}),
+    ...(stopped === true ? { stopped } : {}),
+  };
+}
+
+/** Milliseconds since the start of a run of this boot, whatever the clock was set to meanwhile. */
+export function ranFor(port: Pick<Port, 'monotonic'>, { since, startedAt }: RunRecord): number {
+  return since === undefined ? Date.now() - Date.parse(startedAt) : port.monotonic() / 1e6 - since;
 }
 
 export function writeRun(port: Port, place: Bytes, run: RunRecord): void {

@@ -117,6 +117,7 @@ function nextRun(engine: Engine, place: Bytes, { restart }: StartOptions): RunRe
     number: (before?.number ?? 0) + 1,
     bootId: bootId(port),
     startedAt: new Date().toISOString(),
+    since: Math.floor(port.monotonic() / 1e6),
     restarts: restart?.restarts ?? 0,
     backoff: restart?.backoff ?? FIRST_BACKOFF,
   };
