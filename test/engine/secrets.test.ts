@@ -74,6 +74,16 @@ test('a secret is a file in memory, and nowhere else', { skip: reason }, () => {
   box.clear();
 });
 
+test('mounts of the container do not hide it', { skip: reason }, () => {
+  const own = box.harness.makeDirectory('own');
+  for (const flags of [['--tmpfs', '/run'], ['-v', `${own}:/run/secrets`], ['--read-only']]) {
+    const ended = box.call(['run', '--rm', ...flags, ...FLAG, 'host', 'cat', '/run/secrets/token']);
+    assert.deepEqual([ended.code, ended.stdout], [0, SECRET], `${flags.join(' ')}: ${ended.stderr}`);
+  }
+  assert.equal(readFileSync(`${own}/token`, 'utf8'), '', 'a mount point, as of any other mount');
+  box.clear();
+});
+
 test('each start reads it: a restart has what the file has by then', { skip: reason }, () => {
   const own = box.file('changing', 'first');
   box.output(['run', '-d', '--name', 'again', '--secret', `id=it,src=${own}`, 'host', 'sleep', '100']);

@@ -83,8 +83,9 @@ export function compileFilesystem(input: FilesystemInput): Filesystem {
   });
   const { mounts, actions, subpaths } = assembleMounts(
     defaults,
-    [...network.mounts, ...secrets.mounts],
+    network.mounts,
     requested,
+    secrets.mounts,
     recorder,
   );
   if (flags.readOnly === true) recorder.note('/root/readonly', 'read-only');
@@ -147,6 +148,7 @@ function inherited(
     ['read-only', flags.readOnly === true ? '' : undefined],
     ['shm-size', flags.shmSize],
     ['upper', flags.upper],
+    ['secret', flags.secret?.[0]],
   ] as const) {
     if (text !== undefined) throw conflictingFlags(flagSource(name, text === '' ? undefined : text), source);
   }

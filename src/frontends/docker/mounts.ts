@@ -31,7 +31,8 @@ export interface CompiledMounts {
 }
 
 /**
- * Defaults first, then `generated`, then what was asked for, each group from the top down.
+ * Defaults first, then `generated`, then what was asked for, each group from the top down; secrets last, so that nothing
+ * hides them.
  *
  * As docker's: a mount that was asked for replaces the default at its place, and one at /dev all below /dev.
  * Throws on two flags for one destination.
@@ -40,19 +41,10 @@ export function assembleMounts(
   defaults: readonly Sourced<Mount>[],
   generated: readonly Sourced<Mount>[],
   requested: readonly RequestedMount[],
+  secrets: readonly Sourced<Mount>[],
   recorder: Recorder,
 ): CompiledMounts {
-  const taken = new Map<Bytes, string>();
-  for (const { mount, source } of requested) {
-    const other = taken.get(mount.destination);
-    if (other !== undefined) {
-      throw new CaissonError(`duplicate mount point: ${mount.destination}`, {
-        code: 'EUSAGE',
-        sources: [other, source],
-      });
-    }
-    taken.set(mount.destination, source);
-  }
+  const taken = takenPlaces(requested, secrets);
   const stays = ({ value }: Sourced<Mount>): boolean =>
     !taken.has(value.destination) && !(taken.has('/dev') && value.destination.startsWith('/dev/'));
   const sorted = [...requested].sort(
@@ -64,10 +56,41 @@ export function assembleMounts(
   for (const [index, { volume }] of sorted.entries())
     if (volume?.subpath !== undefined) subpaths.set(`/mounts/${before.length + index}`, volume.subpath);
   return {
-    mounts: recorder.array('/mounts', [...before, ...asked]),
+    mounts: recorder.array('/mounts', [...before, ...asked, ...secrets.filter(isAsked(requested))]),
     actions: requested.flatMap(({ actions }) => actions),
     subpaths,
   };
+}
+
+/** Destination -> the flag that asks for it. Throws CaissonError `EUSAGE` for two at one place. */
+function takenPlaces(
+  requested: readonly RequestedMount[],
+  secrets: readonly Sourced<Mount>[],
+): Map<Bytes, string> {
+  const taken = new Map<Bytes, string>();
+  const wanted = [
+    ...requested.map(({ mount: { destination }, source }) => ({ destination, source })),
+    ...secrets.flatMap(({ value: { destination }, source }) =>
+      source === undefined ? [] : [{ destination, source }],
+    ),
+  ];
+  for (const { destination, source } of wanted) {
+    const other = taken.get(destination);
+    if (other !== undefined) {
+      throw new CaissonError(`duplicate mount point: ${destination}`, {
+        code: 'EUSAGE',
+        sources: [other, source],
+      });
+    }
+    taken.set(destination, source);
+  }
+  return taken;
+}
+
+/** The directory of secrets is one in memory, unless the flags have another for it. */
+function isAsked(requested: readonly RequestedMount[]): (each: Sourced<Mount>) => boolean {
+  return ({ value, source }) =>
+    source !== undefined || !requested.some(({ mount }) => mount.destination === value.destination);
 }
 
 /** Without a mount namespace of its own nothing can be mounted for a container alone. */

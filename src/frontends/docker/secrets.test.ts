@@ -81,6 +81,26 @@ test('refused: what is not there, what is too large, two at one place', () => {
   );
 });
 
+test('nothing that flags mount hides a secret, or is hidden by its directory', () => {
+  const text = 'id=db,src=file';
+  const order = (flags: RunFlags) =>
+    (
+      compile({ ...flags, secret: [text] }, { ...ROOT_HOST, secrets: new Map([[text, '']]) }).spec.mounts ??
+      []
+    ).flatMap(({ destination, type }) => (destination.startsWith('/run') ? [`${type} ${destination}`] : []));
+  const secret = 'bind /run/secrets/db';
+  assert.deepEqual(order({ tmpfs: ['/run'] }), ['tmpfs /run', 'tmpfs /run/secrets', secret]);
+  assert.deepEqual(order({ volume: ['/srv:/run/secrets'] }), ['bind /run/secrets', secret]);
+  assert.match(
+    messageOf(() => order({ volume: ['/srv:/run/secrets/db'] })),
+    /duplicate mount point: \/run\/secrets\/db/,
+  );
+  assert.match(
+    messageOf(() => order({ mountNs: 'host' })),
+    /--secret id=db,src=file/,
+  );
+});
+
 test('what is needed, by the text of its flag', () => {
   assert.deepEqual(neededSecrets({ secret: ['id=a,src=f', 'env=B'] }), [
     ['id=a,src=f', { file: 'f' }],
