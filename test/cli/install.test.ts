@@ -36,7 +36,10 @@ test('installed, used, and taken away', { skip }, () => {
   // The first is in the quick program, the second it hands over to the one below libexec.
   assert.match(run(caisson, 'images'), /^REPOSITORY /);
   assert.match(run(caisson, 'version'), /Bun [0-9]/);
-  assert.match(run(caisson, 'version', '--format', '{{.Client.Version}} {{.Server.Os}}'), /^[0-9.]+ linux\n$/);
+  assert.match(
+    run(caisson, 'version', '--format', '{{.Client.Version}} {{.Server.Os}}'),
+    /^[0-9.]+ linux\n$/,
+  );
   const manual = `${root}/usr/share/man/man1`;
   for (const name of ['caisson', 'caisson-run', 'caisson-container-ls', 'caisson-system-restore'])
     assert.match(readFileSync(`${manual}/${name}.1`, 'utf8'), /^\.TH CAISSON/);
