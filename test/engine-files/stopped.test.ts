@@ -151,7 +151,9 @@ for (const { who, caller, skip } of CALLERS) {
     box.output(['rename', 'first', 'second']);
     failed(box.call(['inspect', 'first']), 1, /No such/);
     assert.equal(box.output(['inspect', '-f', '{{.Name}}', 'second']), '/second');
-    box.output(['update', '--restart', 'on-failure:2', 'second']);
+    box.output(['update', '--restart', 'on-failure:2', ...(caller.uid === 0 ? ['-m', '64m'] : []), 'second']);
+    if (caller.uid === 0)
+      assert.equal(box.output(['inspect', '-f', '{{.HostConfig.Memory}}', 'second']), String(64 << 20));
     box.output(['rename', 'other', 'first']);
     box.output(['start', 'second']);
     assert.equal(box.output(['wait', 'second']), '4');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { Containers, failed, rootOnly, skip } from './containers.ts';
+import { Containers, failed, rootOnly, rounds, skip } from './containers.ts';
 
 const box = new Containers();
 after(() => box.close());
@@ -154,6 +154,16 @@ test('restart policies: on-failure with a maximum, always, and never after a sto
   assert.equal(box.disk(again).run?.number, last, 'and nothing is started after it');
   failed(box.call(['run', '-d', '--rm', '--restart', 'always', 'host', 'true']), 125, /conflicting options/);
   failed(box.call(['create', '--restart', 'often', 'host', 'true']), 125, /invalid restart policy/);
+  box.clear();
+});
+
+test('wait does not take the moment between two runs for the end', { skip }, () => {
+  for (let round = 0; round < rounds(12, 300); round++) {
+    const name = box.detached(['--restart', 'on-failure:1'], 'exit 3');
+    assert.equal(box.output(['wait', name]), '3');
+    assert.equal(box.disk(name).run?.restarts, 1);
+    box.output(['rm', name]);
+  }
   box.clear();
 });
 

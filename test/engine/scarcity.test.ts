@@ -1,4 +1,4 @@
-// What runs out: the disk (F05), descriptors (F06), processes (F07), memory (F08). One clear error each, true states, and
+// What runs out: the disk (F05), descriptors (F06), processes (F07), memory (F08), the right to write (F19). One clear error each, true states, and
 // everything works again when there is enough.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -142,6 +142,47 @@ test('F05: a full data root: clear errors, true states; stop and rm work all the
   } finally {
     spawnSync('rm', ['-f', `${box.dataRoot}/filler`]);
     box.call(['rm', '-f', 'before', 'poor', 'poorer', 'after']);
+    spawnSync('umount', [box.dataRoot]);
+  }
+  box.clear();
+});
+
+test('F19: a data root that has become read-only: everything can be seen, and what would write is refused', {
+  skip: rootOnly,
+}, () => {
+  spawnSync('rm', ['-rf', box.dataRoot]);
+  mkdirSync(box.dataRoot);
+  assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'mode=700', 'tmpfs', box.dataRoot]).status, 0);
+  const remount = (how: string): void => {
+    assert.equal(spawnSync('mount', ['-o', `remount,${how}`, box.dataRoot]).status, 0);
+  };
+  try {
+    // Of a container that runs the log is open, and the kernel refuses to make it read-only.
+    const name = box.detached([], 'echo 1; exit 5');
+    assert.equal(box.output(['wait', name]), '5');
+    remount('ro');
+    assert.match(box.output(['ps', '-a', '--format', '{{.Names}} {{.Status}}']), /^box-\d+ Exited \(5\)/);
+    assert.equal(box.output(['inspect', '-f', '{{.State.ExitCode}}', name]), '5');
+    assert.equal(box.output(['logs', name]), '1');
+    for (const words of [
+      ['run', '-d', 'host', 'true'],
+      ['create', 'host', 'true'],
+      ['start', name],
+      ['rename', name, 'other'],
+      ['rm', '-f', name],
+    ]) {
+      const { code, stderr } = box.call(words);
+      assert.ok(code !== 0, words.join(' '));
+      assert.match(stderr, /EROFS|read-only/i, words.join(' '));
+      assert.doesNotMatch(stderr, /unexpected/, words.join(' '));
+    }
+    remount('rw');
+    box.output(['start', name]);
+    assert.equal(box.output(['wait', name]), '5');
+    box.output(['rm', name]);
+    box.assertNoPlaces();
+  } finally {
+    remount('rw');
     spawnSync('umount', [box.dataRoot]);
   }
   box.clear();

@@ -28,11 +28,12 @@ export async function exited(engine: Engine, id: Bytes): Promise<void> {
     }
     // Somebody was faster: a stop, or a start, after which it may have ended again.
     if (!view.unsettled) return undefined;
-    const exit = await settle(engine, held, view);
     const { run } = view;
-    return run !== undefined && exit !== undefined && willRestart(view.file, run, exit)
-      ? { restarts: run.restarts + 1, backoff: backoffAfter(engine, view) }
-      : undefined;
+    // The start settles, under the same lock: nobody finds it ended in between.
+    if (run !== undefined && willRestart(view.file, run, view.exit))
+      return { restarts: run.restarts + 1, backoff: backoffAfter(engine, view) };
+    await settle(engine, held, view);
+    return undefined;
   });
   if (next !== undefined) await startContainer(engine, id, { restart: next });
 }

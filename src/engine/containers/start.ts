@@ -63,9 +63,9 @@ export async function startContainer(engine: Engine, id: Bytes, options: StartOp
         if (!view.unsettled) return;
         throw new CaissonError(`container ${id} is ending`, { code: 'ECONFLICT', exitCode: 1 });
       }
+      if (isUnsettled(engine, view)) await settle(engine, held, view);
       // Somebody has stopped it since the restart was decided.
       if (options.restart !== undefined && view.run?.stopped === true) return;
-      if (isUnsettled(engine, view)) await settle(engine, held, view);
       await startHeld(engine, held, view.file, options);
     },
     stdio,

@@ -9,7 +9,7 @@ import { isAlive } from '../../runtime/state.ts';
 import { CaissonError } from '../../spec/error.ts';
 import { tellContainer } from '../events/tell.ts';
 import { type Engine, placeOf } from './engine.ts';
-import { type ContainerView, findContainer, noSuchContainer, viewContainer } from './find.ts';
+import { type ContainerView, findContainer, noSuchContainer, viewContainer, willRestart } from './find.ts';
 import { withPlace } from './place-lock.ts';
 import { type ExitRecord, readRun, writeRun } from './run-record.ts';
 import { settle } from './settle.ts';
@@ -195,11 +195,26 @@ export async function waitContainer(
     const over = now.exit !== undefined && !now.unsettled && now.status !== 'restarting';
     const fresh =
       condition !== 'next-exit' || now.run?.number !== first.run?.number || first.exit === undefined;
-    if (condition !== 'removed' && over && fresh && now.exit !== undefined) return now.exit;
+    if (condition !== 'removed' && over && fresh && now.exit !== undefined && (await isFinal(engine, now)))
+      return now.exit;
     if (condition === 'not-running' && now.status === 'created') return NEVER_RAN;
     if (now.unsettled && now.exit !== undefined && now.status !== 'restarting')
       await settled(engine, first.file.id);
     await sleep(engine.port, pause);
+  }
+}
+
+/** Whether nobody is about to start it again: a restart settles and starts under one lock. */
+async function isFinal(engine: Engine, { file, run, exit }: ContainerView): Promise<boolean> {
+  if (run === undefined || exit === undefined || !willRestart(file, run, exit)) return true;
+  try {
+    return await withPlace(engine, file.id, async () => {
+      const now = viewContainer(engine, file.id);
+      return now?.run?.number === run.number && now.exit !== undefined;
+    });
+  } catch (error) {
+    ignoreGone(error);
+    return true;
   }
 }
 
