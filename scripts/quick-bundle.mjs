@@ -101,7 +101,10 @@ const plugin = {
         return { path: relative(root, target), namespace: 'whole' };
       return { path: target };
     });
-    build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'whole' }));
+    build.onResolve({ filter: /^[^./]/ }, ({ path, kind, importer }) => {
+      const late = kind === 'dynamic-import' && importer.startsWith(`${root}/src/`);
+      return late && isForeign(path) ? { path, namespace: 'whole' } : undefined;
+    });
     build.onLoad({ filter: /.*/, namespace: 'whole' }, ({ path }) => ({
       contents: `import { handOver } from ${handOver};\nhandOver(${JSON.stringify(path)});`,
       loader: 'js',

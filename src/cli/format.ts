@@ -65,6 +65,7 @@ function aligned(lines: readonly Bytes[]): Bytes {
 
 /** Characters of UTF-8, not bytes. */
 function displayLength(bytes: Bytes): number {
+  if (!/[\x80-\xff]/.test(bytes)) return bytes.length;
   let count = 0;
   for (let at = 0; at < bytes.length; at++) if ((bytes.charCodeAt(at) & 0xc0) !== 0x80) count++;
   return count;

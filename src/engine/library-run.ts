@@ -11,6 +11,7 @@ import { type Bytes, bytesToUtf8, utf8ToBytes } from '../linux/bytes.ts';
 import { defaultStateRoot } from '../runtime/state.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { Int64 } from '../spec/runtime-spec.ts';
+import { resolveCdi } from './cdi.ts';
 import { type DockerRun, dockerRun } from './docker-run.ts';
 import { hostPart } from './host-part.ts';
 import type { OpenImage } from './opened-image.ts';
@@ -58,7 +59,7 @@ export function bytesOf(flags: RunFlags): RunFlags {
 /** The run that `input` asks for, not started. Throws CaissonError where its flags or its image cannot be had. */
 export async function dockerRunOf(port: Port, input: RunInput, find: ImageFinder): Promise<DockerRun> {
   // A library leaves the signals of its program alone unless it is asked.
-  const flags = bytesOf({ sigProxy: false, ...input.flags });
+  const flags = await resolveCdi(port, bytesOf({ sigProxy: false, ...input.flags }));
   const dataRoot = input.dataRoot === undefined ? undefined : utf8ToBytes(input.dataRoot);
   const roots = { dataRoot, stateRoot: stateRootOf(port, input) };
   const facts = await withOthers(port, hostPart(port, flags), roots, flags);

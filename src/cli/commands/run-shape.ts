@@ -1,5 +1,6 @@
 // What `run` and `plan` have in common: the flags of a container, and what they ask of the engine.
 
+import { resolveCdi } from '../../engine/cdi.ts';
 import type { DockerRun } from '../../engine/docker-run.ts';
 import { hostPart } from '../../engine/host-part.ts';
 import type { OpenImage } from '../../engine/opened-image.ts';
@@ -35,7 +36,7 @@ export function runFlags(parsed: Parsed): RunFlags {
  * What images need is loaded for one of the store only. Throws CaissonError `EUSAGE` without an image.
  */
 export async function dockerRunOf(name: string, parsed: Parsed, context: Context): Promise<DockerRun> {
-  const flags = runFlags(parsed);
+  const flags = await resolveCdi(context.port, runFlags(parsed));
   // A program that has no archives finds that out before it has made anything.
   if (flags.rootfsTar !== undefined) await import('../../engine/rootfs-import.ts');
   const withImage = flags.rootfs === undefined && flags.rootfsTar === undefined;

@@ -14,6 +14,7 @@ import { Player } from '../../runtime/player.ts';
 import { checkStateRoot } from '../../runtime/state.ts';
 import type { LayerStack } from '../../snapshot/layer-stack.ts';
 import { CaissonError } from '../../spec/error.ts';
+import { resolveCdi } from '../cdi.ts';
 import { type CompiledDockerRun, compileDockerRun } from '../docker-run.ts';
 import { tellContainer } from '../events/tell.ts';
 import { type HostPart, hostPart, secretsOf } from '../host-part.ts';
@@ -58,8 +59,9 @@ const CAUSE = 'default: a container is on the disk before it is named';
  * Creates a container. Throws CaissonError where flags, image or root cannot be had, `ECONFLICT` for a name that is
  * taken; nothing is left then.
  */
-export async function createContainer(engine: Engine, request: CreateRequest): Promise<ContainerFile> {
+export async function createContainer(engine: Engine, asked: CreateRequest): Promise<ContainerFile> {
   const { port } = engine;
+  const request = { ...asked, flags: await resolveCdi(port, asked.flags) };
   const facts = factsOf(engine, request.flags);
   const root = rootKind(request.flags, request.image);
   if (root !== 'image') return await keep(engine, request, facts, { config: NO_CONFIG, imageId: '' });

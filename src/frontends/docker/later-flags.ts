@@ -21,7 +21,6 @@ export const LATER_RUN_FLAGS: readonly Flag[] = [
   list('egress', 'Allow only these destinations', NETWORKS),
   boolean('disable-content-trust', 'Skip image verification', NOT_PLANNED),
   value('runtime', 'Runtime to use for this container', RUNTIME),
-  value('gpus', 'GPU devices to add to the container', NOT_PLANNED),
   boolean('use-api-socket', 'Bind mount the API socket', { later: "docker's API (a later issue)" }),
   value('cpu-rt-period', 'Limit CPU real-time period in microseconds', NOT_PLANNED),
   value('cpu-rt-runtime', 'Limit CPU real-time runtime in microseconds', NOT_PLANNED),

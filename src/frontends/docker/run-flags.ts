@@ -135,6 +135,7 @@ const SECURITY = [
   list('security-opt', 'Security Options'),
   boolean('privileged', 'Give extended privileges to this container'),
   list('device', 'Add a host device to the container'),
+  value('gpus', "GPU devices to add to the container ('all' to pass all GPUs)"),
   list('device-cgroup-rule', 'Add a rule to the cgroup allowed devices list'),
   list('sysctl', 'Sysctl options', { takes: 'map' }),
 ] as const;
