@@ -1,3 +1,4 @@
+// CDI: names, edits as flags, and what is refused.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CdiFile, cdiWishes, isCdiName, withCdiEdits } from './cdi.ts';
