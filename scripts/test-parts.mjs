@@ -33,7 +33,7 @@ const BUDGETS = {
   golden: 30,
   images: 90,
   engine: 120,
-  'engine-files': 90,
+  'engine-files': 120,
   layers: 120,
   'image-peers': 90,
   kernel: 300,
@@ -44,11 +44,11 @@ const BUDGETS = {
   dropin: 240,
   mutation: 240,
   conformance: 150,
-  uml: 240,
+  uml: 270,
   store: 90,
   build: 90,
   debian: 90,
-  applications: 90,
+  applications: 120,
   volumes: 120,
 };
 
