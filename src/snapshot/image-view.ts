@@ -33,7 +33,19 @@ export interface ImageView {
 }
 
 /**
- * Steps of a launcher that is for nothing else; `root` is the descriptor of the view, in the reply. Throws CaissonError
+ * Whether a launcher can look at the layers and be used for something else afterwards: before 6.5 a mount of several layers
+ * stays in its mount namespace, and an ordinary user's has a user namespace for it.
+ */
+export function leavesNothing(
+  stack: LayerStack,
+  kernel: readonly [number, number],
+  ordinary: boolean,
+): boolean {
+  return stack.layers.length <= 1 || (!ordinary && takesLayersOneByOne(kernel));
+}
+
+/**
+ * Steps of a launcher, which may be for nothing else (`leavesNothing`) and has another working directory then; `root` is the descriptor of the view, in the reply. Throws CaissonError
  * EUNSUPPORTED for more layers than the kernel stacks. There must be at least one layer.
  */
 export function imageView(view: ImageView): { readonly steps: readonly Step[]; readonly root: Slot } {

@@ -7,6 +7,8 @@ import type { Channel, Port } from '../../host/port.ts';
 import type { LayerPath } from '../../image/store/layers.ts';
 import { enterOwnUserNamespace } from '../../image/user-namespace.ts';
 import type { Bytes } from '../../linux/bytes.ts';
+import { O_CLOEXEC, O_PATH } from '../../linux/constants/open.ts';
+import { slot } from '../../plan/call.ts';
 import { slotValue } from '../../plan/encode.ts';
 import type { HostFacts } from '../../plan/facts.ts';
 import { step } from '../../plan/step.ts';
@@ -14,8 +16,8 @@ import * as sys from '../../plan/syscalls.ts';
 import { Player } from '../../runtime/player.ts';
 import { inUserNamespace } from '../../runtime/state.ts';
 import { imageRoot } from '../../snapshot/image-root.ts';
-import { imageView } from '../../snapshot/image-view.ts';
-import type { LayerStack } from '../../snapshot/layer-stack.ts';
+import { imageView, leavesNothing } from '../../snapshot/image-view.ts';
+import { type LayerStack, takesLayersOneByOne } from '../../snapshot/layer-stack.ts';
 import { mappedRoot } from '../../snapshot/mapped-root.ts';
 import { CaissonError } from '../../spec/error.ts';
 import type { NamedPlatform } from '../../spec/platform-match.ts';
@@ -175,7 +177,9 @@ async function openImage(shop: Shop, use: ImageUse, options: RunImageOptions): P
     volumes,
     created: new Date().toISOString(),
   });
-  const close = (channel?: Channel) => removePlace(port, place, channel);
+  // Before 6.5 that launcher may have layers mounted there, in its own mount namespace.
+  const clean = takesLayersOneByOne(kernelVersion(port));
+  const close = (channel?: Channel) => removePlace(port, place, clean ? channel : undefined);
   try {
     const stack = stackOf(shop.store.root, layers);
     const users = await usersOf(port, stackOf(shop.store.root, usual), place, use.channel);
@@ -251,8 +255,8 @@ function stackOf(root: Bytes, layers: readonly LayerPath[]): LayerStack {
 const CAUSE = '/process/user';
 
 /**
- * passwd and group as the container will see them, by the launcher that will start it: by another one where several
- * layers must be mounted over each other for an ordinary user, in a namespace that is not the container's.
+ * passwd and group as the container will see them: by the launcher that will start it, where looking leaves nothing in it,
+ * else by one of their own.
  */
 export async function usersOf(
   port: Port,
@@ -262,17 +266,38 @@ export async function usersOf(
 ): Promise<UserDatabase> {
   if (stack.layers.length === 0) return { passwd: '', group: '' };
   const ordinary = port.uid !== 0 && stack.layers.length > 1;
-  const channel = ordinary ? await port.openChannel({ noInput: true }) : starter;
+  if (leavesNothing(stack, kernelVersion(port), ordinary))
+    return await usersByStarter(port, stack, directory, starter);
+  const channel = await port.openChannel({ noInput: true });
   try {
     const player = new Player(port, channel);
     if (ordinary) await player.play(enterOwnUserNamespace(port.uid, port.gid, CAUSE));
-    const root = await viewOf(player, port, stack, directory);
-    const users = await readUsers(port, channel, `/proc/self/fd/${root}`);
-    if (!ordinary) await player.play([step('parent', 'close', 'let the image go', CAUSE, [sys.close(root)])]);
-    return users;
+    return await readUsers(port, channel, `/proc/self/fd/${await viewOf(player, port, stack, directory)}`);
   } finally {
-    if (ordinary) await channel.close();
+    await channel.close();
   }
+}
+
+/** The launcher is afterwards as it was. */
+async function usersByStarter(
+  port: Port,
+  stack: LayerStack,
+  directory: Bytes,
+  starter: Channel,
+): Promise<UserDatabase> {
+  const player = new Player(port, starter);
+  const before = slot('directory', { reply: true });
+  const { batch, answer } = await player.play([
+    step('parent', 'directory', 'keep the working directory', CAUSE, [
+      sys.openat(sys.AT_FDCWD, '.', O_PATH | O_CLOEXEC, 0, { result: before }),
+    ]),
+  ]);
+  const kept = slotValue(batch, answer, before);
+  const root = await viewOf(player, port, stack, directory);
+  const users = await readUsers(port, starter, `/proc/self/fd/${root}`);
+  const back = [sys.fchdir(kept), sys.close(kept), sys.close(root)];
+  await player.play([step('parent', 'close', 'let the image go', CAUSE, back)]);
+  return users;
 }
 
 /** The launcher's descriptor of what the layers show together. */
