@@ -10,12 +10,14 @@ export type {
 export type { ContainerStatus } from './engine/containers/find.ts';
 export type { ContainerUsage } from './engine/containers/stats.ts';
 export type { ContainerSummary } from './engine/containers/summary.ts';
+export type { UpdateFlags } from './engine/containers/update.ts';
 export type { EngineEvent } from './engine/events/read.ts';
 export type { PartStatus } from './engine/images/reporter.ts';
 export type { RunInput, RunOutput } from './engine/library-run.ts';
 export type { PlacedVolume } from './engine/volumes/volume.ts';
 export type { RunFlags } from './frontends/docker/run-flags.ts';
 export { Container, type ContainerExit, type LogRecord, type LogsOptions } from './library/container.ts';
+export type { CommitChoice, CopyChoice, FileChange } from './library/container-changes.ts';
 export type { ContainerExecOptions, ExecResult } from './library/container-exec.ts';
 export { type ContainerOptions, Engine, type EngineOpenOptions } from './library/engine.ts';
 export type { ImageSummary, ProgressOptions } from './library/images.ts';

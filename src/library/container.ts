@@ -2,11 +2,23 @@
 import type { Engine as OpenedEngine } from '../engine/containers/engine.ts';
 import type { ContainerStatus } from '../engine/containers/find.ts';
 import type { ContainerUsage } from '../engine/containers/stats.ts';
+import type { UpdateFlags } from '../engine/containers/update.ts';
 import { bytesToUtf8, utf8ToBytes } from '../linux/bytes.ts';
 import { SIGNALS } from '../linux/signals.ts';
 import { sleep } from '../runtime/removal.ts';
 import { CaissonError } from '../spec/error.ts';
 import type { JsonValue } from '../spec/json.ts';
+import {
+  archived,
+  type CommitChoice,
+  type CopyChoice,
+  changesOf,
+  committed,
+  copied,
+  exported,
+  type FileChange,
+  unpacked,
+} from './container-changes.ts';
 import { type ContainerExecOptions, type ExecResult, execInside } from './container-exec.ts';
 import { decoded } from './text.ts';
 
@@ -106,10 +118,17 @@ export class Container {
     await (await import('../engine/containers/freeze.ts')).unpauseByName(this.engine, this.id);
   }
 
-  /** Waits for its end. */
-  async wait(): Promise<ContainerExit> {
+  /** Waits for its end, or until `signal` is aborted: throws its reason then. */
+  async wait({ signal: given }: { readonly signal?: AbortSignal } = {}): Promise<ContainerExit> {
     const { waitContainer } = await import('../engine/containers/stop.ts');
-    const { code, signal, oom, time, error } = await waitContainer(this.engine, this.id);
+    const { code, signal, oom, time, error } = await waitContainer(
+      this.engine,
+      this.id,
+      'not-running',
+      () => {
+        given?.throwIfAborted();
+      },
+    );
     const why = error === undefined ? {} : { error: bytesToUtf8(error) };
     return { exitCode: code, signal, oom, time, ...why };
   }
@@ -158,6 +177,56 @@ export class Container {
   ): Promise<{ readonly titles: readonly string[]; readonly processes: readonly (readonly string[])[] }> {
     const { containerProcessList } = await import('../engine/containers/top.ts');
     return decoded(containerProcessList(this.engine, this.id, options.map(utf8ToBytes)));
+  }
+
+  /** Gives it another name. Throws CaissonError `ECONFLICT` for one that is taken. */
+  async rename(name: string): Promise<void> {
+    const { renameContainer } = await import('../engine/containers/rename.ts');
+    await renameContainer(this.engine, this.id, utf8ToBytes(name));
+  }
+
+  /** Other limits and another restart policy, now and whenever it starts. The result is warnings. Throws CaissonError `ELIMIT`. */
+  async update(flags: UpdateFlags): Promise<readonly string[]> {
+    const [{ updateByName }, { bytesOf }] = await Promise.all([
+      import('../engine/containers/update.ts'),
+      import('../engine/library-run.ts'),
+    ]);
+    return await updateByName(this.engine, this.id, bytesOf(flags));
+  }
+
+  /** What it has changed in the files of its image. Throws CaissonError `EUNSUPPORTED` for an ordinary user's of `host`. */
+  async diff(): Promise<FileChange[]> {
+    return await changesOf(this.engine, this.id);
+  }
+
+  /** An image of its changes; the result is its ID. Throws CaissonError `EREFERENCE` for a name that is none. */
+  async commit(choice: CommitChoice = {}): Promise<string> {
+    return await committed(this.engine, this.id, choice);
+  }
+
+  /** All of its files without what is mounted in it, as a tar archive. One that does not run cannot be started meanwhile. */
+  export(): AsyncGenerator<Uint8Array> {
+    return exported(this.engine, this.id);
+  }
+
+  /** Copies a file or directory of this machine into it, as `cp` does. Throws CaissonError `ENOTFOUND`, `EUSAGE`. */
+  async copyIn(from: string, to: string, choice: CopyChoice = {}): Promise<void> {
+    await copied(this.engine, this.id, 'in', [from, to], choice);
+  }
+
+  /** Copies a file or directory of it to this machine, as `cp` does. Throws CaissonError `ENOTFOUND`, `EUSAGE`. */
+  async copyOut(from: string, to: string, choice: CopyChoice = {}): Promise<void> {
+    await copied(this.engine, this.id, 'out', [from, to], choice);
+  }
+
+  /** What is at a path in it, as a tar archive. Throws CaissonError `ENOTFOUND`. */
+  archive(path: string, choice: Pick<CopyChoice, 'followLink'> = {}): AsyncGenerator<Uint8Array> {
+    return archived(this.engine, this.id, path, choice);
+  }
+
+  /** Unpacks a tar archive into a directory of it; the result is the bytes that were read. Throws CaissonError `EARCHIVE`. */
+  async unpack(path: string, archive: AsyncIterable<Uint8Array>): Promise<number> {
+    return await unpacked(this.engine, this.id, path, archive);
   }
 
   /** What it uses, every `interval` milliseconds (default 1000), until it ends or `signal` is aborted. */

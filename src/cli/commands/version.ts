@@ -6,7 +6,6 @@ import { stringifyJson } from '../../spec/json.ts';
 import { OCI_VERSION } from '../../spec/validate.ts';
 import { type Command, flagText } from '../command.ts';
 import type { Context } from '../context.ts';
-import { compileTemplate } from '../format-template.ts';
 import { VERSION } from '../version.ts';
 
 export const command: Command = {
@@ -16,11 +15,12 @@ export const command: Command = {
   examples: ["caisson version --format '{{.Client.Version}}'"],
   flags: [value('format', 'Format output using a custom template: json or TEMPLATE', { short: 'f' })],
   arguments: [0, 0],
-  run: (parsed, context) => {
+  run: async (parsed, context) => {
     const format = flagText(parsed, 'format') ?? '';
     if (format === '') return printTable(context);
     const versions = documentOf(context);
-    context.out(format === 'json' ? stringifyJson(versions) : compileTemplate(format)(versions));
+    if (format === 'json') context.out(stringifyJson(versions));
+    else context.out((await import('../format-template.ts')).compileTemplate(format)(versions));
     return 0;
   },
 };

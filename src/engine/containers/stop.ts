@@ -177,15 +177,20 @@ export async function signalView(engine: Engine, { file }: ContainerView, signal
 /** What `wait` waits for (docker's conditions). */
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
 
-/** Waits for the end of a container. The result is how it ended. Throws CaissonError `ENOTFOUND`. */
+/**
+ * Waits for the end of a container. The result is how it ended. Throws CaissonError `ENOTFOUND`, and what `check` throws,
+ * which is called again and again.
+ */
 export async function waitContainer(
   engine: Engine,
   text: Bytes,
   condition: WaitCondition = 'not-running',
+  check: () => void = () => undefined,
 ): Promise<ExitRecord> {
   const first = findContainer(engine, text);
   let last = first.exit;
   for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, 5 * LONGEST_PAUSE)) {
+    check();
     const now = viewContainer(engine, first.file.id);
     if (now === undefined) {
       if (last === undefined) throw noSuchContainer(text);
