@@ -20,6 +20,7 @@ export { Container, type ContainerExit, type LogRecord, type LogsOptions } from 
 export type { CommitChoice, CopyChoice, FileChange } from './library/container-changes.ts';
 export type { ContainerExecOptions, ExecResult } from './library/container-exec.ts';
 export { type ContainerOptions, Engine, type EngineOpenOptions } from './library/engine.ts';
+export type { BuildChoice, BuildEvent } from './library/image-build.ts';
 export type { ImageSummary, ProgressOptions } from './library/images.ts';
 export type { SandboxEntry, SandboxFiles } from './library/sandbox/files.ts';
 export type { SandboxOptions } from './library/sandbox/options.ts';

@@ -4,6 +4,7 @@ import type { PartStatus, Reporter } from '../engine/images/reporter.ts';
 import type { Shop } from '../engine/images/shop.ts';
 import { bytesToUtf8, utf8ToBytes } from '../linux/bytes.ts';
 import type { JsonValue } from '../spec/json.ts';
+import { type BuildChoice, buildImage } from './image-build.ts';
 import { decoded, encoded } from './text.ts';
 
 /** An image of the store. */
@@ -71,6 +72,11 @@ export class Images {
         canonical((await pushImage(shop, registry, reference)).reference),
       );
     });
+  }
+
+  /** Builds an image from a Dockerfile; the result is its ID. Throws CaissonError with line and column of what failed. */
+  async build(choice: BuildChoice): Promise<string> {
+    return await buildImage(this.engine, choice);
   }
 
   /** All images, in the order in which they were named. */
