@@ -59,7 +59,9 @@ function needsNode(file, seen = new Set()) {
   if (seen.has(file)) return undefined;
   seen.add(file);
   for (const { later, target } of importsOf(file)) {
-    if (isForeign(target)) return `${relative(root, file)} -> ${target}`;
+    // A package that is loaded late is handed over then; of Node's own modules it would be in the midst of work.
+    if (isForeign(target) && !(later && !target.startsWith('node:')))
+      return `${relative(root, file)} -> ${target}`;
     if (later || !isModule(target)) continue;
     const way = needsNode(target, seen);
     if (way !== undefined) return `${relative(root, file)} -> ${way}`;
