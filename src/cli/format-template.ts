@@ -33,7 +33,38 @@ export interface TemplateOptions {
 /** Throws CaissonError ETEMPLATE where the template is none. */
 export function compileTemplate(source: Bytes): (value: Value, options?: TemplateOptions) => Bytes {
   const template = parseTemplate(source);
-  return (value, options = {}) => new Execution(template, value, options.functions ?? FUNCTIONS).run();
+  const parts = plainParts(template);
+  return (value, options = {}) =>
+    plainText(parts, value) ?? new Execution(template, value, options.functions ?? FUNCTIONS).run();
+}
+
+/** What a table mostly is: text, and fields of the row. undefined for any other template. */
+function plainParts({ nodes }: Template): readonly PlainPart[] | undefined {
+  const parts = nodes.map((node): PlainPart | undefined => {
+    if (node.kind === 'text') return { text: node.text };
+    const only = node.kind === 'print' && node.pipeline.variables.length === 0 ? node.pipeline.commands : [];
+    const [operand] = only[0] ?? [];
+    if (only.length !== 1 || only[0]?.length !== 1 || operand?.kind !== 'fields') return undefined;
+    const [field] = operand.names;
+    return operand.of.kind === 'dot' && operand.names.length === 1 && field !== undefined
+      ? { field }
+      : undefined;
+  });
+  return parts.every((part) => part !== undefined) ? parts : undefined;
+}
+
+type PlainPart = { readonly text: Bytes } | { readonly field: Bytes };
+
+/** A list has hundreds of rows, and QuickJS takes its time. undefined where a field is no text: its value needs more thought. */
+function plainText(parts: readonly PlainPart[] | undefined, row: Value): Bytes | undefined {
+  if (parts === undefined || !isMap(row)) return undefined;
+  let text = '';
+  for (const part of parts) {
+    const piece = 'text' in part ? part.text : member(row, part.field);
+    if (typeof piece !== 'string') return undefined;
+    text += piece;
+  }
+  return text;
 }
 
 /** How `break` and `continue` leave a body. */
