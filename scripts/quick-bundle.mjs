@@ -84,9 +84,9 @@ function loadedLater(start) {
 }
 
 const start = join(root, entry);
+if (!existsSync(start)) throw new Error(`there is no ${entry}`);
 const way = needsNode(start);
 if (way !== undefined) throw new Error(`${entry} cannot run on QuickJS: ${way}`);
-if (!existsSync(start)) throw new Error(`there is no ${entry}`);
 const handOver = JSON.stringify(join(root, 'src/host/quickjs-hand-over.ts'));
 const image = [...loadedLater(start), start].map((file) => `import ${JSON.stringify(file)};`).join('\n');
 
