@@ -24,6 +24,7 @@ export interface Share {
   readonly free: number;
 }
 
+/** CPU units and memory of this machine: all, what is reserved and by whom, and what is free. */
 export interface Capacity {
   readonly cpus: number;
   readonly units: Share;

@@ -8,6 +8,7 @@ import type { ContainerStatus, ContainerView } from './find.ts';
 import { type HealthStatus, healthOf } from './health-record.ts';
 import type { ExitRecord } from './run-record.ts';
 
+/** A container as a list shows it. */
 export interface ContainerSummary {
   readonly id: Bytes;
   /** The beginning of its id where nobody has given it one. */

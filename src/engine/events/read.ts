@@ -9,6 +9,7 @@ import { LogFile } from '../containers/log-file.ts';
 import { compileEventFilters } from './filter.ts';
 import { type EventPlace, type EventType, segmentPath, segments } from './tell.ts';
 
+/** Something that has happened to a container, an image or a volume. */
 export interface EngineEvent {
   readonly type: EventType;
   readonly action: Bytes;
