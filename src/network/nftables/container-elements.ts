@@ -37,7 +37,7 @@ export function containerElements(attachment: Attachment, published: readonly Pu
   return [
     ...guardElements(attachment),
     ...(attachment.limited === undefined ? [] : limitElements(attachment, attachment.limited)),
-    ...published.map(publishedElement),
+    ...publishedElements(published),
   ];
 }
 
@@ -82,6 +82,11 @@ export function pinnedElement(
   return flow === undefined
     ? { set: four ? 'egressAny4' : 'egressAny6', key: [from, to], timeout }
     : { set: four ? 'egress4' : 'egress6', key: [from, to, PROTOCOLS[flow.protocol], flow.port], timeout };
+}
+
+/** Elements of published ports alone. */
+export function publishedElements(published: readonly Published[]): Element[] {
+  return published.map(publishedElement);
 }
 
 function publishedElement({ address, protocol, port, to, toPort }: Published): Element {

@@ -46,6 +46,10 @@ function loopback(): Chain {
 /**
  * Before addresses are translated: what a program asked for is what is compared, whether it is forwarded or is for the
  * host. Needs the guard of table bridge, for the source is who asks.
+ *
+ * TCP is reset. The ICMP error to a SYN comes while connect(2) still holds the socket, over a veth pair always, and the
+ * kernel then keeps it as a soft error until it sends again, a second later (tcp_v4_err in net/ipv4/tcp_ipv4.c); and it
+ * sends one ICMP error in a second to one address (icmp_ratelimit, icmp(7)).
  */
 function egress(networks: readonly BridgeNetwork[]): Chain[] {
   const logs = networks.flatMap(({ bridge, refusalGroup }) =>
@@ -76,6 +80,7 @@ function egress(networks: readonly BridgeNetwork[]): Chain[] {
         'ip saddr . ip daddr . meta l4proto . th dport @egressNet4 return',
         'ip6 saddr . ip6 daddr . meta l4proto . th dport @egressNet6 return',
         ...logs,
+        'meta l4proto tcp counter reject with tcp reset',
         'counter reject with icmpx admin-prohibited',
       ],
     },
